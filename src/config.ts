@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Everything that the environment decides. See README.md for the settings' meanings and defaults. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: the embedded database in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  /** Absolute. Holds the embedded database, the local sandboxes and the owner's token. */
+  readonly dataDir: string;
+  /** Undefined: made at the first start and kept in `dataDir`. */
+  readonly token: string | undefined;
+  /** Names of built-in providers and modules of others; the first is the default. Never empty. */
+  readonly providers: readonly [string, ...string[]];
+  readonly allowLocalRepos: boolean;
+  readonly defaultAgent: string;
+  readonly concurrency: number;
+  /** Milliseconds. Undefined: each step has its own. */
+  readonly stepTimeoutMs: number | undefined;
+  readonly stepMaxAttempts: number;
+  readonly retryBaseMs: number;
+  readonly logLevel: LogLevel;
+}
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A setting that is wrong; the message names it and fits on one line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+const text = z.string().min(1, 'must not be empty');
+
+const names = text
+  .transform((value) => value.split(',').map((name) => name.trim()))
+  .refine((list) => list.every((name) => name !== ''), 'must be names separated by commas')
+  .refine((list) => new Set(list).size === list.length, 'names a provider twice')
+  .transform((list) => list as [string, ...string[]]);
+
+const environment = z.object({
+  HOST: text.default('127.0.0.1'),
+  PORT: integer(0, 65_535).default(4000),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://')
+    .optional(),
+  GROUNDCREW_DATA_DIR: text.default('.groundcrew'),
+  GROUNDCREW_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{8,512}$/, 'must be 8 to 512 visible ASCII characters')
+    .optional(),
+  GROUNDCREW_PROVIDERS: names.default(['local']),
+  GROUNDCREW_LOCAL_REPOS: z.enum(['allow', 'deny'], 'must be allow or deny').optional(),
+  GROUNDCREW_AGENT: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be the name of an agent')
+    .default('demo'),
+  GROUNDCREW_CONCURRENCY: integer(1, 1000).default(10),
+  GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),
+  GROUNDCREW_STEP_MAX_ATTEMPTS: integer(1, 1000).default(5),
+  GROUNDCREW_RETRY_BASE_MS: integer(1, 60_000).default(1000),
+  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+});
+
+/** Reads the settings. Throws ConfigError at the first one that is wrong. Has no other effect. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ConfigError(`${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const settings = parsed.data;
+  return {
+    host: settings.HOST,
+    port: settings.PORT,
+    databaseUrl: settings.DATABASE_URL,
+    dataDir: resolve(settings.GROUNDCREW_DATA_DIR),
+    token: settings.GROUNDCREW_TOKEN,
+    providers: settings.GROUNDCREW_PROVIDERS,
+    allowLocalRepos: settings.GROUNDCREW_LOCAL_REPOS
+      ? settings.GROUNDCREW_LOCAL_REPOS === 'allow'
+      : isLoopback(settings.HOST),
+    defaultAgent: settings.GROUNDCREW_AGENT,
+    concurrency: settings.GROUNDCREW_CONCURRENCY,
+    stepTimeoutMs: settings.GROUNDCREW_STEP_TIMEOUT_MS,
+    stepMaxAttempts: settings.GROUNDCREW_STEP_MAX_ATTEMPTS,
+    retryBaseMs: settings.GROUNDCREW_RETRY_BASE_MS,
+    logLevel: settings.LOG_LEVEL,
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
