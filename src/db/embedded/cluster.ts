@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../log.ts';
+import type { Binaries } from './binaries.ts';
+import { EmbeddedPostgresError } from './error.ts';
+import type { Home } from './home.ts';
+import { runTool } from './tool.ts';
+
+/** The name of the superuser, and of the database. */
+export const clusterName = 'groundcrew';
+const stagingPrefix = 'making-';
+
+export interface Cluster {
+  readonly data: string;
+  readonly password: string;
+}
+
+/** Opens the cluster in `home`, made anew unless a whole one is there. The caller holds the home's lock. */
+export async function openCluster(home: Home, binaries: Binaries, logger: Logger): Promise<Cluster> {
+  const data = join(home.dir, 'data');
+  await removeHalfMade(home.dir);
+  const passwordFile = join(home.dir, 'password');
+  if (!(await stat(join(data, 'PG_VERSION')).catch(() => undefined))) {
+    const began = performance.now();
+    const password = randomBytes(24).toString('hex');
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    await makeCluster(home, binaries, data, password);
+    logger.info({ data, ms: Math.round(performance.now() - began) }, 'made the embedded database');
+    return { data, password };
+  }
+  await requireSameVersion(data, binaries, home);
+  const password = await readFile(passwordFile, 'utf8').catch((cause) => {
+    throw new EmbeddedPostgresError(
+      `the embedded database's password file cannot be read: ${cause.message}`,
+      {
+        cause,
+      },
+    );
+  });
+  return { data, password: password.trim() };
+}
+
+/** Built aside and renamed when it is whole, so that a kill in between leaves nothing that looks like a cluster. */
+async function makeCluster(home: Home, binaries: Binaries, data: string, password: string): Promise<void> {
+  const staging = await mkdtemp(join(home.dir, stagingPrefix));
+  try {
+    const passwordFile = join(staging, 'password');
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    if (home.account) {
+      for (const path of [staging, passwordFile]) await chown(path, home.account.uid, home.account.gid);
+    }
+    const made = join(staging, 'data');
+    await runTool(
+      binaries.initdb,
+      [
+        ...['-D', made, '--username', clusterName, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
+        // Sorts by code point and knows Unicode's letters, alike on every machine.
+        ...[
+          '--encoding',
+          'UTF8',
+          '--locale',
+          'C',
+          '--locale-provider',
+          'builtin',
+          '--builtin-locale',
+          'C.UTF-8',
+        ],
+        '--no-instructions',
+      ],
+      { account: home.account },
+    );
+    await runAlone(binaries, made, `CREATE DATABASE ${clusterName}`, home);
+    await rename(made, data);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Runs a statement without a server, hence without a port. */
+async function runAlone(binaries: Binaries, data: string, statement: string, home: Home): Promise<void> {
+  const output = await runTool(binaries.postgres, ['--single', '-D', data, 'postgres'], {
+    account: home.account,
+    input: `${statement}\n`,
+  });
+  // It ends with code 0 whatever became of the statement.
+  const failure = output.split('\n').find((line) => /\b(ERROR|FATAL|PANIC):/.test(line));
+  if (failure) throw new EmbeddedPostgresError(`${statement}: ${failure}`);
+}
+
+async function removeHalfMade(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (!name.startsWith(stagingPrefix)) continue;
+    // An initdb whose parent was killed may still be writing there.
+    await rm(join(dir, name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+  }
+}
+
+async function requireSameVersion(data: string, binaries: Binaries, home: Home): Promise<void> {
+  const found = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
+  const said = await runTool(binaries.postgres, ['--version'], { account: home.account });
+  const major = /(\d+)\.\d+/.exec(said)?.[1];
+  if (found === major) return;
+  throw new EmbeddedPostgresError(
+    `${data} was made by PostgreSQL ${found}, and this is PostgreSQL ${major}: move it away, or set DATABASE_URL`,
+  );
+}

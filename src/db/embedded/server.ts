@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Logger } from '../../log.ts';
+import type { Account } from './account.ts';
+import { EmbeddedPostgresError } from './error.ts';
+import { spawnOptions, Tail } from './tool.ts';
+
+/** Crash recovery reads the log written since the last checkpoint: seconds, on a slow disk more. */
+const startTimeoutMs = 120_000;
+const fastStopMs = 10_000;
+const immediateStopMs = 5_000;
+const lastLinesMs = 500;
+
+export interface ServerOptions {
+  readonly program: string;
+  readonly data: string;
+  readonly account: Account | undefined;
+  readonly settings: Readonly<Record<string, string>>;
+  /** A pid in `postmaster.pid` that is known to be no PostgreSQL. */
+  readonly stalePid: number | undefined;
+}
+
+export interface Server {
+  readonly pid: number;
+  /** Never rejects: undefined once stopped, the reason when it ended by itself. */
+  readonly exited: Promise<EmbeddedPostgresError | undefined>;
+  /** Fast shutdown; ends by force after 15 s. Resolves when the process is gone; may be called again. */
+  stop(): Promise<void>;
+}
+
+/** Starts the server; resolves once it accepts connections. Throws with its last lines when it ends before. */
+export async function launch(options: ServerOptions, logger: Logger): Promise<Server> {
+  const settings = Object.entries(options.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const spawned = spawnOptions(options.account);
+  // PostgreSQL takes this pid in postmaster.pid for stale, and still looks for backends that outlived their server.
+  if (options.stalePid) spawned.env = { ...spawned.env, PG_GRANDPARENT_PID: String(options.stalePid) };
+  const child = spawn(options.program, ['-D', options.data, ...settings], {
+    ...spawned,
+    // A group of its own: Ctrl-C goes to the terminal's whole group, and the database must stop last.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const tail = new Tail();
+  const gone = ended(child);
+  let stopping: Promise<void> | undefined;
+
+  const ready = new Promise<void>((resolve) => {
+    if (!child.stderr) return;
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      tail.add(line);
+      // What clients do wrong is theirs to report; what ends the server is in the error.
+      logger.debug({ postgres: line });
+      if (line.includes('database system is ready to accept connections')) resolve();
+    });
+  });
+  const exited = gone.then((how) => {
+    if (stopping) return undefined;
+    return new EmbeddedPostgresError(`PostgreSQL ended with ${how}: ${tail}`);
+  });
+  const guard = child.pid ? watch(child.pid, options.account) : undefined;
+  const stop = () => {
+    stopping ??= end(child, gone, guard);
+    return stopping;
+  };
+  void gone.then(() => guard?.kill('SIGKILL'));
+
+  const timeout = AbortSignal.timeout(startTimeoutMs);
+  const late = once(timeout, 'abort').then(
+    () => new EmbeddedPostgresError(`PostgreSQL is not ready: ${tail}`),
+  );
+  const failure = await Promise.race([ready.then(() => undefined), exited, late]);
+  if (failure || child.pid === undefined) {
+    await stop();
+    throw failure ?? new EmbeddedPostgresError(`${options.program} could not be started`);
+  }
+  return { pid: child.pid, exited, stop };
+}
+
+function ended(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve(error.message);
+    });
+    child.once('exit', (code, signal) => {
+      const settle = () => {
+        clearTimeout(timer);
+        resolve(signal ?? `code ${code}`);
+      };
+      // Its last lines are still on their way; but a busy backend that outlives it keeps the stream open.
+      const timer = setTimeout(settle, lastLinesMs);
+      child.once('close', settle);
+    });
+  });
+}
+
+async function end(
+  child: ChildProcess,
+  gone: Promise<string>,
+  guard: ChildProcess | undefined,
+): Promise<void> {
+  child.kill('SIGINT');
+  const immediate = setTimeout(() => child.kill('SIGQUIT'), fastStopMs);
+  const forced = setTimeout(() => child.kill('SIGKILL'), fastStopMs + immediateStopMs);
+  await gone;
+  clearTimeout(immediate);
+  clearTimeout(forced);
+  if (!guard || guard.exitCode !== null || guard.signalCode !== null) return;
+  const guardGone = once(guard, 'exit');
+  guard.ref();
+  guard.kill('SIGKILL');
+  await guardGone;
+}
+
+/**
+ * Stops the server when this process dies, however it dies: the shell's input ends then, and only then. The pid cannot
+ * have become another process's, since it is our child until we ended the shell ourselves.
+ */
+function watch(pid: number, account: Account | undefined): ChildProcess {
+  const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(pid)], {
+    ...spawnOptions(account),
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Without it an orphan is ended by the next start.
+  shell.on('error', () => {});
+  shell.unref();
+  (shell.stdin as { unref?: () => void } | null)?.unref?.();
+  return shell;
+}

@@ -1,0 +1,30 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Account } from './account.ts';
+import { EmbeddedPostgresError } from './error.ts';
+import { canRun } from './tool.ts';
+
+export function canEnter(account: Account, dir: string): Promise<boolean> {
+  return canRun(account, '/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir]);
+}
+
+/** A folder of root's that the account can enter, for what it cannot reach where it lies (under /root). */
+export async function sharedDir(account: Account): Promise<string> {
+  for (const base of ['/var/lib', tmpdir()]) {
+    const dir = join(base, 'groundcrew');
+    try {
+      await mkdir(dir, { mode: 0o755 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') continue;
+    }
+    const found = await lstat(dir);
+    // In a temporary folder anybody could have put it there to feed us binaries of theirs.
+    const ours = found.isDirectory() && found.uid === 0 && (found.mode & 0o022) === 0;
+    if (ours && (await canEnter(account, dir))) return dir;
+  }
+  throw new EmbeddedPostgresError(
+    `as root PostgreSQL runs as user ${account.name}, and no folder was found that this user can enter: ` +
+      'make /var/lib writable, run as a normal user, or set DATABASE_URL',
+  );
+}

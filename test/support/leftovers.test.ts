@@ -1,0 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { endLeftovers, markName } from './leftovers.ts';
+import { startProcess } from './processes.ts';
+
+describe.runIf(process.platform === 'linux')('the end of a test run', () => {
+  it('finds and ends what the tests left running, and nothing else', async () => {
+    const mark = randomUUID();
+    await using other = startProcess(['sleep', '600'], { env: { [markName]: randomUUID() } });
+    await using leaking = startProcess(
+      ['sh', '-c', 'sh -c "echo up; exec sleep 601" & wait $!; echo "ended with $?"'],
+      {
+        env: { [markName]: mark },
+      },
+    );
+    await leaking.waitForLine(/^up$/);
+    const found = await endLeftovers(mark, 0);
+    expect(found).toEqual([expect.stringMatching(/^ {2}pid \d+: .*sleep 601$/)]);
+    await leaking.waitForLine(/^ended with 137$/);
+    expect(process.kill(other.pid, 0)).toBe(true);
+  });
+});
