@@ -1,0 +1,32 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { ProjectEntity, TaskEntity, TaskEventEntity, WorkspaceEntity } from '../tasks/entities.ts';
+import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
+
+/** The name under which all of Groundcrew's connections show in pg_stat_activity. */
+export const applicationName = 'groundcrew';
+
+export function ormOptions(url: string, poolSize: number): Options {
+  return {
+    clientUrl: url,
+    entities: [WorkspaceEntity, ProjectEntity, TaskEntity, TaskEventEntity],
+    extensions: [Migrator],
+    pool: { min: 0, max: poolSize },
+    driverOptions: { application_name: applicationName, keepAlive: true, connectionTimeoutMillis: 10_000 },
+    migrations: {
+      migrationsList: [{ name: 'migration-001-tasks', class: Migration001Tasks }],
+      tableName: 'groundcrew_migration',
+      snapshot: false,
+    },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'] },
+    ensureDatabase: false,
+    forceUtcTimezone: true,
+    logger: () => {},
+  };
+}
+
+/** Connects at the first query. Close it when done. */
+export async function createOrm(url: string, options: { poolSize: number }): Promise<MikroORM> {
+  const orm = await MikroORM.init(ormOptions(url, options.poolSize));
+  return orm;
+}

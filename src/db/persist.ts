@@ -1,0 +1,17 @@
+import pRetry from 'p-retry';
+import { isConnectionError } from './connection-error.ts';
+
+/**
+ * Runs work on the database until the database could be reached. The work may have been done already when the connection
+ * broke: it MUST be such that doing it again changes nothing. Rejects with the signal's reason once that aborts.
+ */
+export function persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  return pRetry(work, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 50,
+    maxTimeout: 1_000,
+    randomize: true,
+    shouldRetry: ({ error }) => isConnectionError(error),
+    signal,
+  });
+}

@@ -1,0 +1,120 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { json, query, taskColumns, toTask } from './rows.ts';
+import { addProvisionJobSql, type Lease } from './store.ts';
+import type { Task, Timestamp } from './task.ts';
+
+/** A task as its worker has it. */
+export interface LeasedTask {
+  readonly lease: Lease;
+  readonly task: Task;
+  readonly endpoint: unknown;
+  readonly sandboxMetadata: Record<string, unknown> | null;
+}
+
+/**
+ * Takes the task for a worker, with a new epoch. Null when there is nothing to do for it, or when another worker has it:
+ * that one goes on, or is found dead by `rescueTasks`. A worker that has it already, and does not know because the answer
+ * got lost, takes it again.
+ */
+export async function takeTask(
+  em: EntityManager,
+  taskId: string,
+  workerId: string,
+): Promise<LeasedTask | null> {
+  const [row] = await query(
+    em,
+    `with t as (
+       update task set epoch = epoch + 1, leased_by = ?
+       where id = ? and (leased_by is null or leased_by = ?) and wake_at is not null
+         and exists (select from worker where id = ? for key share)
+       returning *
+     )
+     select ${taskColumns}, t.epoch, t.endpoint, t.sandbox_metadata from t join project p on p.id = t.project_id`,
+    [workerId, taskId, workerId, workerId],
+  );
+  if (!row) return null;
+  return {
+    lease: { taskId, epoch: row.epoch as number },
+    task: toTask(row),
+    endpoint: json(row.endpoint),
+    sandboxMetadata: json(row.sandbox_metadata) as LeasedTask['sandboxMetadata'],
+  };
+}
+
+/**
+ * Gives the task back when there is nothing to do for it now, with a job for when there is. False: it has changed since
+ * that revision; look again.
+ */
+export async function putBackTask(
+  em: EntityManager,
+  lease: Lease,
+  revision: number,
+  until: Timestamp | null,
+): Promise<boolean> {
+  const changed = `with changed as (
+    update task set leased_by = null, wake_at = ?::timestamptz where id = ? and epoch = ? and revision = ? returning *
+  )`;
+  const params = [until, lease.taskId, lease.epoch, revision];
+  const rows =
+    until === null
+      ? await query(em, `${changed} select id from changed`, params)
+      : await query(em, `${changed} select ${addProvisionJobSql} from changed`, [...params, until]);
+  return rows.length > 0;
+}
+
+/** Gives all tasks of a worker that is gone to whoever comes first; its own late writes change nothing any more. */
+export async function rescueTasks(em: EntityManager, workerId: string): Promise<string[]> {
+  const rows = await query(
+    em,
+    `with changed as (
+       update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning *
+     )
+     select id, ${addProvisionJobSql} from changed`,
+    [workerId, new Date(0).toISOString()],
+  );
+  return rows.map((row) => row.id as string);
+}
+
+/** The same for one task of a worker that lives, but does not know of it. */
+export async function rescueLease(
+  em: EntityManager,
+  workerId: string,
+  { taskId, epoch }: Lease,
+): Promise<void> {
+  await query(
+    em,
+    `with changed as (
+       update task set leased_by = null, epoch = epoch + 1 where id = ? and leased_by = ? and epoch = ? returning *
+     )
+     select ${addProvisionJobSql} from changed`,
+    [taskId, workerId, epoch, new Date(0).toISOString()],
+  );
+}
+
+/** Milliseconds that a task may be due without a job before it gets another one. */
+const patienceMs = 5_000;
+
+/** Wakes tasks that are due with nobody to look at them: their job was lost. */
+export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
+  const rows = await query(
+    em,
+    `with changed as (
+       select t.id from task t
+       where t.wake_at < now() - ? * interval '1 millisecond' and t.leased_by is null
+         and not exists (
+           select from graphile_worker.jobs j
+           where j.key = 'provision:' || t.id and (j.locked_at is not null or j.attempts < j.max_attempts)
+         )
+       order by t.wake_at limit 100
+     )
+     select id, ${addProvisionJobSql} from changed`,
+    [patienceMs, new Date(0).toISOString()],
+  );
+  return rows.map((row) => row.id as string);
+}
+
+/** The tasks that the worker has a right to. */
+export async function leasesOf(em: EntityManager, workerId: string): Promise<Lease[]> {
+  const rows = await query(em, 'select id, epoch from task where leased_by = ?', [workerId]);
+  return rows.map((row) => ({ taskId: row.id as string, epoch: row.epoch as number }));
+}

@@ -1,0 +1,422 @@
+import {
+  type StepName,
+  statusOfStep,
+  stepNames,
+  type TaskAction,
+  type TaskStatus,
+  taskActions,
+} from './status.ts';
+import type { Sandbox, Session, Step, Steps, TaskFailure, TaskState, Timestamp, Tries } from './task.ts';
+
+/** What can happen to a task. Each is one revision where it is accepted. */
+export type MachineEvent =
+  | { type: 'stepStarted'; at: Timestamp; step: StepName; deadlineAt: Timestamp }
+  /**
+   * `nextAttemptAt` null: given up. `backTo` names the earlier step whose work is gone, when that is why; provisioning
+   * begins again with it.
+   */
+  | {
+      type: 'stepFailed';
+      at: Timestamp;
+      step: StepName;
+      error: TaskFailure;
+      nextAttemptAt: Timestamp | null;
+      backTo?: StepName;
+    }
+  /** The worker stops, and hands the step over: not a failure, and no try is used up. */
+  | { type: 'stepInterrupted'; at: Timestamp; step: StepName }
+  | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
+  | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }
+  | { type: 'agentStarted'; at: Timestamp }
+  | { type: 'sessionOpened'; at: Timestamp; sessionId: string }
+  | { type: 'provisioned'; at: Timestamp }
+  | { type: 'sessionAdded'; at: Timestamp; sessionId: string; agent: string }
+  | { type: 'sessionStarted'; at: Timestamp; sessionId: string; deadlineAt: Timestamp }
+  | {
+      type: 'sessionFailed';
+      at: Timestamp;
+      sessionId: string;
+      error: TaskFailure;
+      nextAttemptAt: Timestamp | null;
+    }
+  | { type: 'sessionInterrupted'; at: Timestamp; sessionId: string }
+  | { type: 'taskRetried'; at: Timestamp }
+  | { type: 'taskCanceled'; at: Timestamp }
+  | { type: 'taskArchived'; at: Timestamp }
+  | { type: 'sandboxReleased'; at: Timestamp };
+
+export type MachineEventType = MachineEvent['type'];
+type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
+
+/** What a revision says: the state from then on, and what the history shows. */
+export interface Transition {
+  readonly state: TaskState;
+  readonly kind: TaskEventKind;
+  readonly step: StepName | null;
+  readonly error: TaskFailure | null;
+}
+
+export const taskEventKinds = [
+  'task.created',
+  'task.named',
+  'task.status_changed',
+  'task.retried',
+  'task.canceled',
+  'task.archived',
+  'step.started',
+  'step.failed',
+  'step.interrupted',
+  'sandbox.created',
+  'sandbox.released',
+  'agent.started',
+  'session.created',
+  'session.started',
+  'session.ready',
+  'session.failed',
+  'session.interrupted',
+] as const;
+export type TaskEventKind = (typeof taskEventKinds)[number];
+
+const untilRunning = ['stepStarted', 'sessionAdded', 'taskCanceled'] as const;
+const whileTrying = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
+
+/** Which events each status accepts. Whatever is not here is refused, and changes nothing. */
+export const acceptedEvents = {
+  init_enqueue_provision: untilRunning,
+  init_ensure_name: [...whileTrying, 'nameSettled'],
+  init_create_sandbox: [...whileTrying, 'sandboxCreated'],
+  init_ensure_agent: [...whileTrying, 'agentStarted'],
+  init_create_session: [...whileTrying, 'sessionOpened', 'provisioned'],
+  running: [
+    'sessionAdded',
+    'sessionStarted',
+    'sessionOpened',
+    'sessionFailed',
+    'sessionInterrupted',
+    'taskCanceled',
+    'taskArchived',
+  ],
+  error: ['sessionAdded', 'taskRetried', 'taskCanceled', 'taskArchived'],
+  canceled: ['sandboxReleased'],
+  archived: ['sandboxReleased'],
+} as const satisfies Record<TaskStatus, readonly MachineEventType[]>;
+
+const eventOfAction = {
+  retry: 'taskRetried',
+  cancel: 'taskCanceled',
+  archive: 'taskArchived',
+  create_session: 'sessionAdded',
+} as const satisfies Record<TaskAction, MachineEventType>;
+
+/** What may be asked of a task in this status. */
+export function availableActions(status: TaskStatus): TaskAction[] {
+  return taskActions.filter((action) => accepts(status, eventOfAction[action]));
+}
+
+function accepts(status: TaskStatus, type: MachineEventType): boolean {
+  return (acceptedEvents[status] as readonly MachineEventType[]).includes(type);
+}
+
+/**
+ * The one place that decides what becomes of a task. Pure: no clock, no id, no `await`; all of that comes in with the
+ * event. Null: this state refuses this event.
+ */
+export function transition(state: TaskState, event: MachineEvent): Transition | null {
+  if (!accepts(state.status, event.type)) return null;
+  const apply = transitions[event.type] as (state: TaskState, event: MachineEvent) => Transition | null;
+  return apply(state, event);
+}
+
+const noTries: Tries = {
+  attempt: 0,
+  failures: 0,
+  startedAt: null,
+  deadlineAt: null,
+  nextAttemptAt: null,
+  error: null,
+};
+
+/** A task as it is created: nothing tried yet. */
+export function createTaskState(input: {
+  at: Timestamp;
+  title: string | null;
+  branchName: string | null;
+  sessionId: string;
+  agent: string;
+}): TaskState {
+  return {
+    status: 'init_enqueue_provision',
+    error: null,
+    title: input.title,
+    branchName: input.branchName,
+    steps: stepNames.map((name) => ({
+      ...noTries,
+      name,
+      state: 'pending',
+      finishedAt: null,
+    })) as unknown as Steps,
+    sandbox: null,
+    sessions: [createSession(input.sessionId, input.agent, 'pending_provision', input.at)],
+    readyAt: null,
+  };
+}
+
+function createSession(id: string, agent: string, status: Session['status'], at: Timestamp): Session {
+  return { ...noTries, id, agent, status, createdAt: at, readyAt: null };
+}
+
+export function stepOf(state: TaskState, name: StepName): Step {
+  return state.steps[stepNames.indexOf(name)] as Step;
+}
+
+/** The step to do next, or under way; undefined once all four have succeeded. */
+export function currentStep(state: TaskState): Step | undefined {
+  return state.steps.find((step) => step.state !== 'succeeded');
+}
+
+const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<T>) => Transition | null } = {
+  stepStarted(state, { step: name, at, deadlineAt }) {
+    const step = currentStep(state);
+    if (step?.name !== name || step.state === 'running') return null;
+    const status = statusOfStep[name];
+    const next = withStep(state, name, {
+      state: 'running',
+      attempt: step.attempt + 1,
+      startedAt: at,
+      finishedAt: null,
+      deadlineAt,
+      nextAttemptAt: null,
+    });
+    const sessions =
+      name === 'create_session'
+        ? withFirstSession(next, { status: 'pending_session_create' })
+        : next.sessions;
+    return {
+      state: { ...next, status, sessions },
+      kind: status === state.status ? 'step.started' : 'task.status_changed',
+      step: name,
+      error: null,
+    };
+  },
+
+  stepFailed(state, { step: name, at, error, nextAttemptAt, backTo }) {
+    const step = runningStep(state, name);
+    if (!step) return null;
+    let next = withStep(state, name, {
+      state: 'failed',
+      failures: step.failures + 1,
+      finishedAt: at,
+      deadlineAt: null,
+      nextAttemptAt,
+      error,
+    });
+    if (backTo) next = withStepsUndone(next, backTo, name);
+    if (nextAttemptAt === null) {
+      const sessions =
+        name === 'create_session' ? withFirstSession(next, { status: 'error', error }) : next.sessions;
+      next = { ...next, status: 'error', error, sessions };
+    }
+    return { state: next, kind: 'step.failed', step: name, error };
+  },
+
+  stepInterrupted(state, { step: name, at }) {
+    if (!runningStep(state, name)) return null;
+    const next = withStep(state, name, { state: 'pending', finishedAt: at, deadlineAt: null });
+    return { state: next, kind: 'step.interrupted', step: name, error: null };
+  },
+
+  nameSettled(state, { at, title, branchName }) {
+    const next = withStepSucceeded(state, 'ensure_name', at);
+    return (
+      next && { state: { ...next, title, branchName }, kind: 'task.named', step: 'ensure_name', error: null }
+    );
+  },
+
+  sandboxCreated(state, { at, sandbox }) {
+    const next = withStepSucceeded(state, 'create_sandbox', at);
+    return (
+      next && { state: { ...next, sandbox }, kind: 'sandbox.created', step: 'create_sandbox', error: null }
+    );
+  },
+
+  agentStarted(state, { at }) {
+    const next = withStepSucceeded(state, 'ensure_agent', at);
+    return next && { state: next, kind: 'agent.started', step: 'ensure_agent', error: null };
+  },
+
+  sessionOpened(state, { at, sessionId }) {
+    const ready = { status: 'ready', readyAt: at, deadlineAt: null, nextAttemptAt: null } as const;
+    if (state.status === 'init_create_session') {
+      if (state.sessions[0].id !== sessionId) return null;
+      const next = withStepSucceeded(state, 'create_session', at);
+      if (!next) return null;
+      const sessions = withFirstSession(next, { ...ready, error: null });
+      return { state: { ...next, sessions }, kind: 'session.ready', step: 'create_session', error: null };
+    }
+    const session = tryingSession(state, sessionId);
+    if (!session) return null;
+    const next = withSession(state, sessionId, { ...ready, error: null, failures: 0 });
+    return { state: next, kind: 'session.ready', step: null, error: null };
+  },
+
+  provisioned(state, { at }) {
+    if (currentStep(state)) return null;
+    const sessions = mapSessions(state, (session) =>
+      session.status === 'pending_provision' ? { ...session, status: 'pending_session_create' } : session,
+    );
+    return {
+      state: { ...state, status: 'running', sessions, readyAt: state.readyAt ?? at },
+      kind: 'task.status_changed',
+      step: null,
+      error: null,
+    };
+  },
+
+  sessionAdded(state, { at, sessionId, agent }) {
+    const status = state.status === 'running' ? 'pending_session_create' : 'pending_provision';
+    const session = createSession(sessionId, agent, status, at);
+    return {
+      state: { ...state, sessions: [...state.sessions, session] },
+      kind: 'session.created',
+      step: null,
+      error: null,
+    };
+  },
+
+  sessionStarted(state, { at, sessionId, deadlineAt }) {
+    const session = state.sessions.find(({ id }) => id === sessionId);
+    if (session?.status !== 'pending_session_create' || session.deadlineAt !== null) return null;
+    const next = withSession(state, sessionId, {
+      attempt: session.attempt + 1,
+      startedAt: at,
+      deadlineAt,
+      nextAttemptAt: null,
+    });
+    return { state: next, kind: 'session.started', step: null, error: null };
+  },
+
+  sessionFailed(state, { sessionId, error, nextAttemptAt }) {
+    const session = tryingSession(state, sessionId);
+    if (!session) return null;
+    const next = withSession(state, sessionId, {
+      status: nextAttemptAt === null ? 'error' : session.status,
+      failures: session.failures + 1,
+      deadlineAt: null,
+      nextAttemptAt,
+      error,
+    });
+    return { state: next, kind: 'session.failed', step: null, error };
+  },
+
+  sessionInterrupted(state, { sessionId }) {
+    if (!tryingSession(state, sessionId)) return null;
+    const next = withSession(state, sessionId, { deadlineAt: null });
+    return { state: next, kind: 'session.interrupted', step: null, error: null };
+  },
+
+  taskRetried(state) {
+    const step = currentStep(state);
+    if (!step) return null;
+    const next = withStep(state, step.name, { state: 'pending', failures: 0, nextAttemptAt: null });
+    // A step that went back to an earlier one has failed too, and gets its tries anew with it.
+    const steps = next.steps.map((each) =>
+      each.state === 'failed' ? { ...each, state: 'pending', failures: 0, nextAttemptAt: null } : each,
+    ) as unknown as Steps;
+    const sessions = withFirstSession(next, { status: 'pending_provision', error: null });
+    return {
+      state: { ...next, steps, sessions, status: 'init_enqueue_provision', error: null },
+      kind: 'task.retried',
+      step: step.name,
+      error: null,
+    };
+  },
+
+  taskCanceled: (state, { at }) => ({
+    state: closed(state, 'canceled', at),
+    kind: 'task.canceled',
+    step: null,
+    error: null,
+  }),
+
+  taskArchived: (state, { at }) => ({
+    state: closed(state, 'archived', at),
+    kind: 'task.archived',
+    step: null,
+    error: null,
+  }),
+
+  sandboxReleased(state) {
+    if (!state.sandbox) return null;
+    return { state: { ...state, sandbox: null }, kind: 'sandbox.released', step: null, error: null };
+  },
+};
+
+function runningStep(state: TaskState, name: StepName): Step | undefined {
+  const step = currentStep(state);
+  return step?.name === name && step.state === 'running' ? step : undefined;
+}
+
+function tryingSession(state: TaskState, id: string): Session | undefined {
+  return state.sessions.find((session) => session.id === id && session.deadlineAt !== null);
+}
+
+function withStep(state: TaskState, name: StepName, change: Partial<Step>): TaskState {
+  const steps = state.steps.map((step) => (step.name === name ? { ...step, ...change } : step));
+  return { ...state, steps: steps as unknown as Steps };
+}
+
+function withStepSucceeded(state: TaskState, name: StepName, at: Timestamp): TaskState | null {
+  if (!runningStep(state, name)) return null;
+  return withStep(state, name, { state: 'succeeded', failures: 0, finishedAt: at, deadlineAt: null });
+}
+
+/** Steps from `first` up to, without, `until` begin again: what they made is gone. */
+function withStepsUndone(state: TaskState, first: StepName, until: StepName): TaskState {
+  const steps = state.steps.map((step, index) =>
+    index >= stepNames.indexOf(first) && index < stepNames.indexOf(until)
+      ? { ...step, state: 'pending', finishedAt: null }
+      : step,
+  );
+  const sandbox = stepNames.indexOf(first) <= stepNames.indexOf('create_sandbox') ? null : state.sandbox;
+  return { ...state, steps: steps as unknown as Steps, sandbox };
+}
+
+function mapSessions(state: TaskState, change: (session: Session) => Session): TaskState['sessions'] {
+  const [first, ...others] = state.sessions;
+  return [change(first), ...others.map(change)];
+}
+
+function withFirstSession(state: TaskState, change: Partial<Session>): TaskState['sessions'] {
+  const [first, ...others] = state.sessions;
+  return [{ ...first, ...change }, ...others];
+}
+
+function withSession(state: TaskState, id: string, change: Partial<Session>): TaskState {
+  return {
+    ...state,
+    sessions: mapSessions(state, (session) => (session.id === id ? { ...session, ...change } : session)),
+  };
+}
+
+/** Ends all that was going on or waiting. What has succeeded, and the sandbox until it is released, stays to be seen. */
+function closed(state: TaskState, status: 'canceled' | 'archived', at: Timestamp): TaskState {
+  const steps = state.steps.map((step): Step => {
+    if (step.state === 'running') {
+      const error = {
+        code: 'CANCELED',
+        message: 'The task was canceled.',
+        step: step.name,
+        retryable: false,
+      };
+      return { ...step, state: 'failed', finishedAt: at, deadlineAt: null, error };
+    }
+    return { ...step, nextAttemptAt: null };
+  });
+  const sessions = mapSessions(state, (session) => ({
+    ...session,
+    status: 'closed',
+    deadlineAt: null,
+    nextAttemptAt: null,
+  }));
+  return { ...state, status, error: null, steps: steps as unknown as Steps, sessions };
+}

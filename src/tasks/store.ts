@@ -1,0 +1,205 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { newId } from './id.ts';
+import { claimSql } from './idempotency.ts';
+import { type MachineEvent, type Transition, transition } from './machine.ts';
+import { query, type Row, taskColumns, toTask } from './rows.ts';
+import { sandboxKey } from './sandbox-key.ts';
+import type { Task } from './task.ts';
+import { notifySql } from './wake-up.ts';
+import { nextWork, wakeAt } from './work.ts';
+
+/** A worker's right to a task. Each of its writes says the epoch, and changes nothing once the task was given away. */
+export interface Lease {
+  readonly taskId: string;
+  readonly epoch: number;
+}
+
+/** The worker's lease is gone: somebody else has the task, or it was canceled or archived. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+}
+
+/** What only workers need to know of a task. */
+export interface Provisions {
+  readonly endpoint?: unknown;
+  readonly sandboxMetadata?: Record<string, unknown> | null;
+}
+
+export interface Change {
+  readonly event: MachineEvent;
+  /** Set by the worker that holds the task; left out when the change is asked for from outside. */
+  readonly lease?: Lease;
+  readonly provisions?: Provisions;
+  /** The prompt of a session that is added. */
+  readonly sessionPrompt?: string | null;
+  /** The idempotency key of the call, for what it makes. */
+  readonly claim?:
+    | { readonly key: string; readonly inputHash: string; readonly objectId: string }
+    | undefined;
+}
+
+/**
+ * The one writer of a task's status, steps, sandbox and sessions: row, event, jobs and wake-up in a single statement, so
+ * in one transaction. `from` is the task as it was read; null when it has changed since, or the lease is gone, and nothing
+ * was written.
+ *
+ * MUST stay the only statement that updates `task.state`: the revision has no gaps because each write names the one
+ * before it.
+ */
+async function write(
+  em: EntityManager,
+  from: Task,
+  to: Transition,
+  change: Change,
+): Promise<{ task: Task; letGo: boolean } | null> {
+  const { event, lease, provisions } = change;
+  const work = nextWork(to.state, event.at);
+  const wake = wakeAt(to.state, event.at);
+  const closes = event.type === 'taskCanceled' || event.type === 'taskArchived';
+  const letsGo =
+    lease !== undefined && (work.type === 'wait' || work.type === 'nothing' || isInterruption(event));
+  // Whoever goes on with the task needs no waking.
+  const needsJob = wake !== null && (lease === undefined ? work.type.startsWith('start') : letsGo);
+  const key = sandboxKey(from.id);
+
+  const parts: string[] = [];
+  const params: unknown[] = [];
+  const part = (sql: string, ...values: unknown[]) => {
+    parts.push(sql);
+    params.push(...values);
+  };
+
+  part('with ');
+  if (change.claim) {
+    const { key: idempotencyKey, inputHash, objectId } = change.claim;
+    // Only for the row that will be updated: a key must not be used up by a write that loses against another one.
+    part(
+      `current as (select id from task where id = ? and revision = ? for update), ${claimSql('current')}, `,
+      from.id,
+      from.revision,
+      from.workspaceId,
+      idempotencyKey,
+      inputHash,
+      objectId,
+    );
+  }
+  part(
+    `changed as (
+       update task t set revision = t.revision + 1, status = ?, state = ?::jsonb, updated_at = ?, wake_at = ?,
+         epoch = t.epoch + ?, leased_by = case when ? then null else t.leased_by end`,
+    to.state.status,
+    JSON.stringify(to.state),
+    event.at,
+    wake,
+    closes ? 1 : 0,
+    closes || letsGo,
+  );
+  if (provisions?.endpoint !== undefined) part(', endpoint = ?::jsonb', JSON.stringify(provisions.endpoint));
+  if (provisions?.sandboxMetadata !== undefined) {
+    part(', sandbox_metadata = ?::jsonb', JSON.stringify(provisions.sandboxMetadata));
+  }
+  part(' where t.id = ? and t.revision = ?', from.id, from.revision);
+  if (lease) part(' and t.epoch = ?', lease.epoch);
+  if (change.claim) part(' and exists (select from claimed)');
+  part(
+    ` returning t.*
+     ), event as (
+       insert into task_event (id, task_id, revision, kind, status, step, error, state, at)
+       select ?, id, revision, ?, status, ?, ?::jsonb, state, updated_at from changed
+     )`,
+    newId('event'),
+    to.kind,
+    to.step,
+    to.error && JSON.stringify(to.error),
+  );
+  if (event.type === 'stepStarted' && event.step === 'create_sandbox') {
+    part(
+      `, intended as (
+         insert into sandbox (key, task_id, provider, state) select ?, id, provider, 'wanted' from changed
+         on conflict (key) do update set state = 'wanted', updated_at = now()
+       )`,
+      key,
+    );
+  }
+  if (event.type === 'sessionAdded') {
+    part(
+      `, added as (insert into session (id, task_id, prompt) select ?, id, ? from changed)`,
+      event.sessionId,
+      change.sessionPrompt ?? null,
+    );
+  }
+  if (closes) {
+    part(
+      `, released as (
+         update sandbox s set state = 'releasing', updated_at = now() from changed
+         where s.task_id = changed.id and s.state <> 'released' returning s.key
+       )`,
+    );
+  }
+  part(` select ${notifySql}`);
+  if (needsJob) part(`, ${addProvisionJobSql}`, wake);
+  if (closes) part(`, (select count(${addReleaseJobSql}) from released)`);
+  part(' from changed');
+
+  const rows = await query(em, parts.join(''), params);
+  if (rows.length === 0) return null;
+  return {
+    task: { ...from, revision: from.revision + 1, updatedAt: event.at, state: to.state },
+    letGo: letsGo,
+  };
+}
+
+/** Takes when to run as its parameter. A job of the task that still waits is moved instead of doubled. */
+export const addProvisionJobSql = `(graphile_worker.add_job('provisionTask', json_build_object('taskId', changed.id),
+  run_at => greatest(?::timestamptz, now()), job_key => 'provision:' || changed.id)).id`;
+
+export const addReleaseJobSql = `(graphile_worker.add_job('releaseSandbox', json_build_object('key', released.key),
+  job_key => 'release:' || released.key)).id`;
+
+function isInterruption(event: MachineEvent): boolean {
+  return event.type === 'stepInterrupted' || event.type === 'sessionInterrupted';
+}
+
+export type Changed =
+  /** `letGo`: the lease was given up with the write; nothing is left to do now. */
+  | { readonly outcome: 'changed'; readonly task: Task; readonly letGo: boolean }
+  /** The task's state refuses the event; `task` is the one that said no. */
+  | { readonly outcome: 'refused'; readonly task: Task }
+  /** The idempotency key was used by an earlier call. */
+  | { readonly outcome: 'claimed'; readonly task: Task };
+
+/**
+ * Lets an event happen to a task, against whatever else happens to it at the same moment. Null: there is no such task.
+ * With a lease: throws LeaseLostError once it is gone.
+ */
+export async function changeTask(
+  em: EntityManager,
+  taskId: string,
+  change: Change,
+  known?: Task,
+): Promise<Changed | null> {
+  let task = known ?? (await readTask(em, taskId, change.lease));
+  while (task) {
+    const next = transition(task.state, change.event);
+    if (!next) return { outcome: 'refused', task };
+    const written = await write(em, task, next, change);
+    if (written) return { outcome: 'changed', ...written };
+    const latest = await readTask(em, taskId, change.lease);
+    // The write names the revision and the key: when the one is still right, it was the other.
+    if (change.claim && latest?.revision === task.revision) return { outcome: 'claimed', task };
+    task = latest;
+  }
+  return null;
+}
+
+/** The task as it is now; null when there is none. With a lease: throws LeaseLostError once that is gone. */
+export async function readTask(em: EntityManager, taskId: string, lease?: Lease): Promise<Task | null> {
+  const [row] = await query(
+    em,
+    `select ${taskColumns}, t.epoch from task t join project p on p.id = t.project_id where t.id = ?`,
+    [taskId],
+  );
+  if (!row) return null;
+  if (lease && (row as Row).epoch !== lease.epoch) throw new LeaseLostError(`lease of ${taskId} is gone`);
+  return toTask(row);
+}

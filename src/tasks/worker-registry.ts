@@ -1,0 +1,77 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { rescueTasks } from './lease.ts';
+import { query, type Row } from './rows.ts';
+
+/** The first key of the workers' advisory locks; the second is the worker's number. */
+export const workerLockClass = 471_300;
+
+/** Milliseconds without a sign of life after which a worker whose lock is free counts as dead. */
+const killedAfterMs = 1_000;
+/** The same for one that still has its lock: it hangs, or its network has gone silent. */
+const hungAfterMs = 9_000;
+/** After a restart of the database every worker's lock is free, until it has connected again. */
+const reconnectTimeMs = 3_000;
+
+/** Takes the jobs and tasks of dead workers from them, in one transaction each round; safe in many workers at once. */
+export function rescueFromDeadWorkers(
+  em: EntityManager,
+  workerId: string,
+  options: { judgeKilled: boolean; judgeHung: boolean },
+): Promise<{ workers: string[]; tasks: string[] }> {
+  return em.transactional(async (tx) => {
+    const dead = await query(
+      tx as EntityManager,
+      `select id from worker
+       where id <> ?
+         and (? and heartbeat_at < now() - ? * interval '1 millisecond'
+           and pg_postmaster_start_time() < now() - ? * interval '1 millisecond'
+           and pg_try_advisory_xact_lock(?, lock)
+           or ? and heartbeat_at < now() - ? * interval '1 millisecond')
+       for update skip locked`,
+      [
+        workerId,
+        options.judgeKilled,
+        killedAfterMs,
+        reconnectTimeMs,
+        workerLockClass,
+        options.judgeHung,
+        hungAfterMs,
+      ],
+    );
+    return bury(tx as EntityManager, dead);
+  });
+}
+
+/** For the only process that may use the database: all workers that stand in it are dead. */
+export function rescueFromAllWorkers(em: EntityManager): Promise<{ workers: string[]; tasks: string[] }> {
+  return em.transactional(async (tx) => {
+    const dead = await query(tx as EntityManager, 'select id from worker for update', []);
+    return bury(tx as EntityManager, dead);
+  });
+}
+
+/** A worker that has stopped, and let go of all that it had. */
+export async function forgetWorker(em: EntityManager, workerId: string): Promise<void> {
+  await query(em, 'delete from worker where id = ? and not exists (select from task where leased_by = ?)', [
+    workerId,
+    workerId,
+  ]);
+}
+
+async function bury(
+  tx: EntityManager,
+  dead: readonly Row[],
+): Promise<{ workers: string[]; tasks: string[] }> {
+  const workers = dead.map(({ id }) => id as string);
+  const tasks: string[] = [];
+  for (const id of workers) {
+    // Graphile Worker itself would keep the jobs locked for four hours.
+    await query(
+      tx,
+      'with gone as (delete from worker where id = ? returning *) select graphile_worker.force_unlock_workers(pool_ids) from gone',
+      [id],
+    );
+    tasks.push(...(await rescueTasks(tx, id)));
+  }
+  return { workers, tasks };
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface TestDatabase {
+  readonly url: string;
+  /** Throws when connections are still open: the test left a pool or a process behind. */
+  drop(): Promise<void>;
+}
+
+const template = 'groundcrew_template';
+/** Any number that nothing else in the cluster locks. */
+const templateLock = 7_305_120;
+const connectionsGoneMs = 3_000;
+
+/** A database of its own for a test file, migrated. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  await asAdmin(ensureTemplate);
+  return createFrom(template);
+}
+
+/** A database with nothing in it, for tests of the migrations. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createFrom('template0');
+}
+
+async function createFrom(source: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} TEMPLATE ${source}`));
+  return { url: urlOf(name), drop: () => asAdmin((admin) => dropDatabase(admin, name)) };
+}
+
+async function dropDatabase(admin: Client, name: string): Promise<void> {
+  const connections = async () => {
+    const { rows } = await admin.query<{ application_name: string; query: string }>(
+      'SELECT application_name, query FROM pg_stat_activity WHERE datname = $1',
+      [name],
+    );
+    return rows;
+  };
+  await waitFor(async () => (await connections()).length === 0, connectionsGoneMs).catch(() => {});
+  const open = await connections();
+  await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  if (open.length > 0) {
+    const list = open.map((row) => `  ${row.application_name || 'unnamed'}: ${row.query}`).join('\n');
+    throw new Error(`the test left ${open.length} database connections open:\n${list}`);
+  }
+}
+
+/** Migrates once for the run. Renamed when it is complete, so that a failure leaves nothing to copy. */
+async function ensureTemplate(admin: Client): Promise<void> {
+  const exists = async () =>
+    (await admin.query('SELECT FROM pg_database WHERE datname = $1', [template])).rowCount === 1;
+  if (await exists()) return;
+  await admin.query('SELECT pg_advisory_lock($1)', [templateLock]);
+  try {
+    if (await exists()) return;
+    const making = `${template}_making`;
+    await admin.query(`DROP DATABASE IF EXISTS ${making} WITH (FORCE)`);
+    await admin.query(`CREATE DATABASE ${making} TEMPLATE template0`);
+    await migrate(urlOf(making));
+    // Its last connection may take a moment to be gone.
+    await waitFor(async () => {
+      await admin.query(`ALTER DATABASE ${making} RENAME TO ${template}`);
+      return true;
+    });
+  } finally {
+    await admin.query('SELECT pg_advisory_unlock($1)', [templateLock]);
+  }
+}
+
+function urlOf(name: string): string {
+  const url = new URL(inject('adminUrl'));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function asAdmin<T>(work: (admin: Client) => Promise<T>): Promise<T> {
+  const admin = new Client(inject('adminUrl'));
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.end();
+  }
+}
