@@ -1,0 +1,123 @@
+import { runGit } from './git.ts';
+import { GitError } from './git-error.ts';
+import { withAccess } from './local-repository.ts';
+import { parseRepoUrl } from './repo-url.ts';
+import {
+  BaseRefNotFoundError,
+  RepositoryEmptyError,
+  RepositoryNotFoundError,
+  RepositoryUnreachableError,
+} from './repository-errors.ts';
+
+/** What a remote repository has, as it said when it was asked. */
+export interface Remote {
+  /** Names without `refs/heads/`. */
+  readonly branches: ReadonlySet<string>;
+  /** Full names of branches and tags, each with its object's id. */
+  readonly refs: ReadonlyMap<string, string>;
+  /** The branch that HEAD names, or else the one that is likely meant; undefined when there is none. */
+  readonly defaultBranch: string | undefined;
+  /** The commit that HEAD leads to, on a branch or not; undefined when it names a branch that does not exist. */
+  readonly head: string | undefined;
+}
+
+export interface LookOptions {
+  /** Whether the repository may be a path on this machine. */
+  readonly allowLocal: boolean;
+  readonly signal?: AbortSignal;
+  /** Milliseconds, 30 s by default; then the host counts as unreachable. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Asks the repository for its branches and tags.
+ *
+ * Throws RepositoryNotFoundError, RepositoryEmptyError or RepositoryUnreachableError; the signal's reason when it
+ * aborts.
+ */
+export async function lookAtRemote(repoUrl: string, options: LookOptions): Promise<Remote> {
+  const address = parseRepoUrl(repoUrl, options);
+  try {
+    const listing = await withAccess(address, (access) =>
+      runGit(['ls-remote', '--symref', '--', address.url], {
+        ...access,
+        signal: options.signal,
+        timeoutMs: options.timeoutMs ?? 30_000,
+      }),
+    );
+    return parseListing(listing);
+  } catch (error) {
+    throw repositoryError(error);
+  }
+}
+
+/**
+ * The object to start from: the branch or tag `baseRef`, or for null what HEAD leads to. A full commit id comes back as
+ * it is: whether the repository has it shows when it is fetched.
+ */
+export function resolveBaseRef(remote: Remote, baseRef: string | null): string {
+  const start = baseRef ?? remote.head ?? remote.defaultBranch;
+  if (start === undefined) {
+    throw new BaseRefNotFoundError('The repository has no default branch; name a ref to start from.');
+  }
+  const oid =
+    remote.refs.get(`refs/heads/${start}`) ?? remote.refs.get(`refs/tags/${start}`) ?? remote.refs.get(start);
+  if (oid !== undefined) return oid;
+  if (isCommitId(start)) return start;
+  throw new BaseRefNotFoundError(`The repository has no branch, tag or commit "${start.slice(0, 200)}".`);
+}
+
+/** A full object id, SHA-1 or SHA-256. */
+export function isCommitId(text: string): boolean {
+  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
+}
+
+/** Says in the repository's terms what a failure of git means. Anything else comes back as it is. */
+export function repositoryError(error: unknown): unknown {
+  if (!(error instanceof GitError)) return error;
+  switch (error.failure) {
+    case 'not_found':
+      return new RepositoryNotFoundError(
+        `The repository does not exist or may not be read: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
+    case 'unreachable':
+    case 'timeout':
+      return new RepositoryUnreachableError(`The repository's host cannot be reached: ${error.message}`, {
+        cause: error,
+      });
+    case 'locked':
+    case 'other':
+      return error;
+  }
+}
+
+function parseListing(listing: string): Remote {
+  const refs = new Map<string, string>();
+  let head: string | undefined;
+  let named: string | undefined;
+  for (const line of listing.split('\n')) {
+    const [value = '', name = ''] = line.split('\t');
+    if (name === 'HEAD' && value.startsWith('ref: refs/heads/'))
+      named = value.slice('ref: refs/heads/'.length);
+    else if (name === 'HEAD') head = value;
+    // `^{}` is what an annotated tag points to, not a ref of its own.
+    else if (/^refs\/(heads|tags)\//.test(name) && !name.endsWith('^{}')) refs.set(name, value);
+  }
+  if (refs.size === 0 && head === undefined)
+    throw new RepositoryEmptyError('The repository is empty: it has no commit to start from.');
+  const branches = new Set(
+    [...refs.keys()]
+      .filter((ref) => ref.startsWith('refs/heads/'))
+      .map((ref) => ref.slice('refs/heads/'.length)),
+  );
+  const candidates = [named, 'main', 'master', branches.size === 1 ? [...branches][0] : undefined];
+  return {
+    branches,
+    refs,
+    head,
+    defaultBranch: candidates.find((branch) => branch !== undefined && branches.has(branch)),
+  };
+}

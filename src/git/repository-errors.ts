@@ -1,0 +1,34 @@
+/** The repository does not exist, or git may not read it. Trying again would not help. */
+export class RepositoryNotFoundError extends Error {
+  override readonly name = 'RepositoryNotFoundError';
+  readonly code = 'REPOSITORY_NOT_FOUND';
+  readonly retryable = false;
+}
+
+/** The repository's host cannot be reached now. */
+export class RepositoryUnreachableError extends Error {
+  override readonly name = 'RepositoryUnreachableError';
+  readonly code = 'REPOSITORY_UNREACHABLE';
+  readonly retryable = true;
+}
+
+/** The repository has no commit to start a branch from. */
+export class RepositoryEmptyError extends Error {
+  override readonly name = 'RepositoryEmptyError';
+  readonly code = 'REPOSITORY_EMPTY';
+  readonly retryable = false;
+}
+
+/** The ref to start from is no branch, tag or commit of the repository. */
+export class BaseRefNotFoundError extends Error {
+  override readonly name = 'BaseRefNotFoundError';
+  readonly code = 'BASE_REF_NOT_FOUND';
+  readonly retryable = false;
+}
+
+/** Git would not take this as a branch's name. */
+export class InvalidBranchError extends Error {
+  override readonly name = 'InvalidBranchError';
+  readonly code = 'INVALID_BRANCH';
+  readonly retryable = false;
+}
