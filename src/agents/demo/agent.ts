@@ -1,0 +1,69 @@
+import { appendFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AgentApp, agent, methods, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
+
+/** The file in the checkout to which the demo agent writes each prompt that it is given. */
+export const notesFile = 'GROUNDCREW.md';
+
+/**
+ * An agent that needs no account and knows no model: it notes the prompt in a file of the checkout, and says so in a
+ * few messages. It takes the road that every agent takes, from the launcher to the streamed answer.
+ */
+export function demoAgent(newSessionId: () => string): AgentApp {
+  const folders = new Map<string, string>();
+  const canceled = new Set<string>();
+
+  return agent({ name: 'groundcrew-demo' })
+    .onRequest(methods.agent.initialize, () => ({
+      protocolVersion: PROTOCOL_VERSION,
+      agentCapabilities: { loadSession: false },
+      authMethods: [],
+    }))
+    .onRequest(methods.agent.session.new, ({ params }) => {
+      const sessionId = newSessionId();
+      folders.set(sessionId, params.cwd);
+      return { sessionId };
+    })
+    .onNotification(methods.agent.session.cancel, ({ params }) => {
+      canceled.add(params.sessionId);
+    })
+    .onRequest(methods.agent.session.prompt, async ({ params, client }) => {
+      const { sessionId } = params;
+      const folder = folders.get(sessionId);
+      if (folder === undefined) throw new Error(`There is no session ${sessionId}.`);
+      canceled.delete(sessionId);
+      const text = params.prompt
+        .map((block) => (block.type === 'text' ? block.text : `[${block.type}]`))
+        .join('\n');
+
+      const steps = [
+        async () => `I have read the task: ${firstLine(text)}\n`,
+        async () => `I write it down in ${notesFile}.\n`,
+        async () => {
+          await note(join(folder, notesFile), text);
+          return 'Done. A real agent would begin here.\n';
+        },
+      ];
+      for (const step of steps) {
+        if (canceled.has(sessionId)) return { stopReason: 'cancelled' };
+        await client.notify(methods.client.session.update, {
+          sessionId,
+          update: { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: await step() } },
+        });
+      }
+      return { stopReason: 'end_turn' };
+    });
+}
+
+async function note(path: string, text: string): Promise<void> {
+  const begun = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  const heading = begun ? '' : '# Notes of the demo agent\n';
+  await appendFile(path, `${heading}\n## Task\n\n${text}\n`);
+}
+
+function firstLine(text: string): string {
+  return (text.trim().split('\n')[0] ?? '').slice(0, 120);
+}

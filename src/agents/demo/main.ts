@@ -1,0 +1,9 @@
+/** The demo agent as a program: ACP over stdin and stdout, as an agent server launches it. */
+import { randomUUID } from 'node:crypto';
+import { Readable, Writable } from 'node:stream';
+import { ndJsonStream } from '@agentclientprotocol/sdk';
+import { demoAgent } from './agent.ts';
+
+const output = Writable.toWeb(process.stdout) as WritableStream<Uint8Array>;
+const input = Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>;
+demoAgent(() => `demo-${randomUUID()}`).connect(ndJsonStream(output, input));

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { access, chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serverAgentId } from './agents.ts';
+
+const dataFolder = process.platform === 'darwin' ? 'Library/Application Support' : '.local/share';
+
+/** Where sandbox-agent keeps agents' programs, from its user's home (XDG_DATA_HOME being the default). */
+const programsFolder = `${dataFolder}/sandbox-agent/bin`;
+
+/** Where it looks for their launchers. */
+export const launchersFolder = `${programsFolder}/agent_processes`;
+
+/**
+ * Puts the agent's launcher where a server whose user has `home` finds it: our own for `demo`, a link for one that was
+ * installed for the user who runs us (`sandbox-agent install-agent`). Those in PATH are found without. Downloads
+ * nothing; an agent that is nowhere stays nowhere. `home` must exist.
+ */
+export async function placeLauncher(home: string, agent: string): Promise<void> {
+  const id = serverAgentId(agent);
+  // Not recursively: a home that has been removed must not come back.
+  let folder = home;
+  for (const name of launchersFolder.split('/')) {
+    folder = join(folder, name);
+    await mkdir(folder, { mode: 0o700 }).catch(ignoreExisting);
+  }
+  if (agent === 'demo') await writeDemoLauncher(join(folder, `${id}-acp`));
+  else {
+    await linkInstalled(join(folder, `${id}-acp`), join('agent_processes', `${id}-acp`));
+    await linkInstalled(join(dirname(folder), id), id);
+  }
+}
+
+async function writeDemoLauncher(path: string): Promise<void> {
+  const main = fileURLToPath(new URL('./demo/main.ts', import.meta.url));
+  const script = `#!/bin/sh\nexec ${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(main)}\n`;
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === script) return;
+  const draft = `${path}~${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, script);
+  await chmod(draft, 0o755);
+  await rename(draft, path);
+}
+
+async function linkInstalled(path: string, program: string): Promise<void> {
+  const data = process.env.XDG_DATA_HOME || join(homedir(), dataFolder);
+  const installed = join(data, 'sandbox-agent', 'bin', program);
+  const isThere = await access(installed).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) await symlink(installed, path).catch(ignoreExisting);
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,96 @@
+import { AgentServerGoneError } from '../../agents/agent-server.ts';
+import type { Logger } from '../../log.ts';
+import type { SandboxProvider, SandboxRef, StepContext } from '../provider.ts';
+import { createSandbox } from './create-sandbox.ts';
+import { destroySandbox } from './destroy-sandbox.ts';
+import { ensureAgent, findServer } from './ensure-agent.ts';
+import { LocalSandboxError, sandboxGone, withCode } from './errors.ts';
+import { exists, type LocalFolders, openFolders } from './folders.ts';
+import { listSandboxes } from './list-sandboxes.ts';
+import { openSession } from './open-session.ts';
+import { sandboxPaths } from './sandbox-paths.ts';
+
+export interface LocalProviderOptions {
+  /** Holds the mirrors and the sandboxes. Workers that share it share the sandboxes too, so they share a machine. */
+  readonly dataDir: string;
+  /** Whether a repository may be a path on this machine. */
+  readonly allowLocalRepos: boolean;
+  readonly logger: Logger;
+  /** Milliseconds that an agent may take to start, and to open a session; 60 s by default. */
+  readonly agentTimeoutMs?: number;
+}
+
+/**
+ * Sandboxes that are folders on this machine, with processes that outlive the worker. They keep tasks apart; they do
+ * not keep an agent from anything that the user who runs the worker may do.
+ */
+export function createLocalProvider(options: LocalProviderOptions): SandboxProvider {
+  const { logger, agentTimeoutMs = 60_000 } = options;
+  let opened: Promise<LocalFolders> | undefined;
+  const folders = () => {
+    opened ??= openFolders(options.dataDir, options.allowLocalRepos);
+    opened.catch(() => {
+      opened = undefined; // a full disk may have room again
+    });
+    return opened;
+  };
+  const pathsOf = async (sandbox: SandboxRef) => sandboxPaths((await folders()).sandboxes, sandbox.id);
+
+  /** What a failure in a sandbox means, which may have been destroyed meanwhile. */
+  async function agentError(
+    error: unknown,
+    code: 'AGENT_FAILED' | 'SESSION_FAILED',
+    sandbox: SandboxRef,
+    { signal }: StepContext,
+  ): Promise<unknown> {
+    if (signal.aborted || (error instanceof LocalSandboxError && !error.retryable)) {
+      return withCode(error, code, signal);
+    }
+    const paths = await pathsOf(sandbox);
+    if (!(await exists(paths.description))) return sandboxGone(paths.key);
+    if (error instanceof AgentServerGoneError) {
+      return new LocalSandboxError('AGENT_GONE', error.message, { cause: error });
+    }
+    return withCode(error, code, signal);
+  }
+
+  return {
+    name: 'local',
+
+    async createSandbox(request, context) {
+      try {
+        return await createSandbox(await folders(), request, context);
+      } catch (error) {
+        throw withCode(error, 'SANDBOX_FAILED', context.signal);
+      }
+    },
+
+    async ensureAgent(sandbox, { agent }, context) {
+      try {
+        const server = await ensureAgent(await pathsOf(sandbox), agent, context.signal);
+        return { baseUrl: server.baseUrl, ...(server.token ? { token: server.token } : {}) };
+      } catch (error) {
+        throw await agentError(error, 'AGENT_FAILED', sandbox, context);
+      }
+    },
+
+    async createSession(sandbox, endpoint, request, context) {
+      try {
+        const paths = await pathsOf(sandbox);
+        const inUse = await findServer(paths, endpoint.baseUrl, request.agent, context.signal);
+        return await openSession(paths, inUse, request, context, agentTimeoutMs);
+      } catch (error) {
+        throw await agentError(error, 'SESSION_FAILED', sandbox, context);
+      }
+    },
+
+    async destroySandbox(key, context) {
+      await destroySandbox(await folders(), key, context.signal);
+      logger.debug({ key }, 'sandbox destroyed');
+    },
+
+    async listSandboxes() {
+      return await listSandboxes(await folders());
+    },
+  };
+}

@@ -1,0 +1,68 @@
+// The public contract of a sandbox provider. It may be added to; nothing is taken away.
+/**
+ * The public contract of a sandbox provider: what a third party writes to plug in a place to run agents.
+ * GROUNDCREW_PROVIDERS names built-in providers (`local`, …) and modules of others (a path or a package), separated by
+ * commas; the first is the default. A module's default export is a SandboxProvider, or a function returning one.
+ *
+ * Every method may be called again after a crash with the same key, also while the first call's work still goes on
+ * somewhere: the same key always means the same thing, so a repeated call adopts what is there instead of making another.
+ * An error with `retryable === false` ends provisioning at once; any other error is tried again.
+ */
+export interface SandboxProvider {
+  readonly name: string;
+  /** Makes the sandbox of `key` with the repository checked out on `branch`, or adopts the one that exists. */
+  createSandbox(request: CreateSandboxRequest, context: StepContext): Promise<SandboxRef>;
+  /** Installs and starts the agent's server in the sandbox, or finds it running. Resolves when it answers. */
+  ensureAgent(sandbox: SandboxRef, request: { agent: string }, context: StepContext): Promise<AgentEndpoint>;
+  /** Opens the session of `key` with the agent, or finds it, and hands it the prompt. */
+  createSession(
+    sandbox: SandboxRef,
+    endpoint: AgentEndpoint,
+    request: CreateSessionRequest,
+    context: StepContext,
+  ): Promise<{ sessionId: string }>;
+  /** Removes the sandbox of `key` and all that runs in it. No error when there is none. */
+  destroySandbox(key: string, context: StepContext): Promise<void>;
+  /** Every sandbox of this installation that exists at the provider, so that leaked ones can be found. */
+  listSandboxes(context: StepContext): Promise<ReadonlyArray<{ key: string; createdAt: Date }>>;
+}
+
+export interface CreateSandboxRequest {
+  /** Stable for the task, unique in the installation; safe in file names and container names. */
+  key: string;
+  taskId: string;
+  repoUrl: string;
+  branch: string;
+  baseRef: string | null;
+}
+
+export interface SandboxRef {
+  /** The provider's own id. */
+  id: string;
+  /** The checkout's absolute path inside the sandbox. */
+  cwd: string;
+  /** Whatever else the provider needs to find it again. JSON. */
+  metadata?: Record<string, unknown>;
+}
+
+export interface AgentEndpoint {
+  baseUrl: string;
+  /** Never logged, never sent to an API client. */
+  token?: string;
+}
+
+export interface CreateSessionRequest {
+  /** Stable for the session. */
+  key: string;
+  agent: string;
+  prompt: string;
+}
+
+export interface StepContext {
+  /** Aborts when the step times out, the task is canceled or the worker shuts down. */
+  signal: AbortSignal;
+  /** 1 for the first try. */
+  attempt: number;
+  /** One line of progress for people. */
+  log(line: string): void;
+}

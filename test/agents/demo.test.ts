@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { client, methods, ndJsonStream, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
+import { expect, test } from 'vitest';
+
+const program = fileURLToPath(new URL('../../src/agents/demo/main.ts', import.meta.url));
+
+test('the demo agent answers a prompt in a few messages, writes it down, and ends with its input', async () => {
+  const cwd = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const heard: string[] = [];
+  const app = client({ name: 'test' }).onNotification(methods.client.session.update, ({ params }) => {
+    const { update } = params;
+    if (update.sessionUpdate === 'agent_message_chunk' && update.content.type === 'text')
+      heard.push(update.content.text);
+  });
+  const stream = ndJsonStream(
+    Writable.toWeb(child.stdin) as WritableStream<Uint8Array>,
+    Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>,
+  );
+  await app.connectWith(stream, async (agent) => {
+    await agent.request(methods.agent.initialize, {
+      protocolVersion: PROTOCOL_VERSION,
+      clientCapabilities: {},
+    });
+    const { sessionId } = await agent.request(methods.agent.session.new, { cwd, mcpServers: [] });
+    const prompt = [{ type: 'text' as const, text: 'Water the plants\nand the cat' }];
+    const answer = await agent.request(methods.agent.session.prompt, { sessionId, prompt });
+    expect(answer).toMatchObject({ stopReason: 'end_turn' });
+    await expect(
+      agent.request(methods.agent.session.prompt, { sessionId: 'other', prompt }),
+    ).rejects.toThrow();
+  });
+  expect(heard.length).toBeGreaterThan(1);
+  expect(heard.join('')).toContain('Water the plants');
+  expect(await readFile(join(cwd, 'GROUNDCREW.md'), 'utf8')).toContain('and the cat');
+  child.stdin.end();
+  expect(await ended).toBe(0);
+  await rm(cwd, { recursive: true });
+});

@@ -1,0 +1,59 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ConfigError } from '../../src/config.ts';
+import type { SandboxProvider } from '../../src/sandbox/provider.ts';
+import { loadProviders } from '../../src/sandbox/registry.ts';
+
+const local = { name: 'local' } as SandboxProvider;
+const builtIn = { local: () => local };
+let folder: string;
+
+const methods =
+  'createSandbox(){}, ensureAgent(){}, createSession(){}, destroySandbox(){}, listSandboxes(){ return [] }';
+const modules = {
+  'object.mjs': `export default { name: 'object', ${methods} }`,
+  'function.mjs': `export default async () => ({ name: 'function', ${methods} })`,
+  'same.mjs': `export default { name: 'local', ${methods} }`,
+  'none.mjs': 'export const provider = {}',
+  'nameless.mjs': `export default { name: '', ${methods} }`,
+  'half.mjs': `export default { name: 'half', createSandbox(){} }`,
+  'throws.mjs': 'throw new Error("no\\nkey")',
+  'syntax.mjs': 'export default {',
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'groundcrew-modules-'));
+  for (const [name, text] of Object.entries(modules)) await writeFile(join(folder, name), text);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test('loads built-in providers and modules of others; the first is the default', async () => {
+  const names = [join(folder, 'object.mjs'), 'local', join(folder, 'function.mjs')];
+  const providers = await loadProviders(names, builtIn);
+  expect(providers.names).toEqual(['object', 'local', 'function']);
+  expect(providers.default.name).toBe('object');
+  expect(providers.get('local')).toBe(local);
+  expect(providers.get('other')).toBeUndefined();
+  expect(providers.get('constructor')).toBeUndefined();
+});
+
+test.each([
+  ['missing.mjs', /Cannot find module/],
+  ['same.mjs', /another provider has the name "local"/],
+  ['none.mjs', /is no sandbox provider/],
+  ['nameless.mjs', /no valid name/],
+  ['half.mjs', /has no method ensureAgent/],
+  ['throws.mjs', /no key/],
+  ['syntax.mjs', /./],
+])('says in one line what is wrong with %s', async (name, message) => {
+  const error = await loadProviders(['local', join(folder, name)], builtIn).catch((reason) => reason);
+  expect(error).toBeInstanceOf(ConfigError);
+  expect(error.message).toMatch(/^GROUNDCREW_PROVIDERS: .*$/);
+  expect(error.message).toMatch(message);
+});
+
+test.each(['nothing-of-this-name', 'toString', '__proto__'])('knows no provider %j', async (name) => {
+  await expect(loadProviders([name], builtIn)).rejects.toThrow(ConfigError);
+});
