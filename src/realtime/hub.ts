@@ -1,0 +1,187 @@
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { isConnectionError } from '../db/connection-error.ts';
+import { persist } from '../db/persist.ts';
+import { repeat } from '../db/repeat.ts';
+import type { Logger } from '../log.ts';
+import { InvalidInputError, NotFoundError } from '../tasks/errors.ts';
+import { readChangesSince, readRevisions, readRevisionsOfMany, readTasks } from '../tasks/feed.ts';
+import { findProject, findTask } from '../tasks/read.ts';
+import type { Task } from '../tasks/task.ts';
+import { ListTopic } from './list-topic.ts';
+import type { Listener } from './listener.ts';
+import type { Subscription } from './subscription.ts';
+import { TaskTopic } from './task-topic.ts';
+
+/** What clients watch. The same object is given to all subscribers of a revision. */
+export interface Hub {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /**
+   * Each revision of the task after that one, in order, once; without one, first the task as it is now. Throws
+   * NotFoundError, and InvalidInputError for a revision that there is not.
+   */
+  watchTask(workspaceId: string, id: string, afterRevision: number | null): Promise<Subscription<Task>>;
+  /** Each task of the list when it is created or changes. Throws NotFoundError for a project that there is not. */
+  watchTasks(workspaceId: string, projectId: string | null): Promise<Subscription<Task>>;
+}
+
+/** Milliseconds between looks at what has changed, in case that no wake-up came. */
+const pollMs = 1_000;
+
+/**
+ * Serves all subscribers of this process from the event table. A wake-up only says that there is something to read; while
+ * one read is under way the next ones gather, so that a busy database costs fewer and larger reads.
+ */
+export function createHub(options: { orm: MikroORM; listener: Listener; logger: Logger }): Hub {
+  const { orm, listener, logger } = options;
+  const em = () => orm.em.fork() as EntityManager;
+  const stopping = new AbortController();
+  const topics = new Map<string, TaskTopic>();
+  const lists = new Map<string, ListTopic>();
+  const dirtyTopics = new Set<TaskTopic>();
+  const dirtyTasks = new Set<string>();
+  let reading: Promise<void> | undefined;
+  let cursor: string | null = null;
+  let polling: Promise<void> = Promise.resolve();
+  let unsubscribe = () => {};
+
+  const listsOf = (workspaceId: string, projectId: string) =>
+    [lists.get(workspaceId), lists.get(`${workspaceId} ${projectId}`)].filter((list) => list !== undefined);
+
+  function changed(change: {
+    taskId: string;
+    revision: number;
+    workspaceId: string;
+    projectId: string;
+  }): void {
+    const { taskId, revision } = change;
+    const topic = topics.get(taskId);
+    topic?.mark(revision);
+    if (topic?.missing) dirtyTopics.add(topic);
+    const listed = lists.size > 0 ? listsOf(change.workspaceId, change.projectId) : [];
+    if (listed.some((list) => list.lacks(taskId, revision))) dirtyTasks.add(taskId);
+    readWhatIsDirty();
+  }
+
+  function readWhatIsDirty(): void {
+    if (dirtyTopics.size > 0 || dirtyTasks.size > 0) reading ??= read();
+  }
+
+  async function read(): Promise<void> {
+    try {
+      while ((dirtyTopics.size > 0 || dirtyTasks.size > 0) && !stopping.signal.aborted) {
+        await Promise.all([readDirtyTopics(), readDirtyTasks()]);
+      }
+    } catch (error) {
+      // What is still marked is read after the next wake-up, or by the next poll.
+      logger[isConnectionError(error) ? 'debug' : 'error']({ err: error }, 'could not read what has changed');
+    } finally {
+      reading = undefined;
+    }
+  }
+
+  async function readDirtyTopics(): Promise<void> {
+    if (dirtyTopics.size === 0) return;
+    const wanted = [...dirtyTopics].flatMap((topic) => topic.missing ?? []);
+    const revisions = await readRevisionsOfMany(em(), wanted);
+    for (const revision of revisions) topics.get(revision.id)?.publish(revision);
+    const found = new Set(revisions.map(({ id }) => id));
+    for (const { task } of wanted) if (!found.has(task.id)) topics.get(task.id)?.nothingMore();
+    for (const topic of dirtyTopics) if (!topic.missing) dirtyTopics.delete(topic);
+  }
+
+  async function readDirtyTasks(): Promise<void> {
+    if (dirtyTasks.size === 0) return;
+    const ids = [...dirtyTasks];
+    const tasks = await readTasks(em(), ids);
+    for (const id of ids) dirtyTasks.delete(id);
+    for (const task of tasks) {
+      for (const list of listsOf(task.workspaceId, task.project.id)) list.publish(task);
+    }
+  }
+
+  function enterTopic(id: string): TaskTopic {
+    let topic = topics.get(id);
+    if (!topic) {
+      const made = new TaskTopic({ readRevisions: readRevisionsOf }, () => {
+        topics.delete(id);
+        dirtyTopics.delete(made);
+      });
+      topics.set(id, made);
+      topic = made;
+    }
+    topic.enter();
+    return topic;
+  }
+
+  function readRevisionsOf(task: Task, after: number, signal: AbortSignal): Promise<Task[]> {
+    return persist(() => readRevisions(em(), task, after), signal);
+  }
+
+  async function poll(): Promise<void> {
+    const since = await readChangesSince(em(), cursor);
+    cursor = since.cursor;
+    for (const change of since.changes) changed(change);
+    // Also what an earlier read could not get.
+    readWhatIsDirty();
+  }
+
+  function onPollError(error: unknown): void {
+    logger[isConnectionError(error) ? 'debug' : 'error']({ err: error }, 'could not look for changes');
+  }
+
+  return {
+    async start() {
+      unsubscribe = listener.subscribe({
+        wakeUp: changed,
+        reconnected: () => void poll().catch(onPollError),
+      });
+      await poll();
+      polling = repeat(pollMs, stopping.signal, poll, onPollError);
+    },
+
+    async stop() {
+      stopping.abort();
+      unsubscribe();
+      await Promise.all([polling, reading]);
+    },
+
+    async watchTask(workspaceId, id, afterRevision) {
+      // From here on the topic hears of changes, so that none falls between the read and the subscription.
+      const topic = enterTopic(id);
+      try {
+        const task = await findTask(em(), workspaceId, id);
+        if (!task) throw new NotFoundError('there is no such task', { field: 'id' });
+        if (afterRevision !== null && (afterRevision < 0 || afterRevision > task.revision)) {
+          throw new InvalidInputError(
+            `afterRevision is not from 0 to ${task.revision}, the newest revision`,
+            {
+              field: 'afterRevision',
+            },
+          );
+        }
+        topic.open(task);
+        const subscription = topic.subscribe(task, afterRevision ?? task.revision - 1);
+        if (topic.missing) dirtyTopics.add(topic);
+        readWhatIsDirty();
+        return subscription;
+      } catch (error) {
+        topic.leave();
+        throw error;
+      }
+    },
+
+    async watchTasks(workspaceId, projectId) {
+      if (projectId !== null && !(await findProject(em(), workspaceId, projectId))) {
+        throw new NotFoundError('there is no such project', { field: 'projectId' });
+      }
+      const key = projectId === null ? workspaceId : `${workspaceId} ${projectId}`;
+      let list = lists.get(key);
+      if (!list) {
+        list = new ListTopic(() => lists.delete(key));
+        lists.set(key, list);
+      }
+      return list.subscribe();
+    },
+  };
+}

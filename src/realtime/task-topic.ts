@@ -1,0 +1,102 @@
+import type { Task } from '../tasks/task.ts';
+import { Subscription } from './subscription.ts';
+
+/** Revisions that are kept at hand for those who are nearly up to date; who is further behind reads the event table. */
+const keptRevisions = 32;
+
+export interface TaskReader {
+  /** The revisions after that one, oldest first, some of them at least when there are any. */
+  readRevisions(task: Task, after: number, signal: AbortSignal): Promise<Task[]>;
+}
+
+/** One task that is watched in this process. All its subscribers share one read of each revision, and its objects. */
+export class TaskTopic {
+  readonly #reader: TaskReader;
+  readonly #onEmpty: () => void;
+  readonly #subscriptions = new Set<Subscription<Task>>();
+  /** Those who are about to subscribe count too: the topic hears of changes from before it knows its task. */
+  #users = 0;
+  #task: Task | undefined;
+  /** Without gaps, oldest first; ends with `#loaded`. */
+  #kept: Task[] = [];
+  #loaded = 0;
+  #newest = 0;
+
+  constructor(reader: TaskReader, onEmpty: () => void) {
+    this.#reader = reader;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** What is to be read; undefined when everything is. */
+  get missing(): { task: Task; after: number } | undefined {
+    return this.#task && this.#newest > this.#loaded ? { task: this.#task, after: this.#loaded } : undefined;
+  }
+
+  enter(): void {
+    this.#users += 1;
+  }
+
+  leave(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#onEmpty();
+  }
+
+  /** The task as it was read by somebody who has entered before. */
+  open(task: Task): void {
+    this.mark(task.revision);
+    if (this.#task) return;
+    this.#task = task;
+    this.#kept = [task];
+    this.#loaded = task.revision;
+  }
+
+  /** There is such a revision. */
+  mark(revision: number): void {
+    this.#newest = Math.max(this.#newest, revision);
+  }
+
+  /** What it was woken for is not there: anybody may send a wake-up. */
+  nothingMore(): void {
+    this.#newest = this.#loaded;
+  }
+
+  /** The next revision was read. */
+  publish(task: Task): void {
+    if (task.revision !== this.#loaded + 1) return;
+    this.#kept.push(task);
+    if (this.#kept.length > keptRevisions) this.#kept.shift();
+    this.#loaded = task.revision;
+    this.#newest = Math.max(this.#newest, task.revision);
+    for (const subscription of this.#subscriptions) subscription.wake();
+  }
+
+  /** Each revision after that one, in order, once. For one who has entered; closing the subscription leaves. */
+  subscribe(task: Task, after: number): Subscription<Task> {
+    let seen = after;
+    let replayed: Task[] = [];
+    const subscription: Subscription<Task> = new Subscription<Task>({
+      take: () => {
+        const next = replayed.shift() ?? this.#at(seen + 1);
+        if (next) seen = next.revision;
+        return next;
+      },
+      fetch: (signal) => {
+        if (seen >= this.#loaded) return undefined;
+        return this.#reader.readRevisions(task, seen, signal).then((tasks) => {
+          replayed = tasks;
+        });
+      },
+      close: () => {
+        this.#subscriptions.delete(subscription);
+        this.leave();
+      },
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  #at(revision: number): Task | undefined {
+    const first = this.#kept[0]?.revision ?? 0;
+    return this.#kept[revision - first];
+  }
+}
