@@ -1,0 +1,7 @@
+import type { Context } from '../schema/context.ts';
+import type { CreateSessionInput } from '../tasks/input.ts';
+import type { TaskSession } from '../tasks/read.ts';
+
+export function createSession(input: CreateSessionInput, { tasks, viewer }: Context): Promise<TaskSession> {
+  return tasks.createSession(viewer.workspace.id, input);
+}

@@ -1,0 +1,13 @@
+import type { Context } from '../schema/context.ts';
+import type { Page, PageArguments } from '../tasks/page.ts';
+import type { TaskFilter } from '../tasks/read.ts';
+import type { Project, Task } from '../tasks/task.ts';
+
+export function projectTasks(
+  project: Project,
+  filter: TaskFilter,
+  page: PageArguments,
+  { tasks, viewer }: Context,
+): Promise<Page<Task>> {
+  return tasks.pageOfProject(viewer.workspace.id, project.id, filter, page);
+}

@@ -1,0 +1,11 @@
+import type { Subscription } from '../realtime/subscription.ts';
+import type { Context } from '../schema/context.ts';
+import type { Task } from '../tasks/task.ts';
+
+export function taskUpdated(
+  id: string,
+  afterRevision: number | null,
+  { hub, viewer }: Context,
+): Promise<Subscription<Task>> {
+  return hub.watchTask(viewer.workspace.id, id, afterRevision);
+}

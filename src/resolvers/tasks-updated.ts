@@ -1,0 +1,10 @@
+import type { Subscription } from '../realtime/subscription.ts';
+import type { Context } from '../schema/context.ts';
+import type { Task } from '../tasks/task.ts';
+
+export function tasksUpdated(
+  projectId: string | null,
+  { hub, viewer }: Context,
+): Promise<Subscription<Task>> {
+  return hub.watchTasks(viewer.workspace.id, projectId);
+}

@@ -1,0 +1,35 @@
+import type { Workspace } from '../tasks/read.ts';
+import { builder } from './builder.ts';
+import type { Viewer } from './context.ts';
+import { Node } from './node.ts';
+
+export const WorkspaceRef = builder.objectRef<Workspace>('Workspace');
+WorkspaceRef.implement({
+  description: 'A tenant: its projects and tasks are seen by nobody else.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'For people.' }),
+  }),
+});
+
+export const ViewerRef = builder.objectRef<Viewer>('Viewer');
+ViewerRef.implement({
+  description: 'Who a request is made as.',
+  fields: (t) => ({
+    workspace: t.expose('workspace', { type: WorkspaceRef, description: 'The workspace that it may see.' }),
+  }),
+});
+
+export interface ProviderShape {
+  readonly name: string;
+  readonly isDefault: boolean;
+}
+
+export const ProviderRef = builder.objectRef<ProviderShape>('Provider');
+ProviderRef.implement({
+  description: 'Somebody who makes sandboxes.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'For `CreateTaskInput.provider`.' }),
+    isDefault: t.exposeBoolean('isDefault', { description: 'Whether it is taken when none is named.' }),
+  }),
+});
