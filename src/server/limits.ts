@@ -1,0 +1,90 @@
+import {
+  type ASTVisitor,
+  GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  type SelectionSetNode,
+  type ValidationContext,
+} from 'graphql';
+
+/** What one operation may ask for. The schema weighs its cost besides; these bound what weighing it costs. */
+export const operationLimits = {
+  /** Of a document, before it is parsed to the end. Introspection takes about 400. */
+  tokens: 2_000,
+  depth: 15,
+  aliases: 30,
+  mutationFields: 10,
+} as const;
+
+interface Extent {
+  readonly depth: number;
+  readonly aliases: number;
+  /** Fields of the selection set itself, those of its fragments included. */
+  readonly fields: number;
+}
+
+const nothing: Extent = { depth: 0, aliases: 0, fields: 0 };
+
+/**
+ * A validation rule that must run before the specified ones, some of which take a time that grows with the square of
+ * what it bounds. Hence it sees documents that may be wrong in any way, fragments that spread themselves included.
+ */
+export function operationLimitsRule(context: ValidationContext): ASTVisitor {
+  const ofFragment = new Map<string, Extent>();
+
+  const measureFragment = (name: string): Extent => {
+    const known = ofFragment.get(name);
+    if (known) return known;
+    // Stands for the fragment while it is measured: one that spreads itself ends there. Measured once each, or fragments
+    // that spread one another twice would take exponential time.
+    ofFragment.set(name, nothing);
+    const fragment = context.getFragment(name);
+    const extent = fragment ? measure(fragment.selectionSet) : nothing;
+    ofFragment.set(name, extent);
+    return extent;
+  };
+
+  const measure = (set: SelectionSetNode): Extent => {
+    let { depth, aliases, fields } = nothing;
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.FIELD) {
+        // Introspection is deep by nature; graphql has a rule of its own for it.
+        const introspects = selection.name.value === '__schema' || selection.name.value === '__type';
+        const inner = selection.selectionSet && !introspects ? measure(selection.selectionSet) : nothing;
+        depth = Math.max(depth, inner.depth + 1);
+        aliases += inner.aliases + (selection.alias ? 1 : 0);
+        fields += 1;
+        continue;
+      }
+      const inner =
+        selection.kind === Kind.INLINE_FRAGMENT
+          ? measure(selection.selectionSet)
+          : measureFragment(selection.name.value);
+      depth = Math.max(depth, inner.depth);
+      aliases += inner.aliases;
+      fields += inner.fields;
+    }
+    return { depth, aliases, fields };
+  };
+
+  const refuse = (operation: OperationDefinitionNode, what: string, limit: number) =>
+    context.reportError(
+      new GraphQLError(`The operation has too many ${what}: at most ${limit} are allowed.`, {
+        nodes: operation,
+        extensions: { code: 'QUERY_TOO_COMPLEX' },
+      }),
+    );
+
+  return {
+    OperationDefinition(operation) {
+      const { depth, aliases, fields } = measure(operation.selectionSet);
+      if (depth > operationLimits.depth) refuse(operation, 'levels', operationLimits.depth);
+      if (aliases > operationLimits.aliases) refuse(operation, 'aliases', operationLimits.aliases);
+      if (operation.operation === OperationTypeNode.MUTATION && fields > operationLimits.mutationFields) {
+        refuse(operation, 'mutations', operationLimits.mutationFields);
+      }
+      return false;
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import {
+  createSourceEventStream,
+  type DocumentNode,
+  getOperationAST,
+  OperationTypeNode,
+  validateSubscriptionArgs,
+} from 'graphql';
+import { makeServer, type Server, type SubscribePayload } from 'graphql-ws';
+import type { Logger } from '../log.ts';
+import { type ClientSocket, tryAgainLater } from './client-socket.ts';
+import type { Authenticate } from './credentials.ts';
+import { badInput, type Engine } from './engine.ts';
+import { edgeError, formatError, OperationRefused, type TranslateError } from './errors.ts';
+import { Operation } from './operation.ts';
+import { SharedExecution, serializeResult } from './shared-execution.ts';
+import type { Tuning } from './tuning.ts';
+
+export interface WebSocketOperationsOptions<Viewer, Context extends object> {
+  readonly engine: Engine;
+  readonly tuning: Tuning;
+  readonly logger: Logger;
+  readonly translateError: TranslateError;
+  readonly authenticate: Authenticate<Viewer>;
+  readonly createContext: (viewer: Viewer) => Context;
+  readonly rightsOf: (viewer: Viewer) => string;
+}
+
+/** What is known of one socket. */
+export interface Connection<Viewer> {
+  readonly client: ClientSocket;
+  /** What the browser's cookie says, until `connection_init` has been answered. */
+  cookieAuthorization: string | undefined;
+  viewer: Viewer | undefined;
+  /** How many operations are under way. */
+  operations: number;
+}
+
+type ConnectionInit = Record<string, unknown>;
+
+/** graphql-ws' server: it keeps the protocol; what operations are and send is ours. */
+export function createWebSocketOperations<Viewer, Context extends object>(
+  options: WebSocketOperationsOptions<Viewer, Context>,
+): Server<Connection<Viewer>> {
+  const { engine, logger, translateError } = options;
+  const shared = new SharedExecution(translateError);
+
+  const operationOf = (
+    connection: Connection<Viewer>,
+    viewer: Viewer,
+    id: string,
+    document: DocumentNode,
+    payload: SubscribePayload,
+  ): Operation => {
+    const { client } = connection;
+    const { operationName, variables: variableValues } = payload;
+    const isSubscription =
+      getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
+    // The text around a payload, which differs between sockets while the payload may not.
+    const prefix = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+
+    const argsOf = () => ({
+      schema: engine.schema,
+      document,
+      operationName,
+      variableValues,
+      contextValue: options.createContext(viewer),
+    });
+
+    const answerOnce = async (operation: Operation) => {
+      const payload = serializeResult(await engine.execute(argsOf()), translateError);
+      if (operation.open) await client.send(`${prefix}${payload}}`);
+    };
+
+    const follow = async (operation: Operation) => {
+      const args = validateSubscriptionArgs(argsOf());
+      if (!('schema' in args)) throw new OperationRefused(args.map(badInput));
+      const stream = await createSourceEventStream(args);
+      if (!(Symbol.asyncIterator in stream)) throw new OperationRefused(stream.errors ?? []);
+      const source = stream[Symbol.asyncIterator]();
+      operation.own(source);
+      const key = JSON.stringify([
+        options.rightsOf(viewer),
+        engine.idOf(document),
+        operationName,
+        variableValues,
+      ]);
+      while (operation.open) {
+        const { done, value } = await source.next();
+        if (done || !operation.open) return;
+        const payload = await shared.payload(value, key, args);
+        if (!operation.open) return;
+        // Only who reads is given more: what waits for a slow reader waits in the source, as a number.
+        const drained = client.send(`${prefix}${payload}}`);
+        if (drained) await drained;
+      }
+    };
+
+    return new Operation(async (operation) => {
+      connection.operations += 1;
+      try {
+        await (isSubscription ? follow(operation) : answerOnce(operation));
+      } finally {
+        connection.operations -= 1;
+      }
+    });
+  };
+
+  return makeServer<ConnectionInit, Connection<Viewer>>({
+    connectionInitWaitTimeout: options.tuning.connectionInitTimeout,
+
+    async onConnect({ connectionParams, extra }) {
+      const { authorization = extra.cookieAuthorization } = connectionParams ?? {};
+      extra.cookieAuthorization = undefined;
+      try {
+        if (typeof authorization === 'string') {
+          extra.viewer = (await options.authenticate(authorization)) ?? undefined;
+        }
+      } catch (err) {
+        // Not 4500, which would end the client's retries: the database may be back in a moment.
+        logger.error({ err }, 'authentication failed');
+        extra.client.close(tryAgainLater, 'Cannot authenticate now');
+      }
+      if (extra.viewer === undefined) logger.debug({ code: 'UNAUTHENTICATED' }, 'connection refused');
+      return extra.viewer !== undefined;
+    },
+
+    onSubscribe({ extra }, id, payload) {
+      if (extra.viewer === undefined) return [edgeError('A valid token is required.', 'UNAUTHENTICATED')];
+      if (extra.operations >= options.tuning.maxOperationsPerSocket) {
+        return [edgeError('Too many operations on one socket.', 'RATE_LIMITED')];
+      }
+      let document: DocumentNode;
+      try {
+        document = engine.parse(payload.query);
+      } catch (error) {
+        return [translateError(error)];
+      }
+      const errors = engine.validate(document);
+      if (errors.length > 0) return errors;
+      if (!getOperationAST(document, payload.operationName)) {
+        return [edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT')];
+      }
+      const contextValue = operationOf(extra, extra.viewer, id, document, payload);
+      return { schema: engine.schema, document, operationName: payload.operationName, contextValue };
+    },
+
+    // Both only hand over what `onSubscribe` made.
+    execute: ({ contextValue }) => operationIn(contextValue),
+    subscribe: ({ contextValue }) => operationIn(contextValue),
+
+    onError(_context, _id, _payload, errors) {
+      return errors
+        .flatMap((error) => refusals(error.cause) ?? [error])
+        .map((error) => formatError(translateError(error)));
+    },
+  });
+}
+
+function operationIn(contextValue: unknown): Operation {
+  if (contextValue instanceof Operation) return contextValue;
+  throw new TypeError('Not an operation.');
+}
+
+function refusals(cause: unknown): readonly Error[] | undefined {
+  return cause instanceof OperationRefused ? cause.errors : undefined;
+}

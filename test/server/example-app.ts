@@ -1,0 +1,142 @@
+import { buildSchema, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { type App, createApp } from '../../src/server/app.ts';
+import { defaultTuning, type Tuning } from '../../src/server/tuning.ts';
+import { InvalidInputError, InvalidStateError, NotFoundError } from '../../src/tasks/errors.ts';
+import { TestSource } from './test-source.ts';
+
+/** A viewer is what its token says: two tokens that begin alike have the same rights. */
+export interface Viewer {
+  readonly name: string;
+}
+
+export interface Context {
+  readonly viewer: Viewer;
+}
+
+export interface Thing {
+  readonly revision: number;
+  readonly text?: string;
+}
+
+type Resolver = GraphQLFieldResolver<unknown, Context, Record<string, unknown>>;
+
+const sdl = /* GraphQL */ `
+  type Query {
+    me: String!
+    self: Query
+    echo(text: String): String
+    first(first: Int! = 5): Int
+    input(input: ThingInput): String
+    fails(how: String!): String
+    waits: String
+  }
+  input ThingInput { text: String!, inner: ThingInput }
+  type Mutation { touch: Int!, fail(how: String!): Int }
+  type Subscription { thing(name: String): Thing! }
+  type Thing { revision: Int!, text: String, viewer: String!, same(text: String): String, breaks: Int }
+`;
+
+/** A server around a schema of the test's own, and what the test may pull at. */
+export class ExampleApp {
+  readonly app: App;
+  readonly schema: GraphQLSchema = buildSchema(sdl);
+  readonly log: Record<string, unknown>[] = [];
+  /** The sources of subscriptions to `thing`, in the order in which they were opened. */
+  readonly sources: TestSource<Thing>[] = [];
+  /** How often `Thing.revision` was resolved. */
+  executions = 0;
+  touched = 0;
+  notReady: string | null | Error | 'never' = null;
+  /** Resolves what `waits` waits for, and says when somebody does. */
+  readonly gate = Promise.withResolvers<string>();
+  readonly waiting = Promise.withResolvers<void>();
+  authenticate = async (authorization: string): Promise<Viewer | null> => {
+    const name = /^Bearer (good-\w+)$/.exec(authorization)?.[1];
+    return name ? { name } : null;
+  };
+  /** Replaces the source of `thing`. */
+  openThing: (args: Record<string, unknown>) => unknown = () => {
+    const source = new TestSource<Thing>();
+    this.sources.push(source);
+    return source;
+  };
+
+  constructor(tuning: Partial<Tuning> = {}) {
+    this.#resolve('Query', 'me', (_source, _args, { viewer }) => viewer.name);
+    this.#resolve('Query', 'self', () => ({}));
+    this.#resolve('Query', 'echo', (_source, { text }) => text);
+    this.#resolve('Query', 'first', (_source, { first }) => first);
+    this.#resolve('Query', 'fails', (_source, { how }) => fail(how));
+    this.#resolve('Query', 'waits', () => {
+      this.waiting.resolve();
+      return this.gate.promise;
+    });
+    this.#resolve('Mutation', 'touch', () => ++this.touched);
+    this.#resolve('Mutation', 'fail', (_source, { how }) => fail(how));
+    this.#resolve('Subscription', 'thing', (thing) => thing);
+    this.#field('Subscription', 'thing').subscribe = (_source, args) => this.openThing(args);
+    this.#resolve('Thing', 'revision', (thing) => {
+      this.executions += 1;
+      return (thing as Thing).revision;
+    });
+    this.#resolve('Thing', 'viewer', (_thing, _args, { viewer }) => viewer.name);
+    this.#resolve('Thing', 'same', (_thing, { text }) => text);
+    this.#resolve('Thing', 'breaks', () => fail('boom'));
+    const keep = { write: (line: string) => this.log.push(JSON.parse(line)) };
+    this.app = createApp<Viewer, Context>(
+      {
+        schema: this.schema,
+        host: '127.0.0.1',
+        port: 0,
+        logger: pino({ level: 'trace' }, keep),
+        authenticate: (authorization) => this.authenticate(authorization),
+        createContext: (viewer) => ({ viewer }),
+        rightsOf: (viewer) => viewer.name.slice(0, 'good-x'.length),
+        readiness: async () => {
+          if (this.notReady instanceof Error) throw this.notReady;
+          return this.notReady === 'never' ? new Promise(() => undefined) : this.notReady;
+        },
+      },
+      { ...defaultTuning, ...tuning },
+    );
+  }
+
+  #field(type: string, name: string) {
+    const field = this.schema.getType(type);
+    if (!field || !('getFields' in field)) throw new Error(`no type ${type}`);
+    const found = field.getFields()[name];
+    if (!found || !('subscribe' in found)) throw new Error(`no field ${type}.${name}`);
+    return found;
+  }
+
+  #resolve(type: string, name: string, resolver: Resolver): void {
+    this.#field(type, name).resolve = resolver;
+  }
+}
+
+/** Started, and stopped when the test is over. */
+export async function startExample(tuning?: Partial<Tuning>): Promise<ExampleApp & { url: string }> {
+  const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning });
+  const { url } = await example.app.start();
+  onTestFinished(() => example.app.stop());
+  return Object.assign(example, { url });
+}
+
+export function fail(how: unknown): never {
+  switch (how) {
+    case 'missing':
+      throw new NotFoundError('There is no such thing.');
+    case 'input':
+      throw new InvalidInputError('The text is empty.', { field: 'text' });
+    case 'state':
+      throw new InvalidStateError('Not now.', 'init_ensure_name');
+    case 'coded':
+      throw new GraphQLError('Too much.', { extensions: { code: 'QUERY_TOO_COMPLEX' } });
+    case 'uncoded':
+      throw new GraphQLError('secret of a library');
+    default:
+      throw new Error('secret of the database');
+  }
+}
