@@ -1,0 +1,125 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Config } from './config.ts';
+import { ConfigError } from './config.ts';
+import { startEmbedded } from './db/embedded.ts';
+import { migrate } from './db/migrate.ts';
+import { createOrm } from './db/orm.ts';
+import type { Logger } from './log.ts';
+import { createHub } from './realtime/hub.ts';
+import { createListener, type Listener } from './realtime/listener.ts';
+import { createLocalProvider } from './sandbox/local/local-provider.ts';
+import { loadProviders, type Providers } from './sandbox/registry.ts';
+import type { Context, Viewer } from './schema/context.ts';
+import { buildSchema } from './schema/schema.ts';
+import { createApp } from './server/app.ts';
+import { createTokenCheck, loadOwnersToken } from './server/token.ts';
+import { ownersWorkspace } from './tasks/read.ts';
+import { createTasks } from './tasks/service.ts';
+import { createWorker } from './worker/worker.ts';
+
+/** What a process does: both roles with a database of its own where none is given, or one of them. */
+export type Role = 'start' | 'api' | 'worker';
+
+export interface Groundcrew {
+  /** Undefined for a worker. */
+  readonly url: string | undefined;
+  /** Rejects when it can't go on. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** Connections of a process to the database, beside the few that have a purpose of their own. */
+const poolSize = 10;
+
+/** Puts the parts together. What was started is stopped again when a later part can't start. */
+export async function startGroundcrew(role: Role, config: Config, logger: Logger): Promise<Groundcrew> {
+  const parts = new AsyncDisposableStack();
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  try {
+    const { databaseUrl, alone } = await openDatabase(role, config, logger, parts, failed.reject);
+    await migrate(databaseUrl);
+    const orm = parts.adopt(await createOrm(databaseUrl, { poolSize }), (each) => each.close(true));
+    const providers = await loadProviders(config.providers, {
+      local: () =>
+        createLocalProvider({ dataDir: config.dataDir, allowLocalRepos: config.allowLocalRepos, logger }),
+    });
+    const listener = parts.adopt(createListener({ url: databaseUrl, logger }), (each) => each.stop());
+    await listener.start();
+    const shared = { config, logger, databaseUrl, orm, providers, listener };
+
+    if (role !== 'api') await startWorker({ ...shared, alone }, parts);
+    const url = role === 'worker' ? undefined : await startApi(shared, parts);
+    return { url, failed: failed.promise, stop: () => parts.disposeAsync() };
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}
+
+interface Shared {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly databaseUrl: string;
+  readonly orm: MikroORM;
+  readonly providers: Providers;
+  readonly listener: Listener;
+}
+
+async function openDatabase(
+  role: Role,
+  config: Config,
+  logger: Logger,
+  parts: AsyncDisposableStack,
+  onLost: (reason: Error) => void,
+): Promise<{ databaseUrl: string; alone: boolean }> {
+  if (config.databaseUrl !== undefined) return { databaseUrl: config.databaseUrl, alone: false };
+  if (role !== 'start') {
+    throw new ConfigError('DATABASE_URL: is required, for more than one process to share the database');
+  }
+  const embedded = parts.adopt(await startEmbedded({ dataDir: config.dataDir, logger }), (each) =>
+    each.stop(),
+  );
+  void embedded.exited.then((reason) => reason && onLost(reason));
+  return { databaseUrl: embedded.url, alone: true };
+}
+
+async function startWorker(
+  shared: Shared & { readonly alone: boolean },
+  parts: AsyncDisposableStack,
+): Promise<void> {
+  const worker = parts.adopt(createWorker(shared), (each) => each.stop());
+  await worker.start();
+}
+
+async function startApi(shared: Shared, parts: AsyncDisposableStack): Promise<string> {
+  const { config, logger, orm, providers, listener } = shared;
+  const isOwner = createTokenCheck(await loadOwnersToken(config.token, config.dataDir));
+  const viewer: Viewer = { workspace: await ownersWorkspace(orm.em.fork()) };
+  const [first, ...others] = providers.names;
+  const tasks = createTasks(orm, {
+    providers: [first as string, ...others],
+    defaultAgent: config.defaultAgent,
+    allowLocalRepos: config.allowLocalRepos,
+  });
+  const hub = parts.adopt(createHub({ orm, listener, logger }), (each) => each.stop());
+  await hub.start();
+  const app = parts.adopt(
+    createApp<Viewer, Context>({
+      schema: buildSchema(),
+      host: config.host,
+      port: config.port,
+      logger,
+      authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
+      createContext: (each) => ({ viewer: each, tasks, hub }),
+      rightsOf: (each) => each.workspace.id,
+      readiness: async () => {
+        await orm.em.fork().execute('select 1');
+        return listener.connected ? null : 'the database sends no wake-ups';
+      },
+    }),
+    (each) => each.stop(),
+  );
+  const { url } = await app.start();
+  return url;
+}

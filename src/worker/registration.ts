@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'pg';
+import { keepSession } from '../db/kept-session.ts';
+import type { Logger } from '../log.ts';
+import { workerLockClass } from '../tasks/worker-registry.ts';
+
+export interface Registration {
+  /** Says under which id the jobs of this worker are locked. Resolves once it is registered. */
+  usePool(poolId: string): Promise<void>;
+  stop(): Promise<void>;
+  /** Changes when the worker was given up for dead, and has come back as another one. */
+  readonly workerId: string;
+  /** Milliseconds for which its signs of life have come without a gap. */
+  steadyFor(): number;
+  /** Whether its session was ever lost. When the database went away, it did so for all the others too. */
+  readonly interrupted: boolean;
+}
+
+const heartbeatMs = 400;
+const gapMs = 2_000;
+
+/**
+ * A worker's place among the living: a row with a heartbeat, and an advisory lock on a connection of its own. The lock is
+ * free within milliseconds of the process's end; the heartbeat tells of one that hangs.
+ */
+export function createRegistration(options: { url: string; logger: Logger }): Registration {
+  const { logger } = options;
+  const poolIds: string[] = [];
+  let workerId = randomUUID();
+  let registered = false;
+  let locked = false;
+  let sessions = 0;
+  let steadySince = performance.now();
+  let lastBeat = steadySince;
+
+  const session = keepSession({
+    url: options.url,
+    logger,
+    name: 'worker',
+    intervalMs: heartbeatMs,
+    timeoutMs: 5_000,
+    async begin(client) {
+      sessions += 1;
+      locked = false;
+      if (!registered) {
+        await client.query('insert into worker (id, pool_ids) values ($1, $2) on conflict (id) do nothing', [
+          workerId,
+          poolIds,
+        ]);
+        registered = true;
+      }
+      await beat(client);
+      steadySince = performance.now();
+    },
+    beat,
+  });
+
+  async function beat(client: Client): Promise<void> {
+    // The server may still keep the lock for a session of ours that it does not know to be lost: it is tried again, and the
+    // heartbeat speaks for us meanwhile.
+    const { rows } = await client.query<{ locked: boolean }>(
+      `update worker set heartbeat_at = now(), pool_ids = $2 where id = $1
+       returning $3 or pg_try_advisory_lock($4, lock) as locked`,
+      [workerId, poolIds, locked, workerLockClass],
+    );
+    if (!rows[0]) becomeAnother();
+    locked = rows[0].locked;
+    const now = performance.now();
+    if (now - lastBeat > gapMs) steadySince = now;
+    lastBeat = now;
+  }
+
+  /** Its tasks are somebody else's by now, and its old name is not to be used again. */
+  function becomeAnother(): never {
+    logger.warn({ workerId }, 'this worker was given up for dead, and begins anew');
+    workerId = randomUUID();
+    registered = false;
+    throw new Error('the worker was given up for dead');
+  }
+
+  return {
+    async usePool(poolId) {
+      poolIds.push(poolId);
+      await session.start();
+    },
+    stop: () => session.stop(),
+    get workerId() {
+      return workerId;
+    },
+    steadyFor: () => performance.now() - steadySince,
+    get interrupted() {
+      return sessions > 1;
+    },
+  };
+}

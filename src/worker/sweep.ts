@@ -1,0 +1,83 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { Logger } from '../log.ts';
+import type { Providers } from '../sandbox/registry.ts';
+import { forgetOldKeys } from '../tasks/idempotency.ts';
+import { leasesOf, rescueLease, wakeForgottenTasks } from '../tasks/lease.ts';
+import { releaseAgain, releaseForgotten } from '../tasks/sandbox-ledger.ts';
+import { rescueFromDeadWorkers } from '../tasks/worker-registry.ts';
+import { runAttempt } from './attempt.ts';
+import type { Holds } from './holds.ts';
+import type { Registration } from './registration.ts';
+
+export interface SweepDependencies {
+  em(): EntityManager;
+  readonly logger: Logger;
+  readonly providers: Providers;
+  readonly registration: Registration;
+  readonly holds: Holds;
+}
+
+/** Milliseconds that a worker has to have been well itself before it judges others: after it was cut off, so were they. */
+const steadyMs = 3_000;
+const listTimeoutMs = 10_000;
+
+/** Takes over from workers that are gone. */
+export async function sweepWorkers({ em, logger, registration }: SweepDependencies): Promise<void> {
+  const steady = registration.steadyFor() > steadyMs;
+  const rescued = await rescueFromDeadWorkers(em(), registration.workerId, {
+    judgeKilled: steady || !registration.interrupted,
+    judgeHung: steady,
+  });
+  if (rescued.workers.length > 0) logger.warn(rescued, 'rescued the tasks of workers that are gone');
+}
+
+/** Makes what this process holds and what the database says it holds the same again, should a word have got lost. */
+export async function sweepLeases({ em, holds, registration }: SweepDependencies): Promise<void> {
+  const held = holds.leases();
+  const { workerId } = registration;
+  const leases = await leasesOf(em(), workerId);
+  const epochs = new Map(leases.map(({ taskId, epoch }) => [taskId, epoch]));
+  for (const { taskId, epoch } of held) {
+    if (epochs.get(taskId) !== epoch) holds.lost(taskId, Number.POSITIVE_INFINITY);
+  }
+  for (const lease of leases) {
+    if (!holds.has(lease.taskId)) await rescueLease(em(), workerId, lease);
+  }
+}
+
+/** Wakes what waits with nobody to wake it. */
+export async function sweepForgotten({ em, logger }: SweepDependencies): Promise<void> {
+  const tasks = await wakeForgottenTasks(em());
+  if (tasks.length > 0) logger.warn({ tasks }, 'tasks were due without a job');
+  const sandboxes = await releaseForgotten(em());
+  if (sandboxes.length > 0) logger.warn({ sandboxes }, 'sandboxes waited for their release without a job');
+  await forgetOldKeys(em());
+}
+
+/**
+ * Compares what the providers have with what is wanted. Only what stands in the ledger is touched: anything else was made
+ * by another installation.
+ */
+export async function sweepSandboxes(
+  { em, logger, providers }: SweepDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const name of providers.names) {
+    const provider = providers.get(name);
+    if (!provider) continue;
+    try {
+      const log = (line: string) => logger.info({ provider: name, line }, 'provider');
+      const listed = await runAttempt({ number: 1, timeoutMs: listTimeoutMs, signal, log }, (context) =>
+        provider.listSandboxes(context),
+      );
+      const leaked = await releaseAgain(
+        em(),
+        listed.map(({ key }) => key),
+      );
+      if (leaked.length > 0)
+        logger.warn({ provider: name, leaked: leaked.length, keys: leaked }, 'leaked sandboxes');
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ err: error, provider: name }, 'could not compare the sandboxes');
+    }
+  }
+}
