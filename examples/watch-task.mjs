@@ -1,0 +1,12 @@
+// Creates a task on the repository given, and prints each revision until the task is ready.
+// GROUNDCREW_TOKEN=… node examples/watch-task.mjs https://github.com/your/repository
+import { createGroundcrew } from 'groundcrew/client';
+
+const { GROUNDCREW_URL: url = 'http://127.0.0.1:4000', GROUNDCREW_TOKEN: token } = process.env;
+const groundcrew = createGroundcrew({ url, token });
+const { id } = await groundcrew.createTask({ repoUrl: process.argv[2], prompt: 'Say hello' });
+for await (const task of groundcrew.watchTask(id, { afterRevision: 0 })) {
+  console.log(task.revision, task.status, task.error?.message ?? '');
+  if (task.status === 'RUNNING' || task.status === 'ERROR') break;
+}
+await groundcrew.close();

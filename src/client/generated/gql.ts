@@ -1,0 +1,46 @@
+/* eslint-disable */
+import * as types from './graphql.ts';
+import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
+
+/**
+ * Map of all GraphQL operations in the project.
+ *
+ * This map has several performance disadvantages:
+ * 1. It is not tree-shakeable, so it will include all operations in the project.
+ * 2. It is not minifiable, so the string of a GraphQL query will be multiple times inside the bundle.
+ * 3. It does not support dead code elimination, so it will add unused operations.
+ *
+ * Therefore it is highly recommended to use the babel or swc plugin for production.
+ * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
+ */
+type Documents = {
+    "fragment TaskFields on Task {\n  id\n  revision\n  status\n  error {\n    code\n    message\n    step\n    retryable\n  }\n  project {\n    id\n    name\n    repoUrl\n  }\n  prompt\n  title\n  branchName\n  baseRef\n  provider\n  agent\n  steps {\n    name\n    state\n    attempt\n    startedAt\n    finishedAt\n    deadlineAt\n    nextAttemptAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n  }\n  sandbox {\n    id\n    provider\n    cwd\n  }\n  sessions {\n    id\n    agent\n    status\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    createdAt\n    readyAt\n  }\n  availableActions\n  createdAt\n  updatedAt\n  readyAt\n}\n\nmutation CreateTask($input: CreateTaskInput!) {\n  createTask(input: $input) {\n    ...TaskFields\n  }\n}\n\nmutation RetryTask($id: ID!) {\n  retryTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CancelTask($id: ID!) {\n  cancelTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation ArchiveTask($id: ID!) {\n  archiveTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CreateSession($input: CreateSessionInput!) {\n  createSession(input: $input) {\n    id\n    agent\n    status\n    createdAt\n    readyAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    task {\n      ...TaskFields\n    }\n  }\n}\n\nquery TaskById($id: ID!) {\n  task(id: $id) {\n    ...TaskFields\n  }\n}\n\nquery TaskList($first: Int, $after: String, $filter: TaskFilter) {\n  tasks(first: $first, after: $after, filter: $filter) {\n    nodes {\n      ...TaskFields\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}\n\nsubscription TaskUpdated($id: ID!, $afterRevision: Int) {\n  taskUpdated(id: $id, afterRevision: $afterRevision) {\n    ...TaskFields\n  }\n}\n\nsubscription TasksUpdated($projectId: ID) {\n  tasksUpdated(projectId: $projectId) {\n    ...TaskFields\n  }\n}": typeof types.TaskFieldsFragmentDoc,
+};
+const documents: Documents = {
+    "fragment TaskFields on Task {\n  id\n  revision\n  status\n  error {\n    code\n    message\n    step\n    retryable\n  }\n  project {\n    id\n    name\n    repoUrl\n  }\n  prompt\n  title\n  branchName\n  baseRef\n  provider\n  agent\n  steps {\n    name\n    state\n    attempt\n    startedAt\n    finishedAt\n    deadlineAt\n    nextAttemptAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n  }\n  sandbox {\n    id\n    provider\n    cwd\n  }\n  sessions {\n    id\n    agent\n    status\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    createdAt\n    readyAt\n  }\n  availableActions\n  createdAt\n  updatedAt\n  readyAt\n}\n\nmutation CreateTask($input: CreateTaskInput!) {\n  createTask(input: $input) {\n    ...TaskFields\n  }\n}\n\nmutation RetryTask($id: ID!) {\n  retryTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CancelTask($id: ID!) {\n  cancelTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation ArchiveTask($id: ID!) {\n  archiveTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CreateSession($input: CreateSessionInput!) {\n  createSession(input: $input) {\n    id\n    agent\n    status\n    createdAt\n    readyAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    task {\n      ...TaskFields\n    }\n  }\n}\n\nquery TaskById($id: ID!) {\n  task(id: $id) {\n    ...TaskFields\n  }\n}\n\nquery TaskList($first: Int, $after: String, $filter: TaskFilter) {\n  tasks(first: $first, after: $after, filter: $filter) {\n    nodes {\n      ...TaskFields\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}\n\nsubscription TaskUpdated($id: ID!, $afterRevision: Int) {\n  taskUpdated(id: $id, afterRevision: $afterRevision) {\n    ...TaskFields\n  }\n}\n\nsubscription TasksUpdated($projectId: ID) {\n  tasksUpdated(projectId: $projectId) {\n    ...TaskFields\n  }\n}": types.TaskFieldsFragmentDoc,
+};
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ *
+ *
+ * @example
+ * ```ts
+ * const query = graphql(`query GetUser($id: ID!) { user(id: $id) { name } }`);
+ * ```
+ *
+ * The query argument is unknown!
+ * Please regenerate the types.
+ */
+export function graphql(source: string): unknown;
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "fragment TaskFields on Task {\n  id\n  revision\n  status\n  error {\n    code\n    message\n    step\n    retryable\n  }\n  project {\n    id\n    name\n    repoUrl\n  }\n  prompt\n  title\n  branchName\n  baseRef\n  provider\n  agent\n  steps {\n    name\n    state\n    attempt\n    startedAt\n    finishedAt\n    deadlineAt\n    nextAttemptAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n  }\n  sandbox {\n    id\n    provider\n    cwd\n  }\n  sessions {\n    id\n    agent\n    status\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    createdAt\n    readyAt\n  }\n  availableActions\n  createdAt\n  updatedAt\n  readyAt\n}\n\nmutation CreateTask($input: CreateTaskInput!) {\n  createTask(input: $input) {\n    ...TaskFields\n  }\n}\n\nmutation RetryTask($id: ID!) {\n  retryTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CancelTask($id: ID!) {\n  cancelTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation ArchiveTask($id: ID!) {\n  archiveTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CreateSession($input: CreateSessionInput!) {\n  createSession(input: $input) {\n    id\n    agent\n    status\n    createdAt\n    readyAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    task {\n      ...TaskFields\n    }\n  }\n}\n\nquery TaskById($id: ID!) {\n  task(id: $id) {\n    ...TaskFields\n  }\n}\n\nquery TaskList($first: Int, $after: String, $filter: TaskFilter) {\n  tasks(first: $first, after: $after, filter: $filter) {\n    nodes {\n      ...TaskFields\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}\n\nsubscription TaskUpdated($id: ID!, $afterRevision: Int) {\n  taskUpdated(id: $id, afterRevision: $afterRevision) {\n    ...TaskFields\n  }\n}\n\nsubscription TasksUpdated($projectId: ID) {\n  tasksUpdated(projectId: $projectId) {\n    ...TaskFields\n  }\n}"): (typeof documents)["fragment TaskFields on Task {\n  id\n  revision\n  status\n  error {\n    code\n    message\n    step\n    retryable\n  }\n  project {\n    id\n    name\n    repoUrl\n  }\n  prompt\n  title\n  branchName\n  baseRef\n  provider\n  agent\n  steps {\n    name\n    state\n    attempt\n    startedAt\n    finishedAt\n    deadlineAt\n    nextAttemptAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n  }\n  sandbox {\n    id\n    provider\n    cwd\n  }\n  sessions {\n    id\n    agent\n    status\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    createdAt\n    readyAt\n  }\n  availableActions\n  createdAt\n  updatedAt\n  readyAt\n}\n\nmutation CreateTask($input: CreateTaskInput!) {\n  createTask(input: $input) {\n    ...TaskFields\n  }\n}\n\nmutation RetryTask($id: ID!) {\n  retryTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CancelTask($id: ID!) {\n  cancelTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation ArchiveTask($id: ID!) {\n  archiveTask(id: $id) {\n    ...TaskFields\n  }\n}\n\nmutation CreateSession($input: CreateSessionInput!) {\n  createSession(input: $input) {\n    id\n    agent\n    status\n    createdAt\n    readyAt\n    error {\n      code\n      message\n      step\n      retryable\n    }\n    task {\n      ...TaskFields\n    }\n  }\n}\n\nquery TaskById($id: ID!) {\n  task(id: $id) {\n    ...TaskFields\n  }\n}\n\nquery TaskList($first: Int, $after: String, $filter: TaskFilter) {\n  tasks(first: $first, after: $after, filter: $filter) {\n    nodes {\n      ...TaskFields\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}\n\nsubscription TaskUpdated($id: ID!, $afterRevision: Int) {\n  taskUpdated(id: $id, afterRevision: $afterRevision) {\n    ...TaskFields\n  }\n}\n\nsubscription TasksUpdated($projectId: ID) {\n  tasksUpdated(projectId: $projectId) {\n    ...TaskFields\n  }\n}"];
+
+export function graphql(source: string) {
+  return (documents as any)[source] ?? {};
+}
+
+export type DocumentType<TDocumentNode extends DocumentNode<any, any>> = TDocumentNode extends DocumentNode<  infer TType,  any>  ? TType  : never;

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gql } from '@urql/core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { toAsyncIterable } from 'wonka';
+import { createGroundcrew, type Groundcrew, type Task } from '../../src/client/client.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { type StartedProcess, startProcess } from '../support/processes.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const token = 'a-token-for-the-client-tests';
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let repository: GitRepository;
+let dataDir: string;
+let api: StartedProcess;
+let worker: StartedProcess;
+let url: string;
+const clients: Groundcrew[] = [];
+
+function environment(port: string): Record<string, string> {
+  return {
+    DATABASE_URL: database.url,
+    GROUNDCREW_DATA_DIR: dataDir,
+    GROUNDCREW_TOKEN: token,
+    PORT: port,
+    LOG_LEVEL: 'warn',
+  };
+}
+
+async function startApi(port: string): Promise<string> {
+  api = startProcess(['node', 'src/main.ts', 'api'], { env: environment(port) });
+  const [, address] = await api.waitForLine(/groundcrew ready on (http:\S+)/, 20_000);
+  return address as string;
+}
+
+function connect(): Groundcrew {
+  const client = createGroundcrew({ url, token: async () => token });
+  clients.push(client);
+  return client;
+}
+
+const input = () => ({ repoUrl: repository.path, prompt: 'Say hello' });
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  repository = await createGitRepository();
+  dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-client-'));
+  worker = startProcess(['node', 'src/main.ts', 'worker'], { env: environment('0') });
+  url = await startApi('0');
+  await worker.waitForLine(/groundcrew worker ready/, 20_000);
+});
+
+afterAll(async () => {
+  for (const client of clients) await client.close();
+  const cleaner = connect();
+  const { data } = await cleaner.urql
+    .query(gql`{ tasks(first: 100) { nodes { id status } } }`, {})
+    .toPromise();
+  for (const { id, status } of data.tasks.nodes) if (status !== 'ARCHIVED') await cleaner.cancelTask(id);
+  for (const { id } of data.tasks.nodes)
+    await waitFor(async () => (await cleaner.task(id))?.sandbox === null);
+  await cleaner.close();
+  for (const each of [api, worker]) {
+    each.kill('SIGTERM');
+    expect(await each.exit).toEqual({ code: 0, signal: null });
+  }
+  await database.drop();
+  await repository[Symbol.asyncDispose]();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function until(tasks: AsyncIterable<Task>, last: (task: Task) => boolean): Promise<Task[]> {
+  const seen: Task[] = [];
+  for await (const task of tasks) {
+    seen.push(task);
+    if (last(task)) break;
+  }
+  return seen;
+}
+
+test('creates a task, and watches every revision of it until it is ready', async () => {
+  const groundcrew = connect();
+  const created = await groundcrew.createTask(input());
+  expect(created).toMatchObject({ revision: 1, status: 'INIT_ENQUEUE_PROVISION' });
+
+  const [ready, seen] = await Promise.all([
+    groundcrew.whenReady(created.id),
+    until(groundcrew.watchTask(created.id, { afterRevision: 0 }), ({ status }) => status === 'RUNNING'),
+  ]);
+  expect(ready.status).toBe('RUNNING');
+  expect(seen.map(({ revision }) => revision)).toEqual(seen.map((_, index) => index + 1));
+  expect([...new Set(seen.map(({ status }) => status))]).toEqual([
+    'INIT_ENQUEUE_PROVISION',
+    'INIT_ENSURE_NAME',
+    'INIT_CREATE_SANDBOX',
+    'INIT_ENSURE_AGENT',
+    'INIT_CREATE_SESSION',
+    'RUNNING',
+  ]);
+});
+
+test('goes on with the next revision after the server was killed and started again', async () => {
+  const watcher = connect();
+  const { id } = await watcher.createTask(input());
+  const tasks = watcher.watchTask(id, { afterRevision: 0 });
+  const before: Task[] = [];
+  while (before.at(-1)?.status !== 'RUNNING') before.push((await tasks.next()).value as Task);
+
+  api.kill('SIGKILL');
+  await api.exit;
+  await startApi(new URL(url).port);
+  const other = connect();
+  await other.createSession({ taskId: id });
+  await other.archiveTask(id);
+
+  const after = await until(tasks, ({ status, sandbox }) => status === 'ARCHIVED' && sandbox === null);
+  const revisions = [...before, ...after].map(({ revision }) => revision);
+  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+});
+
+test('resumes subscriptions of documents that know nothing of revisions', async () => {
+  const groundcrew = connect();
+  const { id } = await groundcrew.createTask(input());
+  await groundcrew.whenReady(id);
+  const document = gql`subscription ($id: ID!) { taskUpdated(id: $id) { id status sandbox { id } } }`;
+  const results = toAsyncIterable(groundcrew.urql.subscription(document, { id }))[Symbol.asyncIterator]();
+  expect((await results.next()).value?.data.taskUpdated).toMatchObject({ id, status: 'RUNNING' });
+
+  api.kill('SIGKILL');
+  await api.exit;
+  await startApi(new URL(url).port);
+  await connect().archiveTask(id);
+
+  // Not RUNNING again, which is what a subscription that begins anew would bring first.
+  const next = (await results.next()).value?.data.taskUpdated;
+  expect(next).toMatchObject({ id, status: 'ARCHIVED' });
+  expect(Object.keys(next)).toEqual(expect.not.arrayContaining(['groundcrewRevision']));
+  await results.return?.();
+});
+
+test('says why a task is not ready, and what of an input is wrong', async () => {
+  const groundcrew = connect();
+  const { id } = await groundcrew.createTask({ ...input(), repoUrl: join(dataDir, 'nothing-here') });
+  await expect(groundcrew.whenReady(id)).rejects.toMatchObject({
+    name: 'TaskNotReadyError',
+    task: { status: 'ERROR', error: { code: 'REPOSITORY_NOT_FOUND', step: 'ENSURE_NAME', retryable: false } },
+  });
+  await expect(groundcrew.createTask({ ...input(), prompt: '' })).rejects.toMatchObject({
+    name: 'GroundcrewError',
+    code: 'BAD_USER_INPUT',
+    field: 'prompt',
+  });
+  const missing = groundcrew.watchTask('task_00000000000000000000000000');
+  await expect(missing.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('ends a watch at its signal', async () => {
+  const groundcrew = connect();
+  const { id } = await groundcrew.createTask(input());
+  const controller = new AbortController();
+  const tasks = groundcrew.watchTask(id, { signal: controller.signal });
+  expect((await tasks.next()).done).toBe(false);
+  await groundcrew.whenReady(id);
+  controller.abort();
+  expect(await until(tasks, () => false)).toBeInstanceOf(Array);
+});
+
+test('runs as the package entry that others import', async () => {
+  const example = startProcess(['node', 'examples/watch-task.mjs', repository.path], {
+    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: token },
+  });
+  await example.waitForLine(/^\d+ RUNNING/, 20_000);
+  expect(await example.exit).toEqual({ code: 0, signal: null });
+});
