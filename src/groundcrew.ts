@@ -40,9 +40,14 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
     const { databaseUrl, alone } = await openDatabase(role, config, logger, parts, failed.reject);
     await migrate(databaseUrl);
     const orm = parts.adopt(await createOrm(databaseUrl, { poolSize }), (each) => each.close(true));
+    const { dataDir, allowLocalRepos } = config;
     const providers = await loadProviders(config.providers, {
-      local: () =>
-        createLocalProvider({ dataDir: config.dataDir, allowLocalRepos: config.allowLocalRepos, logger }),
+      local: () => {
+        const local = createLocalProvider({ dataDir, allowLocalRepos, logger });
+        // One command to start, one to stop. Apart, workers leave the agents to the next one.
+        if (role === 'start') parts.defer(() => local.endAgents(AbortSignal.timeout(5_000)));
+        return local;
+      },
     });
     const listener = parts.adopt(createListener({ url: databaseUrl, logger }), (each) => each.stop());
     await listener.start();

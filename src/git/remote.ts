@@ -1,7 +1,7 @@
 import { runGit } from './git.ts';
 import { GitError } from './git-error.ts';
 import { withAccess } from './local-repository.ts';
-import { parseRepoUrl } from './repo-url.ts';
+import { addressOf } from './repo-url.ts';
 import {
   BaseRefNotFoundError,
   RepositoryEmptyError,
@@ -36,7 +36,7 @@ export interface LookOptions {
  * aborts.
  */
 export async function lookAtRemote(repoUrl: string, options: LookOptions): Promise<Remote> {
-  const address = parseRepoUrl(repoUrl, options);
+  const address = addressOf(repoUrl, options);
   try {
     const listing = await withAccess(address, (access) =>
       runGit(['ls-remote', '--symref', '--', address.url], {

@@ -1,54 +1,14 @@
-import { hasControlCharacter } from './repo-url.ts';
-
 /** Bytes. A file system's names end at 255, and git adds `.lock`. */
-const maxBranchBytes = 240;
+const maxBytes = 244;
 
-/** Whether git takes it as a branch's name. The rules are those of git-check-ref-format(1), with `--branch`. */
+/** Whether git takes `name` for a branch, by the rules of git-check-ref-format(1), and no command for an option. */
 export function isBranchName(name: string): boolean {
-  return (
-    name !== 'HEAD' &&
-    name !== '@' &&
-    Buffer.byteLength(name) <= maxBranchBytes &&
-    name.isWellFormed() &&
-    !hasControlCharacter(name) &&
-    !/[ ~^:?*[\\]/.test(name) &&
-    !name.includes('..') &&
-    !name.includes('@{') &&
-    !name.startsWith('-') &&
-    !name.endsWith('.') &&
-    name.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))
-  );
-}
-
-const maxTitleLength = 80;
-
-/** The prompt's first line, cut at a word when it is long. */
-export function titleFromPrompt(prompt: string): string {
-  const line = prompt.trim().split(/\r?\n/, 1)[0] ?? '';
-  const text = line.replace(/\s+/g, ' ').trim();
-  const characters = [...text];
-  if (characters.length <= maxTitleLength) return text;
-  const cut = characters.slice(0, maxTitleLength - 1).join('');
-  const lastSpace = cut.lastIndexOf(' ');
-  return `${lastSpace > maxTitleLength / 2 ? cut.slice(0, lastSpace) : cut}…`;
-}
-
-const maxSlugLength = 50;
-
-/** Names to try, best first: the title in letters that are safe everywhere, then the same with a number. */
-export function branchNamesFromTitle(title: string, taskId: string): string[] {
-  const slug =
-    title
-      .normalize('NFKD')
-      .replace(/\p{Mark}/gu, '')
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .slice(0, maxSlugLength)
-      .replace(/^-+|-+$/g, '') || 'task';
-  const base = `groundcrew/${slug}`;
-  const numbered = Array.from({ length: 49 }, (_, index) => `${base}-${index + 2}`);
-  // The last one is free in any repository, also in one with a branch called `groundcrew`.
-  return [base, ...numbered, `groundcrew-${slug}-${taskId.split('_')[1]}`];
+  if (name === '' || name === '@' || name === 'HEAD') return false;
+  if (Buffer.byteLength(name) > maxBytes || !name.isWellFormed()) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: git refuses control characters
+  if (/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\//.test(name)) return false;
+  if (name.startsWith('-') || name.startsWith('/') || name.endsWith('/') || name.endsWith('.')) return false;
+  return name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'));
 }
 
 /** Whether a branch of this name can't be beside those: git keeps names as paths, so `a` and `a/b` exclude each other. */

@@ -16,7 +16,7 @@ const maxLength = 1000;
 const host = String.raw`(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])`;
 const user = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
 const urlPattern = new RegExp(`^(https?|ssh)://(?:(${user})@)?(${host})(?::(\\d{1,5}))?/(.+)$`, 'i');
-const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:/])(.+)$`);
+const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:/-])([^\\s:]+)$`);
 const defaultPorts: Record<string, string> = { http: '80', https: '443', ssh: '22' };
 
 /**
@@ -59,7 +59,7 @@ function parseScpLike(url: string): RepoUrl | null {
   if (!match) return null;
   const [, userName, hostName = '', pathAsGiven = ''] = match;
   const path = repositoryPath(pathAsGiven);
-  if (path === null || pathAsGiven.startsWith('-')) return null;
+  if (path === null) return null;
   const authority = userName === undefined ? hostName.toLowerCase() : `${userName}@${hostName.toLowerCase()}`;
   return { url, canonical: `${authority}:${path}`, name: lastParts(path, 2), local: false };
 }
@@ -92,7 +92,7 @@ function decode(path: string): string | null {
   }
 }
 
-export function hasControlCharacter(text: string): boolean {
+function hasControlCharacter(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return /[\u0000-\u001f\u007f]/.test(text);
 }

@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { branchNamesFromTitle, isBranchTaken, titleFromPrompt } from './branch-name.ts';
+import { isBranchTaken } from './branch-name.ts';
+import { branchNamesFromTitle, titleFromPrompt } from './naming.ts';
 import { query } from './rows.ts';
 import { type Changed, changeTask, type Lease } from './store.ts';
 import type { Task } from './task.ts';

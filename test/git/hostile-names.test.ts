@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { isBranchName } from '../../src/git/branch-name.ts';
 import { redactCredentials } from '../../src/git/git-error.ts';
-import { parseRepoUrl } from '../../src/git/repo-url.ts';
+import { addressOf } from '../../src/git/repo-url.ts';
+import { isBranchName } from '../../src/tasks/branch-name.ts';
 
 const anywhere = [
   '',
   '-u',
+  'http://user:secret@host/o/r.git',
   '--upload-pack=touch /tmp/pwned',
   'ext::sh -c touch% /tmp/pwned',
   'EXT::sh',
@@ -33,27 +34,24 @@ const anywhere = [
 ];
 
 test.each(anywhere)('refuses %j as a repository, wherever it is configured', (url) => {
-  expect(() => parseRepoUrl(url, { allowLocal: true })).toThrow(
+  expect(() => addressOf(url, { allowLocal: true })).toThrow(
     expect.objectContaining({ code: 'REPOSITORY_NOT_FOUND', retryable: false }),
   );
 });
 
-test.each(['/etc', 'file:///etc', 'FILE:///etc', 'file:/etc'])(
-  'refuses %j unless paths are allowed',
-  (url) => {
-    expect(() => parseRepoUrl(url, { allowLocal: false })).toThrow('not allowed');
-    expect(parseRepoUrl(url, { allowLocal: true }).localPath).toBe('/etc');
-  },
-);
+test.each(['/etc', '/etc/', 'file:///etc'])('refuses %j unless paths are allowed', (url) => {
+  expect(() => addressOf(url, { allowLocal: false })).toThrow('not allowed');
+  expect(addressOf(url, { allowLocal: true }).localPath).toBe('/etc');
+});
 
 test.each([
   'https://github.com/o/r',
-  'http://user:secret@127.0.0.1:8080/o/r.git',
+  'http://127.0.0.1:8080/o/r.git',
   'ssh://git@host:22/o/r.git',
   'git@github.com:o/r.git',
   'host.example:path/to/repo',
 ])('takes %j', (url) => {
-  expect(parseRepoUrl(url, { allowLocal: false })).toEqual({ url, localPath: undefined });
+  expect(addressOf(url, { allowLocal: false })).toEqual({ url, localPath: undefined });
 });
 
 test.each([

@@ -6,6 +6,8 @@ import type { SandboxPaths } from './sandbox-paths.ts';
 // the same environment and must not reach an agent, so this is a list of what passes.
 const passes = [
   /^(PATH|LANG|LC_.*|TZ|TERM|TMPDIR|USER|LOGNAME|SHELL|SSH_AUTH_SOCK)$/,
+  // So that tests see what they leave running.
+  /^GROUNDCREW_TEST_RUN$/,
   /^(https?|all|no)_proxy$/i,
   /^(SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)$/,
   /^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|AMP|CURSOR|GEMINI|GOOGLE|OPENROUTER|GROQ|MISTRAL|XAI|DEEPSEEK)_/,

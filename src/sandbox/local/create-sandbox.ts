@@ -1,10 +1,10 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isBranchName } from '../../git/branch-name.ts';
 import { redactCredentials } from '../../git/git-error.ts';
 import { lookAtRemote, resolveBaseRef } from '../../git/remote.ts';
-import { parseRepoUrl } from '../../git/repo-url.ts';
+import { addressOf } from '../../git/repo-url.ts';
 import { InvalidBranchError } from '../../git/repository-errors.ts';
+import { isBranchName } from '../../tasks/branch-name.ts';
 import type { CreateSandboxRequest, SandboxRef, StepContext } from '../provider.ts';
 import { makeCheckout } from './checkout.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
@@ -34,7 +34,7 @@ export async function createSandbox(
   context: StepContext,
 ): Promise<SandboxRef> {
   const paths = sandboxPaths(folders.sandboxes, request.key);
-  const address = parseRepoUrl(request.repoUrl, { allowLocal: folders.allowLocalRepos });
+  const address = addressOf(request.repoUrl, { allowLocal: folders.allowLocalRepos });
   if (!isBranchName(request.branch)) {
     throw new InvalidBranchError(
       `Git takes no branch of the name ${JSON.stringify(request.branch).slice(0, 300)}.`,

@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../provider.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
+import { endAgents } from './end-agents.ts';
 import { ensureAgent, findServer } from './ensure-agent.ts';
 import { LocalSandboxError, sandboxGone, withCode } from './errors.ts';
 import { exists, type LocalFolders, openFolders } from './folders.ts';
@@ -20,11 +21,19 @@ export interface LocalProviderOptions {
   readonly agentTimeoutMs?: number;
 }
 
+export interface LocalProvider extends SandboxProvider {
+  /**
+   * Ends what runs in the sandboxes of this data folder, for a command that must leave nothing running. Workers that come
+   * and go do not call it: what they started is found again by the next one.
+   */
+  endAgents(signal: AbortSignal): Promise<void>;
+}
+
 /**
  * Sandboxes that are folders on this machine, with processes that outlive the worker. They keep tasks apart; they do
  * not keep an agent from anything that the user who runs the worker may do.
  */
-export function createLocalProvider(options: LocalProviderOptions): SandboxProvider {
+export function createLocalProvider(options: LocalProviderOptions): LocalProvider {
   const { logger, agentTimeoutMs = 60_000 } = options;
   let opened: Promise<LocalFolders> | undefined;
   const folders = () => {
@@ -91,6 +100,10 @@ export function createLocalProvider(options: LocalProviderOptions): SandboxProvi
 
     async listSandboxes() {
       return await listSandboxes(await folders());
+    },
+
+    async endAgents(signal) {
+      await endAgents(await folders(), signal);
     },
   };
 }
