@@ -1,7 +1,7 @@
-import type { Context } from '../schema/context.ts';
 import type { Page, PageArguments } from '../tasks/page.ts';
 import type { TaskFilter } from '../tasks/read.ts';
 import type { Project, Task } from '../tasks/task.ts';
+import type { Context } from './context.ts';
 
 export function projectTasks(
   project: Project,

@@ -1,6 +1,10 @@
-import type { Context } from '../schema/context.ts';
-import type { ProviderShape } from '../schema/workspace.ts';
+import type { Context } from './context.ts';
 
-export function providers({ tasks }: Context): ProviderShape[] {
+export interface ProviderName {
+  readonly name: string;
+  readonly isDefault: boolean;
+}
+
+export function providers({ tasks }: Context): ProviderName[] {
   return tasks.providers.map((name, index) => ({ name, isDefault: index === 0 }));
 }

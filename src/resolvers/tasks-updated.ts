@@ -1,6 +1,6 @@
 import type { Subscription } from '../realtime/subscription.ts';
-import type { Context } from '../schema/context.ts';
 import type { Task } from '../tasks/task.ts';
+import type { Context } from './context.ts';
 
 export function tasksUpdated(
   projectId: string | null,

@@ -1,4 +1,4 @@
-import type { Context, Viewer } from '../schema/context.ts';
+import type { Context, Viewer } from './context.ts';
 
 export function viewer(context: Context): Viewer {
   return context.viewer;

@@ -1,8 +1,8 @@
 import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
+import type { Context } from '../resolvers/context.ts';
 import type { Timestamp } from '../tasks/task.ts';
-import type { Context } from './context.ts';
 
 export interface SchemaTypes {
   Context: Context;

@@ -1,6 +1,7 @@
+import type { Viewer } from '../resolvers/context.ts';
+import type { ProviderName } from '../resolvers/providers.ts';
 import type { Workspace } from '../tasks/read.ts';
 import { builder } from './builder.ts';
-import type { Viewer } from './context.ts';
 import { Node } from './node.ts';
 
 export const WorkspaceRef = builder.objectRef<Workspace>('Workspace');
@@ -20,12 +21,7 @@ ViewerRef.implement({
   }),
 });
 
-export interface ProviderShape {
-  readonly name: string;
-  readonly isDefault: boolean;
-}
-
-export const ProviderRef = builder.objectRef<ProviderShape>('Provider');
+export const ProviderRef = builder.objectRef<ProviderName>('Provider');
 ProviderRef.implement({
   description: 'Somebody who makes sandboxes.',
   fields: (t) => ({
