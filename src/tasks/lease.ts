@@ -11,10 +11,15 @@ export interface LeasedTask {
   readonly sandboxMetadata: Record<string, unknown> | null;
 }
 
+/** The worker was given up for dead, and has not come back under another name yet: it has no right to any task. */
+export class WorkerGivenUpError extends Error {
+  override readonly name = 'WorkerGivenUpError';
+}
+
 /**
  * Takes the task for a worker, with a new epoch. Null when there is nothing to do for it, or when another worker has it:
  * that one goes on, or is found dead by `rescueTasks`. A worker that has it already, and does not know because the answer
- * got lost, takes it again.
+ * got lost, takes it again. Throws WorkerGivenUpError.
  */
 export async function takeTask(
   em: EntityManager,
@@ -32,7 +37,10 @@ export async function takeTask(
      select ${taskColumns}, t.epoch, t.endpoint, t.sandbox_metadata from t join project p on p.id = t.project_id`,
     [workerId, taskId, workerId, workerId],
   );
-  if (!row) return null;
+  if (!row) {
+    if ((await query(em, 'select from worker where id = ?', [workerId])).length > 0) return null;
+    throw new WorkerGivenUpError(`worker ${workerId} was given up`);
+  }
   return {
     lease: { taskId, epoch: row.epoch as number },
     task: toTask(row),
@@ -69,7 +77,7 @@ export async function rescueTasks(em: EntityManager, workerId: string): Promise<
     `with changed as (
        update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning *
      )
-     select id, ${addProvisionJobSql} from changed`,
+     select id, ${addProvisionJobSql} as job from changed`,
     [workerId, new Date(0).toISOString()],
   );
   return rows.map((row) => row.id as string);
@@ -107,7 +115,7 @@ export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
          )
        order by t.wake_at limit 100
      )
-     select id, ${addProvisionJobSql} from changed`,
+     select id, ${addProvisionJobSql} as job from changed`,
     [patienceMs, new Date(0).toISOString()],
   );
   return rows.map((row) => row.id as string);
@@ -117,4 +125,16 @@ export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
 export async function leasesOf(em: EntityManager, workerId: string): Promise<Lease[]> {
   const rows = await query(em, 'select id, epoch from task where leased_by = ?', [workerId]);
   return rows.map((row) => ({ taskId: row.id as string, epoch: row.epoch as number }));
+}
+
+/** Whether the task is still held under that lease. */
+export async function isLeaseValid(em: EntityManager, { taskId, epoch }: Lease): Promise<boolean> {
+  return (
+    (
+      await query(em, 'select from task where id = ? and epoch = ? and leased_by is not null', [
+        taskId,
+        epoch,
+      ])
+    ).length > 0
+  );
 }

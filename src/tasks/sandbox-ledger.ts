@@ -61,7 +61,7 @@ export async function releaseAgain(em: EntityManager, keys: readonly string[]): 
          and (s.state <> 'releasing' or s.updated_at < now() - interval '45 seconds')
        returning s.key
      )
-     select key, ${addReleaseJobSql} from released`,
+     select key, ${addReleaseJobSql} as job from released`,
     [JSON.stringify(keys)],
   );
   return rows.map((row) => row.key as string);
@@ -80,7 +80,7 @@ export async function releaseForgotten(em: EntityManager): Promise<string[]> {
          )
        returning s.key
      )
-     select key, ${addReleaseJobSql} from released`,
+     select key, ${addReleaseJobSql} as job from released`,
     [],
   );
   return rows.map((row) => row.key as string);

@@ -1,35 +1,58 @@
 import { type Lease, LeaseLostError } from '../tasks/store.ts';
 
+export interface Hold {
+  readonly taskId: string;
+  /** Aborts when somebody else has the task, or nobody may. */
+  readonly lost: AbortSignal;
+  /** Resolves when it shows whether the task was taken; null: it was not. */
+  readonly settled: Promise<Lease | null>;
+  /** Resolves when this process has let go of the task. */
+  readonly ended: Promise<void>;
+  /** Null until the task was taken. */
+  readonly lease: Lease | null;
+  taken(lease: Lease): void;
+  end(): void;
+}
+
 /** The tasks that this process works on, each with how to stop it. */
 export class Holds {
-  readonly #holds = new Map<string, { lease: Lease | null; controller: AbortController }>();
+  readonly #holds = new Map<string, Hold & { controller: AbortController }>();
 
-  /** Before the task is taken, so that nothing can happen to it unseen. Null: it is held already. */
-  add(taskId: string): AbortSignal | null {
-    if (this.#holds.has(taskId)) return null;
+  /** Before the task is taken, so that nothing can happen to it unseen. There must be no other hold of it. */
+  begin(taskId: string): Hold {
     const controller = new AbortController();
-    this.#holds.set(taskId, { lease: null, controller });
-    return controller.signal;
+    const settled = Promise.withResolvers<Lease | null>();
+    const ended = Promise.withResolvers<void>();
+    const hold = {
+      taskId,
+      controller,
+      lost: controller.signal,
+      settled: settled.promise,
+      ended: ended.promise,
+      lease: null as Lease | null,
+      taken: (lease: Lease) => {
+        hold.lease = lease;
+        settled.resolve(lease);
+      },
+      end: () => {
+        this.#holds.delete(taskId);
+        settled.resolve(null);
+        ended.resolve();
+      },
+    };
+    this.#holds.set(taskId, hold);
+    return hold;
   }
 
-  taken(lease: Lease): void {
-    const hold = this.#holds.get(lease.taskId);
-    if (hold) hold.lease = lease;
-  }
-
-  delete(taskId: string): void {
-    this.#holds.delete(taskId);
-  }
-
-  has(taskId: string): boolean {
-    return this.#holds.has(taskId);
+  get(taskId: string): Hold | undefined {
+    return this.#holds.get(taskId);
   }
 
   leases(): Lease[] {
     return [...this.#holds.values()].flatMap(({ lease }) => lease ?? []);
   }
 
-  /** Somebody else has the task, or nobody may: stops the work on it. `epoch` is the task's own by now. */
+  /** Stops the work on the task when its epoch by now is higher than the one that it is held under. */
   lost(taskId: string, epoch: number): void {
     const hold = this.#holds.get(taskId);
     if (hold?.lease && epoch > hold.lease.epoch) {

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { persist } from '../db/persist.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../sandbox/registry.ts';
-import { type LeasedTask, putBackTask, takeTask } from '../tasks/lease.ts';
+import { isLeaseValid, type LeasedTask, putBackTask, takeTask, WorkerGivenUpError } from '../tasks/lease.ts';
 import type { MachineEvent } from '../tasks/machine.ts';
 import { stepOf } from '../tasks/machine.ts';
 import { readSessionPrompt } from '../tasks/read.ts';
@@ -14,7 +14,7 @@ import type { Session, Step as StepState, Task, TaskFailure, Tries } from '../ta
 import { nextWork } from '../tasks/work.ts';
 import { runAttempt } from './attempt.ts';
 import { failureOf, retryDelay, StepError } from './failure.ts';
-import type { Holds } from './holds.ts';
+import type { Hold, Holds } from './holds.ts';
 import { createSandbox } from './steps/create-sandbox.ts';
 import { createLaterSession, createSession } from './steps/create-session.ts';
 import { ensureAgent } from './steps/ensure-agent.ts';
@@ -61,21 +61,40 @@ const stepToRepeat: Readonly<Record<string, StepName>> = {
  * look, and changes nothing when it comes late, twice or for nothing.
  */
 export async function provisionTask(taskId: string, dependencies: ProvisionDependencies): Promise<void> {
-  const { holds, em, workerId, handOver } = dependencies;
-  if (handOver.aborted) throw new Error('the worker is stopping');
-  const lost = holds.add(taskId);
-  if (!lost) return;
+  const { em, handOver } = dependencies;
+  handOver.throwIfAborted();
+  const hold = await beginHold(taskId, dependencies);
+  if (!hold) return;
   try {
-    const leased = await persist(() => takeTask(em(), taskId, workerId()), handOver);
+    const leased = await persist(() => takeTask(em(), taskId, dependencies.workerId()), handOver, [
+      WorkerGivenUpError,
+    ]);
     if (!leased) return;
-    holds.taken(leased.lease);
-    await new Provisioning(dependencies, leased, lost).run();
+    hold.taken(leased.lease);
+    await new Provisioning(dependencies, leased, hold.lost).run();
   } catch (error) {
     if (!(error instanceof LeaseLostError)) throw error;
     dependencies.logger.info({ taskId }, 'the task went to somebody else, or was closed');
   } finally {
-    holds.delete(taskId);
+    hold.end();
   }
+}
+
+/**
+ * Null when this process works on the task already: what is left to do is done there. But a hold that is lost does nothing
+ * more, whether it has heard of it or not, and a job that ended for its sake would leave the task to nobody.
+ */
+async function beginHold(
+  taskId: string,
+  { em, holds, handOver }: ProvisionDependencies,
+): Promise<Hold | null> {
+  for (let earlier = holds.get(taskId); earlier; earlier = holds.get(taskId)) {
+    const lease = await earlier.settled;
+    if (lease && (await persist(() => isLeaseValid(em(), lease), handOver))) return null;
+    holds.lost(taskId, Number.POSITIVE_INFINITY);
+    await earlier.ended;
+  }
+  return holds.begin(taskId);
 }
 
 /** The work of one worker on one task, from taking it to letting it go. */

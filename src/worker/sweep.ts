@@ -41,7 +41,7 @@ export async function sweepLeases({ em, holds, registration }: SweepDependencies
     if (epochs.get(taskId) !== epoch) holds.lost(taskId, Number.POSITIVE_INFINITY);
   }
   for (const lease of leases) {
-    if (!holds.has(lease.taskId)) await rescueLease(em(), workerId, lease);
+    if (!holds.get(lease.taskId)) await rescueLease(em(), workerId, lease);
   }
 }
 
