@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createGroundcrew, type Groundcrew, type Task } from './client/client.ts';
@@ -17,7 +17,7 @@ const repoUrl = /^([a-z]+:\/\/|[^/]+@?[^/]*:)/.test(repository) ? repository : r
 const ownFolder =
   process.env.GROUNDCREW_DATA_DIR === undefined ? await mkdtemp(join(tmpdir(), 'groundcrew-demo-')) : null;
 const parts = new AsyncDisposableStack();
-if (ownFolder !== null) parts.defer(() => rm(ownFolder, { recursive: true, force: true }));
+if (ownFolder !== null) parts.defer(() => remove(ownFolder));
 
 try {
   const env = ownFolder === null ? process.env : { ...process.env, GROUNDCREW_DATA_DIR: ownFolder };
@@ -76,6 +76,12 @@ async function watchOneTask(groundcrew: Groundcrew): Promise<number> {
     }
   }
   throw new Error('the subscription has ended');
+}
+
+/** With the database, which lies elsewhere when its own user can't enter the folder. */
+async function remove(folder: string): Promise<void> {
+  const database = await realpath(join(folder, 'postgres')).catch(() => folder);
+  for (const path of [database, folder]) await rm(path, { recursive: true, force: true });
 }
 
 function since(start: number): number {

@@ -119,7 +119,9 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
   }
 
   async function poll(): Promise<void> {
-    const since = await readChangesSince(em(), cursor);
+    // Who comes to watch later begins with the task as it is then.
+    const watched = topics.size > 0 || lists.size > 0;
+    const since = await readChangesSince(em(), watched ? cursor : null);
     cursor = since.cursor;
     for (const change of since.changes) changed(change);
     // Also what an earlier read could not get.

@@ -47,8 +47,8 @@ export class ListTopic {
         if (next) seen = next.number;
         return next?.task;
       },
-      fetch: () =>
-        seen < this.#forgotten ? Promise.reject(new Error('the subscriber fell too far behind')) : undefined,
+      lags: () => seen < this.#forgotten,
+      fetch: () => Promise.reject(new Error('the subscriber fell too far behind')),
       close: () => {
         this.#subscriptions.delete(subscription);
         if (this.#subscriptions.size === 0) this.#onEmpty();

@@ -2,8 +2,9 @@
 export interface Source<T> {
   /** The next value, when it is at hand. */
   take(): T | undefined;
-  /** Fetches what is next and no longer at hand; undefined: there is nothing to fetch, a wake-up will come. */
-  fetch(signal: AbortSignal): Promise<void> | undefined;
+  /** Whether what is next is no longer at hand, and to be fetched; otherwise a wake-up will come. */
+  lags(): boolean;
+  fetch(signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -13,7 +14,9 @@ export interface Source<T> {
  */
 export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: Source<T>;
-  readonly #closed = new AbortController();
+  #open = true;
+  /** Only while it fetches: thousands who wait need not carry one. */
+  #fetching: AbortController | undefined;
   #waiting: (() => void) | undefined;
 
   constructor(source: Source<T>) {
@@ -21,18 +24,11 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    while (!this.#closed.signal.aborted) {
+    while (this.#open) {
       const value = this.#source.take();
       if (value !== undefined) return { done: false, value };
-      const fetched = this.#source.fetch(this.#closed.signal);
-      if (fetched) {
-        try {
-          await fetched;
-        } catch (error) {
-          if (this.#closed.signal.aborted) break;
-          await this.return();
-          throw error;
-        }
+      if (this.#source.lags()) {
+        await this.#fetch();
       } else {
         await new Promise<void>((resolve) => {
           this.#waiting = resolve;
@@ -49,12 +45,26 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    if (!this.#closed.signal.aborted) {
-      this.#closed.abort();
+    if (this.#open) {
+      this.#open = false;
+      this.#fetching?.abort();
       this.#source.close();
       this.wake();
     }
     return { done: true, value: undefined };
+  }
+
+  async #fetch(): Promise<void> {
+    this.#fetching = new AbortController();
+    try {
+      await this.#source.fetch(this.#fetching.signal);
+    } catch (error) {
+      if (!this.#open) return;
+      await this.return();
+      throw error;
+    } finally {
+      this.#fetching = undefined;
+    }
   }
 
   [Symbol.asyncIterator](): this {

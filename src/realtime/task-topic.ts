@@ -80,11 +80,9 @@ export class TaskTopic {
         if (next) seen = next.revision;
         return next;
       },
-      fetch: (signal) => {
-        if (seen >= this.#loaded) return undefined;
-        return this.#reader.readRevisions(task, seen, signal).then((tasks) => {
-          replayed = tasks;
-        });
+      lags: () => seen < this.#loaded,
+      fetch: async (signal) => {
+        replayed = await this.#reader.readRevisions(task, seen, signal);
       },
       close: () => {
         this.#subscriptions.delete(subscription);
