@@ -62,7 +62,7 @@ const environment = z.object({
   GROUNDCREW_LOCAL_REPOS: z.enum(['allow', 'deny'], 'must be allow or deny').optional(),
   GROUNDCREW_AGENT: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be the name of an agent')
+    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be the name of an agent')
     .default('demo'),
   GROUNDCREW_CONCURRENCY: integer(1, 1000).default(10),
   GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),

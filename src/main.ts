@@ -1,4 +1,6 @@
+import { DatabaseError } from 'pg';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { isConnectionError } from './db/connection-error.ts';
 import { EmbeddedPostgresError } from './db/embedded/error.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
@@ -17,7 +19,11 @@ try {
 } catch (error) {
   // One line for what the one who started it can mend; the whole story for what we have to.
   const known =
-    error instanceof ConfigError || error instanceof EmbeddedPostgresError || isListenError(error);
+    error instanceof ConfigError ||
+    error instanceof EmbeddedPostgresError ||
+    isListenError(error) ||
+    isConnectionError(error) ||
+    error instanceof DatabaseError;
   process.stderr.write(
     `groundcrew: ${known ? (error as Error).message : ((error as Error)?.stack ?? error)}\n`,
   );

@@ -1,3 +1,5 @@
+import { DriverException } from '@mikro-orm/core';
+
 /** Node's codes for a connection that was refused, cut or never came about. */
 const socketCodes = new Set([
   'ECONNREFUSED',
@@ -10,7 +12,7 @@ const socketCodes = new Set([
 ]);
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: the server stops, starts, or has no room for one more. */
-const serverCodes = /^(08...|57P0[1-5]|53300|25006)$/;
+const serverCodes = /^(08...|57P0[1-5]|53300|25006|25P03)$/;
 
 const messages =
   /connection terminated|connection timeout|timeout exceeded|client was closed|connection error/i;
@@ -24,4 +26,9 @@ export function isConnectionError(error: unknown): boolean {
     cause = (cause as { previous?: unknown }).previous ?? cause.cause;
   }
   return false;
+}
+
+/** Whether a query of ours failed: what the database says of it names tables, and is not for everybody. */
+export function isDatabaseError(error: unknown): boolean {
+  return error instanceof DriverException;
 }

@@ -12,7 +12,13 @@ export function ormOptions(url: string, poolSize: number): Options {
     entities: [WorkspaceEntity, ProjectEntity, TaskEntity, TaskEventEntity],
     extensions: [Migrator],
     pool: { min: 0, max: poolSize },
-    driverOptions: { application_name: applicationName, keepAlive: true, connectionTimeoutMillis: 10_000 },
+    driverOptions: {
+      application_name: applicationName,
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+      // A process that is stopped, or cut off, in a transaction must not keep its locks: nobody could rescue its tasks.
+      idle_in_transaction_session_timeout: 5_000,
+    },
     migrations: {
       migrationsList: [{ name: 'migration-001-tasks', class: Migration001Tasks }],
       tableName: 'groundcrew_migration',

@@ -57,14 +57,12 @@ export async function createTask(
   const inputHash = key === null ? '' : hashInput('createTask', input);
 
   for (;;) {
+    const existing = key === null ? null : await findByKey(em, workspaceId, key, inputHash);
+    const made = existing === null ? null : await readTaskAt(em, existing, 1);
+    if (made) return made;
     const task = await insert(em, draft, repo, key === null ? null : { key, inputHash });
     if (task) return task;
-    const existing = key === null ? null : await findByKey(em, workspaceId, key, inputHash);
-    if (existing !== null) {
-      const made = await readTaskAt(em, existing, 1);
-      if (made) return made;
-    }
-    // Somebody else created the project at the same moment, and it could not be seen yet: now it can.
+    // Somebody else used the key, or created the project, at the same moment: by now it can be seen.
   }
 }
 

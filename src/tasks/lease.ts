@@ -70,17 +70,23 @@ export async function putBackTask(
   return rows.length > 0;
 }
 
-/** Gives all tasks of a worker that is gone to whoever comes first; its own late writes change nothing any more. */
-export async function rescueTasks(em: EntityManager, workerId: string): Promise<string[]> {
+/** Takes all tasks from a worker that is gone; its own late writes change nothing any more. */
+export async function takeTasksFrom(em: EntityManager, workerId: string): Promise<string[]> {
   const rows = await query(
     em,
-    `with changed as (
-       update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning *
-     )
-     select id, ${addProvisionJobSql} as job from changed`,
-    [workerId, new Date(0).toISOString()],
+    'update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning id',
+    [workerId],
   );
   return rows.map((row) => row.id as string);
+}
+
+/** Gives each of these tasks a job that runs at once. */
+export async function wakeTasks(em: EntityManager, ids: readonly string[]): Promise<void> {
+  await query(
+    em,
+    `with changed as (select jsonb_array_elements_text(?::jsonb) as id) select ${addProvisionJobSql} from changed`,
+    [JSON.stringify(ids), new Date(0).toISOString()],
+  );
 }
 
 /** The same for one task of a worker that lives, but does not know of it. */
@@ -102,7 +108,10 @@ export async function rescueLease(
 /** Milliseconds that a task may be due without a job before it gets another one. */
 const patienceMs = 5_000;
 
-/** Wakes tasks that are due with nobody to look at them: their job was lost. */
+/**
+ * Wakes tasks that are due with nobody to look at them: their job was lost, or it is locked for one who never heard of it,
+ * because the answer that gave it to him was lost.
+ */
 export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
   const rows = await query(
     em,
@@ -111,7 +120,9 @@ export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
        where t.wake_at < now() - ? * interval '1 millisecond' and t.leased_by is null
          and not exists (
            select from graphile_worker.jobs j
-           where j.key = 'provision:' || t.id and (j.locked_at is not null or j.attempts < j.max_attempts)
+           where j.key = 'provision:' || t.id and (
+             j.locked_at > now() - interval '10 seconds' or j.locked_at is null and j.attempts < j.max_attempts
+           )
          )
        order by t.wake_at limit 100
      )

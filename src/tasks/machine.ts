@@ -214,7 +214,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     if (nextAttemptAt === null) {
       const sessions =
         name === 'create_session' ? withFirstSession(next, { status: 'error', error }) : next.sessions;
-      next = { ...next, status: 'error', error, sessions };
+      next = { ...withoutNextAttempts(next), status: 'error', error, sessions };
     }
     return { state: next, kind: 'step.failed', step: name, error };
   },
@@ -368,6 +368,12 @@ function withStep(state: TaskState, name: StepName, change: Partial<Step>): Task
 function withStepSucceeded(state: TaskState, name: StepName, at: Timestamp): TaskState | null {
   if (!runningStep(state, name)) return null;
   return withStep(state, name, { state: 'succeeded', failures: 0, finishedAt: at, deadlineAt: null });
+}
+
+/** Nothing is tried again by itself. */
+function withoutNextAttempts(state: TaskState): TaskState {
+  const steps = state.steps.map((step) => ({ ...step, nextAttemptAt: null }));
+  return { ...state, steps: steps as unknown as Steps };
 }
 
 /** Steps from `first` up to, without, `until` begin again: what they made is gone. */

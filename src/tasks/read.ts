@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { ProjectEntity, WorkspaceEntity } from './entities.ts';
+import { InvalidInputError } from './errors.ts';
 import { isId } from './id.ts';
 import { type Page, type PageArguments, pageOf, type Range, rangeOf } from './page.ts';
 import { eventColumns, eventOfTask, query, taskColumns, toTask, toTaskEvent } from './rows.ts';
@@ -54,6 +55,7 @@ export async function pageTasks(
     params.push(JSON.stringify(filter.status));
   }
   if (filter.search != null) {
+    if (filter.search.trim() === '') throw new InvalidInputError('search is empty', { field: 'search' });
     where.push(`t.words @@ plainto_tsquery('simple', ?)`);
     params.push(filter.search.replaceAll('\0', ' ').toWellFormed());
   }

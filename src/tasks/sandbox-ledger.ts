@@ -76,7 +76,9 @@ export async function releaseForgotten(em: EntityManager): Promise<string[]> {
        where s.state = 'releasing' and s.updated_at < now() - interval '60 seconds'
          and not exists (
            select from graphile_worker.jobs j
-           where j.key = 'release:' || s.key and (j.locked_at is not null or j.attempts < j.max_attempts)
+           where j.key = 'release:' || s.key and (
+             j.locked_at > now() - interval '90 seconds' or j.locked_at is null and j.attempts < j.max_attempts
+           )
          )
        returning s.key
      )

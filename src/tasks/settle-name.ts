@@ -33,11 +33,18 @@ async function freeBranchName(
   // Until this transaction ends, no other task of the project can settle its name.
   await query(tx, 'select pg_advisory_xact_lock(hashtextextended(?, 0))', [`settle-name ${task.project.id}`]);
   const candidates = branchNamesFromTitle(title, task.id);
+  // What is the same, what lies beneath it (`0` comes after `/`), and what lies above all of them.
   const rows = await query(
     tx,
-    `select state ->> 'branchName' as name from task
-     where project_id = ? and state ->> 'branchName' in (select jsonb_array_elements_text(?::jsonb)) and id <> ?`,
-    [task.project.id, JSON.stringify(candidates), task.id],
+    `with branch as (
+       select state ->> 'branchName' collate "C" as name from task where project_id = ? and id <> ?
+     )
+     select taken.name from jsonb_array_elements_text(?::jsonb) as candidate(name)
+     cross join lateral (
+       (select name from branch where name = candidate.name limit 1) union all
+       (select name from branch where name > candidate.name || '/' and name < candidate.name || '0' limit 1)
+     ) taken`,
+    [task.project.id, task.id, JSON.stringify(['groundcrew', ...candidates])],
   );
   const taken = new Set([...remoteBranches, ...rows.map((row) => row.name as string)]);
   return candidates.find((name) => !isBranchTaken(name, taken)) ?? (candidates.at(-1) as string);

@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { rescueTasks } from './lease.ts';
+import { takeTasksFrom, wakeTasks } from './lease.ts';
 import { query, type Row } from './rows.ts';
 
 /** The first key of the workers' advisory locks; the second is the worker's number. */
@@ -64,6 +64,8 @@ async function bury(
 ): Promise<{ workers: string[]; tasks: string[] }> {
   const workers = dead.map(({ id }) => id as string);
   const tasks: string[] = [];
+  // Tasks before jobs, as everybody locks them: the other way round is a deadlock with a write that adds a job.
+  for (const id of workers) tasks.push(...(await takeTasksFrom(tx, id)));
   for (const id of workers) {
     // Graphile Worker itself would keep the jobs locked for four hours.
     await query(
@@ -71,7 +73,7 @@ async function bury(
       'with gone as (delete from worker where id = ? returning *) select graphile_worker.force_unlock_workers(pool_ids) from gone',
       [id],
     );
-    tasks.push(...(await rescueTasks(tx, id)));
   }
+  if (tasks.length > 0) await wakeTasks(tx, tasks);
   return { workers, tasks };
 }

@@ -1,3 +1,4 @@
+import { isDatabaseError } from '../db/connection-error.ts';
 import type { StepName } from '../tasks/status.ts';
 import type { TaskFailure } from '../tasks/task.ts';
 
@@ -25,6 +26,14 @@ const maxMessageLength = 500;
 
 /** What may be told of an error that a step, or a provider of others, has thrown. */
 export function failureOf(error: unknown, step: StepName): TaskFailure {
+  if (isDatabaseError(error)) {
+    return {
+      code: 'INTERNAL',
+      message: 'the database failed in the middle of the step',
+      step,
+      retryable: true,
+    };
+  }
   const { code, message, retryable } = (error ?? {}) as {
     code?: unknown;
     message?: unknown;
@@ -32,7 +41,7 @@ export function failureOf(error: unknown, step: StepName): TaskFailure {
   };
   return {
     code: typeof code === 'string' && isPublicCode(code) ? code : codeOfStep[step],
-    message: publicMessage(typeof message === 'string' ? message : String(error)),
+    message: publicMessage(typeof message === 'string' ? message : typeof error === 'string' ? error : ''),
     step,
     retryable: retryable !== false,
   };
@@ -49,8 +58,12 @@ function publicMessage(message: string): string {
   const clean = line
     .toWellFormed()
     .replaceAll('\0', '')
-    .replace(/\/\/[^/\s@]+@/g, '//***@')
-    .replace(/\b(bearer|token|password|secret|api[_-]?key)(["']?\s*[:= ]\s*["']?)[^\s"']{6,}/gi, '$1$2***');
+    .replace(/\/\/[^/\s]+@/g, '//***@')
+    .replace(/\b(basic|bearer)\s+\S{6,}/gi, '$1 ***')
+    .replace(
+      /[\w-]*(token|password|passwd|secret|api[_-]?key)\w*["']?(\s*[:=]\s*["']?|\s+["'])[^\s"']+/gi,
+      '***',
+    );
   return clean.length > maxMessageLength ? `${clean.slice(0, maxMessageLength - 1)}…` : clean;
 }
 

@@ -16,7 +16,7 @@ export interface Hold {
 
 /** The tasks that this process works on, each with how to stop it. */
 export class Holds {
-  readonly #holds = new Map<string, Hold & { controller: AbortController }>();
+  readonly #holds = new Map<string, Hold & { controller: AbortController; suspect: boolean }>();
 
   /** Before the task is taken, so that nothing can happen to it unseen. There must be no other hold of it. */
   begin(taskId: string): Hold {
@@ -26,6 +26,7 @@ export class Holds {
     const hold = {
       taskId,
       controller,
+      suspect: false,
       lost: controller.signal,
       settled: settled.promise,
       ended: ended.promise,
@@ -50,6 +51,14 @@ export class Holds {
 
   leases(): Lease[] {
     return [...this.#holds.values()].flatMap(({ lease }) => lease ?? []);
+  }
+
+  /** Says whether the task is suspect of killing its workers. False: another one is, and this one may not be it too. */
+  setSuspect(taskId: string, suspect: boolean): boolean {
+    const hold = this.#holds.get(taskId);
+    if (suspect && [...this.#holds.values()].some((other) => other !== hold && other.suspect)) return false;
+    if (hold) hold.suspect = suspect;
+    return true;
   }
 
   /** Stops the work on the task when its epoch by now is higher than the one that it is held under. */

@@ -36,6 +36,9 @@ export interface ProvisionDependencies {
   readonly handOver: AbortSignal;
 }
 
+/** Milliseconds until a suspect asks again whether it may begin. */
+const suspectPauseMs = 500;
+
 const steps = {
   ensure_name: ensureName,
   create_sandbox: createSandbox,
@@ -91,7 +94,7 @@ async function beginHold(
   for (let earlier = holds.get(taskId); earlier; earlier = holds.get(taskId)) {
     const lease = await earlier.settled;
     if (lease && (await persist(() => isLeaseValid(em(), lease), handOver))) return null;
-    holds.lost(taskId, Number.POSITIVE_INFINITY);
+    if (lease) holds.lost(taskId, lease.epoch + 1);
     await earlier.ended;
   }
   return holds.begin(taskId);
@@ -145,6 +148,16 @@ class Provisioning {
     return this.#leased.task;
   }
 
+  /**
+   * A try that has lost its worker again and again may be what kills them, and each kill costs all that runs beside it a try.
+   * So a worker makes one such try at a time: then the one that kills uses up its own tries.
+   */
+  #mayBegin({ error, failures }: Tries): boolean {
+    const { holds, stepMaxAttempts } = this.#dependencies;
+    const suspect = error?.code === 'WORKER_LOST' && failures >= Math.max(1, stepMaxAttempts - 2);
+    return holds.setSuspect(this.#task.id, suspect);
+  }
+
   /** A try that was under way when the task was taken: its worker is gone. That counts as a try, and is not waited for. */
   async #settleWhatWasUnderWay(): Promise<boolean> {
     const work = nextWork(this.#task.state, now());
@@ -163,6 +176,7 @@ class Provisioning {
 
   async #tryStep(step: StepState): Promise<boolean> {
     const { name } = step;
+    if (!this.#mayBegin(step)) return this.#putBack(later(now(), suspectPauseMs));
     const timeoutMs = this.#dependencies.stepTimeoutMs ?? defaultTimeoutMs[name];
     const at = now();
     const started = await this.#change({
@@ -180,7 +194,9 @@ class Provisioning {
     });
   }
 
-  async #trySession({ id }: Session): Promise<boolean> {
+  async #trySession(session: Session): Promise<boolean> {
+    const { id } = session;
+    if (!this.#mayBegin(session)) return this.#putBack(later(now(), suspectPauseMs));
     const timeoutMs = this.#dependencies.stepTimeoutMs ?? defaultTimeoutMs.create_session;
     const at = now();
     const started = await this.#change({
@@ -216,7 +232,7 @@ class Provisioning {
           log: (line) => logger.info({ line }, 'provider'),
           onLateEnd: () => this.#afterLateEnd(),
         },
-        async (context) => run(await this.#work(), context),
+        (context) => run(this.#work(context.signal), context),
       );
     } catch (error) {
       if (this.#lost.aborted) throw this.#lost.reason;
@@ -228,14 +244,14 @@ class Provisioning {
     return this.#apply(() => result.settle(this.#dependencies.em()));
   }
 
-  async #work(): Promise<StepWork> {
+  #work(signal: AbortSignal): StepWork {
     const { providers, allowLocalRepos, em } = this.#dependencies;
     const provider = providers.get(this.#task.provider);
     if (!provider) {
       throw new StepError('PROVIDER_UNKNOWN', `this worker has no provider "${this.#task.provider}"`);
     }
     const { task, lease, endpoint, sandboxMetadata } = this.#leased;
-    const readPrompt = (sessionId: string) => readSessionPrompt(em(), sessionId);
+    const readPrompt = (id: string) => persist(() => readSessionPrompt(em(), id), signal);
     return { task, lease, endpoint, sandboxMetadata, provider, allowLocalRepos, readPrompt };
   }
 

@@ -33,6 +33,9 @@ export function createRegistration(options: { url: string; logger: Logger }): Re
   let steadySince = performance.now();
   let lastBeat = steadySince;
 
+  /** Resolved by the next sign of life. */
+  let nextBeat = Promise.withResolvers<void>();
+
   const session = keepSession({
     url: options.url,
     logger,
@@ -68,6 +71,8 @@ export function createRegistration(options: { url: string; logger: Logger }): Re
     const now = performance.now();
     if (now - lastBeat > gapMs) steadySince = now;
     lastBeat = now;
+    nextBeat.resolve();
+    nextBeat = Promise.withResolvers();
   }
 
   /** Its tasks are somebody else's by now, and its old name is not to be used again. */
@@ -81,7 +86,10 @@ export function createRegistration(options: { url: string; logger: Logger }): Re
   return {
     async usePool(poolId) {
       poolIds.push(poolId);
+      // Jobs of a pool that nobody knows would stay locked, were this process killed now.
+      const written = nextBeat.promise;
       await session.start();
+      await written;
     },
     stop: () => session.stop(),
     get workerId() {

@@ -38,7 +38,8 @@ export async function sweepLeases({ em, holds, registration }: SweepDependencies
   const leases = await leasesOf(em(), workerId);
   const epochs = new Map(leases.map(({ taskId, epoch }) => [taskId, epoch]));
   for (const { taskId, epoch } of held) {
-    if (epochs.get(taskId) !== epoch) holds.lost(taskId, Number.POSITIVE_INFINITY);
+    // Not a later lease of the same task, which it may be held under by now.
+    if (epochs.get(taskId) !== epoch) holds.lost(taskId, epoch + 1);
   }
   for (const lease of leases) {
     if (!holds.get(lease.taskId)) await rescueLease(em(), workerId, lease);

@@ -53,7 +53,7 @@ export class Migration001Tasks extends Migration {
       `create index task_waiting on task (wake_at) where wake_at is not null and leased_by is null`,
     );
     this.addSql(`create index task_leased on task (leased_by) where leased_by is not null`);
-    this.addSql(`create index task_branch on task (project_id, (state ->> 'branchName'))`);
+    this.addSql(`create index task_branch on task (project_id, (state ->> 'branchName' collate "C"))`);
 
     // One row a revision. `xid` lets a reader that lost its wake-ups find what became visible since it last looked:
     // ids, times and sequences become visible in another order than they are given.

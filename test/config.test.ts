@@ -1,0 +1,104 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../src/config.ts';
+
+describe('settings', () => {
+  it('have the defaults that are promised', () => {
+    expect(loadConfig({})).toEqual({
+      host: '127.0.0.1',
+      port: 4000,
+      databaseUrl: undefined,
+      dataDir: resolve('.groundcrew'),
+      token: undefined,
+      providers: ['local'],
+      allowLocalRepos: true,
+      defaultAgent: 'demo',
+      concurrency: 10,
+      stepTimeoutMs: undefined,
+      stepMaxAttempts: 5,
+      retryBaseMs: 1000,
+      logLevel: 'info',
+    });
+  });
+
+  it('are read from the environment', () => {
+    expect(
+      loadConfig({
+        HOST: '0.0.0.0',
+        PORT: '0',
+        DATABASE_URL: 'postgresql://user@host/name',
+        GROUNDCREW_DATA_DIR: '/data',
+        GROUNDCREW_TOKEN: 'a-long-token',
+        GROUNDCREW_PROVIDERS: './one.mjs, local ,two',
+        GROUNDCREW_LOCAL_REPOS: 'allow',
+        GROUNDCREW_AGENT: 'claude',
+        GROUNDCREW_CONCURRENCY: '3',
+        GROUNDCREW_STEP_TIMEOUT_MS: '2000',
+        GROUNDCREW_STEP_MAX_ATTEMPTS: '1',
+        GROUNDCREW_RETRY_BASE_MS: '10',
+        LOG_LEVEL: 'trace',
+        SOMETHING_ELSE: 'is none of ours',
+      }),
+    ).toEqual({
+      host: '0.0.0.0',
+      port: 0,
+      databaseUrl: 'postgresql://user@host/name',
+      dataDir: '/data',
+      token: 'a-long-token',
+      providers: ['./one.mjs', 'local', 'two'],
+      allowLocalRepos: true,
+      defaultAgent: 'claude',
+      concurrency: 3,
+      stepTimeoutMs: 2000,
+      stepMaxAttempts: 1,
+      retryBaseMs: 10,
+      logLevel: 'trace',
+    });
+  });
+
+  it.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['localhost', true],
+    ['::1', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['127.evil.example', false],
+    ['192.168.0.1', false],
+  ])('let repositories be paths on the server at HOST %s: %s', (host, allowed) => {
+    expect(loadConfig({ HOST: host }).allowLocalRepos).toBe(allowed);
+    expect(loadConfig({ HOST: host, GROUNDCREW_LOCAL_REPOS: 'deny' }).allowLocalRepos).toBe(false);
+  });
+
+  it.each([
+    ['HOST', ''],
+    ['PORT', ''],
+    ['PORT', '-1'],
+    ['PORT', '65536'],
+    ['PORT', '4000x'],
+    ['PORT', '1e3'],
+    ['DATABASE_URL', ''],
+    ['DATABASE_URL', 'mysql://host/name'],
+    ['GROUNDCREW_DATA_DIR', ''],
+    ['GROUNDCREW_TOKEN', 'short'],
+    ['GROUNDCREW_TOKEN', 'with a space in it'],
+    ['GROUNDCREW_TOKEN', 'line\nbreak-in-it'],
+    ['GROUNDCREW_PROVIDERS', ''],
+    ['GROUNDCREW_PROVIDERS', 'local,'],
+    ['GROUNDCREW_PROVIDERS', 'local,local'],
+    ['GROUNDCREW_LOCAL_REPOS', 'yes'],
+    ['GROUNDCREW_AGENT', '../agent'],
+    ['GROUNDCREW_AGENT', ''],
+    ['GROUNDCREW_CONCURRENCY', '0'],
+    ['GROUNDCREW_CONCURRENCY', 'many'],
+    ['GROUNDCREW_STEP_TIMEOUT_MS', '0'],
+    ['GROUNDCREW_STEP_TIMEOUT_MS', '1.5'],
+    ['GROUNDCREW_STEP_MAX_ATTEMPTS', '0'],
+    ['GROUNDCREW_RETRY_BASE_MS', ' 5'],
+    ['LOG_LEVEL', 'loud'],
+  ])('that are wrong are named in one line: %s=%j', (name, value) => {
+    const load = () => loadConfig({ [name]: value });
+    expect(load).toThrow(ConfigError);
+    expect(load).toThrow(new RegExp(`^${name}: [^\n]+$`));
+  });
+});

@@ -1,0 +1,277 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/tasks/id.ts';
+import { type TaskStatus, taskStatuses } from '../../src/tasks/status.ts';
+import { fetchGraphql } from '../support/fetch-graphql.ts';
+import { connect } from '../support/graphql-ws-client.ts';
+import { repoUrl, type StartedApp, startApp } from './started-app.ts';
+
+// What CONTRACT.md says of errors, on the real schema.
+
+let app: StartedApp;
+beforeAll(async () => {
+  app = await startApp('api');
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+const createTask = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id } }';
+const createSession = 'mutation ($input: CreateSessionInput!) { createSession(input: $input) { id } }';
+const nasty = '\0';
+
+describe('createTask itself refuses', () => {
+  it.each([
+    ['repoUrl', 'no repository'],
+    ['repoUrl', '--upload-pack=x'],
+    ['repoUrl', nasty],
+    ['prompt', ' '],
+    ['prompt', `a${nasty}`],
+    ['prompt', 'a\ud800'],
+    ['prompt', 'x'.repeat(100_001)],
+    ['title', `a${nasty}`],
+    ['branchName', 'a..b'],
+    ['baseRef', '-x'],
+    ['provider', 'nobody'],
+    ['agent', 'a b'],
+  ])('a wrong %s: %.30j', async (field, value) => {
+    const input = { repoUrl, prompt: 'p', [field]: value };
+    expect(await app.refusal(createTask, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+});
+
+describe('an empty string is not left out', () => {
+  it.each(['repoUrl', 'prompt', 'title', 'branchName', 'baseRef', 'provider', 'agent', 'idempotencyKey'])(
+    'in createTask: %s',
+    async (field) => {
+      const input = { repoUrl, prompt: 'p', [field]: '' };
+      expect(await app.refusal(createTask, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
+    },
+  );
+
+  it.each(['agent', 'prompt', 'idempotencyKey'])('in createSession: %s', async (field) => {
+    const input = { taskId: await app.create(), [field]: '' };
+    expect(await app.refusal(createSession, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+
+  it.each(['after', 'before'])('in a page: %s', async (field) => {
+    expect(await app.refusal(`{ tasks(${field}: "") { nodes { id } } }`)).toEqual({
+      code: 'BAD_USER_INPUT',
+      field,
+    });
+  });
+
+  it('in a filter: search', async () => {
+    expect(await app.refusal('{ tasks(filter: { search: "" }) { nodes { id } } }')).toEqual({
+      code: 'BAD_USER_INPUT',
+      field: 'search',
+    });
+  });
+});
+
+describe('a page', () => {
+  const lists = ['tasks', 'projects'];
+  it.each(lists.flatMap((list) => [0, -1, 101, 2_147_483_647].map((size) => [list, size] as const)))(
+    'of %s is not of %i',
+    async (list, size) => {
+      for (const field of ['first', 'last']) {
+        const refused = await app.refusal(`{ ${list}(${field}: ${size}) { nodes { id } } }`);
+        expect(refused).toEqual({ code: 'BAD_USER_INPUT', field });
+      }
+    },
+  );
+
+  it('of events, and of a project, neither', async () => {
+    const id = await app.create();
+    for (const field of ['first', 'last']) {
+      const query = `{ task(id: "${id}") { events(${field}: 0) { nodes { id } } } }`;
+      expect(await app.refusal(query)).toEqual({ code: 'BAD_USER_INPUT', field });
+      const project = `{ task(id: "${id}") { project { tasks(${field}: 101) { nodes { id } } } } }`;
+      expect(await app.refusal(project)).toEqual({ code: 'BAD_USER_INPUT', field });
+    }
+  });
+
+  it('has a first or a last, and cursors that are ours', async () => {
+    expect(await app.refusal('{ tasks(first: 1, last: 1) { nodes { id } } }')).toMatchObject({
+      code: 'BAD_USER_INPUT',
+    });
+    for (const field of ['after', 'before']) {
+      const refused = await app.refusal(`{ tasks(${field}: "nothing of ours") { nodes { id } } }`);
+      expect(refused).toEqual({ code: 'BAD_USER_INPUT', field });
+    }
+  });
+});
+
+describe('a malformed id finds nothing, like a missing one', () => {
+  const ids = ['', 'nothing', 'task_', newId('task'), newId('session'), nasty];
+
+  it.each(ids)('null from a query: %j', async (id) => {
+    expect(await app.ask('query ($id: ID!) { task(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({
+      task: null,
+      node: null,
+    });
+  });
+
+  it.each(ids)('NOT_FOUND from a mutation: %j', async (id) => {
+    for (const name of ['retryTask', 'cancelTask', 'archiveTask']) {
+      const refused = await app.refusal(`mutation ($id: ID!) { ${name}(id: $id) { id } }`, { id });
+      expect(refused, name).toMatchObject({ code: 'NOT_FOUND' });
+    }
+    const refused = await app.refusal(createSession, { input: { taskId: id } });
+    expect(refused).toEqual({ code: 'NOT_FOUND', field: 'taskId' });
+  });
+
+  it.each(ids)('NOT_FOUND from a subscription: %j', async (id) => {
+    const client = await connect(app.url, { token: app.token });
+    const subscriptions = [
+      'subscription ($id: ID!) { taskUpdated(id: $id) { id } }',
+      'subscription ($id: ID!) { taskUpdated(id: $id, afterRevision: 0) { id } }',
+      'subscription ($id: ID!) { tasksUpdated(projectId: $id) { id } }',
+    ];
+    for (const query of subscriptions) {
+      expect(await client.run({ query, variables: { id } })).toMatchObject({
+        type: 'error',
+        payload: [{ extensions: { code: 'NOT_FOUND' } }],
+      });
+    }
+    await client.close();
+  });
+});
+
+describe('an action in the wrong status', () => {
+  const allowed: Record<string, TaskStatus[]> = {
+    retryTask: ['error'],
+    cancelTask: taskStatuses.filter((status) => status !== 'archived'),
+    archiveTask: ['running', 'error', 'archived'],
+    createSession: taskStatuses.filter((status) => status !== 'canceled' && status !== 'archived'),
+  };
+  const cells = Object.keys(allowed).flatMap((name) => taskStatuses.map((status) => [name, status] as const));
+
+  it.each(cells)('%s from %s is INVALID_STATE with the status, or done', async (name, status) => {
+    const id = await app.createIn(status);
+    const operation =
+      name === 'createSession'
+        ? `mutation { createSession(input: { taskId: "${id}" }) { task { revision } } }`
+        : `mutation { ${name}(id: "${id}") { status revision } }`;
+    const refused = await app.refusal(operation);
+    if (allowed[name]?.includes(status)) expect(refused).toBeUndefined();
+    else expect(refused).toEqual({ code: 'INVALID_STATE', status: status.toUpperCase() });
+  });
+
+  it('is not among the available ones, and the others are', async () => {
+    const names = {
+      RETRY: 'retryTask',
+      CANCEL: 'cancelTask',
+      ARCHIVE: 'archiveTask',
+      CREATE_SESSION: 'createSession',
+    };
+    for (const status of taskStatuses) {
+      const id = await app.createIn(status);
+      const { task } = await app.ask<{ task: { availableActions: (keyof typeof names)[] } }>(
+        `{ task(id: "${id}") { availableActions } }`,
+      );
+      // A closed task is returned as it is, which is nothing to be offered.
+      const offered = Object.entries(allowed).filter(
+        ([name, statuses]) =>
+          statuses.includes(status) &&
+          !(status === 'canceled' && name === 'cancelTask') &&
+          !(status === 'archived' && name === 'archiveTask'),
+      );
+      expect(new Set(task.availableActions.map((action) => names[action]))).toEqual(
+        new Set(offered.map(([name]) => name)),
+      );
+    }
+  });
+});
+
+describe('codes', () => {
+  it('UNAUTHENTICATED without a token, or with a wrong one', async () => {
+    for (const token of [undefined, 'wrong', `${app.token}x`]) {
+      const { errors, data } = await fetchGraphql(app.url, token, '{ viewer { workspace { id } } }');
+      expect(errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED' });
+      expect(data ?? null).toBeNull();
+    }
+  });
+
+  it('IDEMPOTENCY_CONFLICT for a key with another input', async () => {
+    const key = newId('event');
+    const id = await app.create({ idempotencyKey: key });
+    const conflict = { code: 'IDEMPOTENCY_CONFLICT', field: 'idempotencyKey' };
+    const input = { repoUrl, prompt: 'Another', idempotencyKey: key };
+    expect(await app.refusal(createTask, { input })).toEqual(conflict);
+    expect(await app.refusal(createSession, { input: { taskId: id, idempotencyKey: key } })).toEqual(
+      conflict,
+    );
+  });
+
+  it('BAD_USER_INPUT with its field for a revision that there is not', async () => {
+    const id = await app.create();
+    const client = await connect(app.url, { token: app.token });
+    for (const after of [-1, 2, 2_147_483_647]) {
+      const query = `subscription { taskUpdated(id: "${id}", afterRevision: ${after}) { id } }`;
+      expect(await client.run({ query })).toMatchObject({
+        type: 'error',
+        payload: [{ extensions: { code: 'BAD_USER_INPUT', field: 'afterRevision' } }],
+      });
+    }
+    await client.close();
+  });
+
+  it.each([
+    [
+      'costly pages in pages',
+      '{ tasks(first: 100) { nodes { project { tasks(first: 100) { nodes { events(first: 100) { nodes { id } } } } } } } }',
+    ],
+    [
+      'many levels',
+      `{ viewer { workspace { id } } tasks { nodes ${'{ project { tasks { nodes '.repeat(6)} { id } ${'} } }'.repeat(6)} } }`,
+    ],
+    [
+      'many aliases',
+      `{ ${Array.from({ length: 31 }, (_, index) => `a${index}: providers { name }`).join(' ')} }`,
+    ],
+    [
+      'many mutations',
+      `mutation { ${Array.from({ length: 11 }, (_, index) => `a${index}: cancelTask(id: "x") { id }`).join(' ')} }`,
+    ],
+  ])('QUERY_TOO_COMPLEX for %s, on HTTP and WebSocket', async (_what, query) => {
+    expect(await app.refusal(query)).toMatchObject({ code: 'QUERY_TOO_COMPLEX' });
+    const client = await connect(app.url, { token: app.token });
+    const { payload } = await client.run({ query });
+    const errors = (
+      Array.isArray(payload) ? payload : (payload as { errors: unknown[] }).errors
+    ) as unknown[];
+    expect(errors[0]).toMatchObject({ extensions: { code: 'QUERY_TOO_COMPLEX' } });
+    await client.close();
+  });
+
+  it('none for a page of a hundred tasks with all that a front end shows of them', async () => {
+    const answer =
+      await app.send(`{ tasks(first: 100) { nodes { id revision status title branchName prompt provider agent
+      project { id name repoUrl } error { code message } steps { name state attempt error { message } }
+      sandbox { id cwd } sessions { id status agent } availableActions createdAt updatedAt readyAt }
+      pageInfo { hasNextPage endCursor } } }`);
+    expect(answer.errors).toBeUndefined();
+  });
+
+  it.each([
+    ['GRAPHQL_PARSE_FAILED', '{ task('],
+    ['GRAPHQL_VALIDATION_FAILED', '{ nothing }'],
+    ['GRAPHQL_VALIDATION_FAILED', '{ tasks(filter: { status: [NOWHERE] }) { nodes { id } } }'],
+    ['GRAPHQL_VALIDATION_FAILED', 'mutation { createTask(input: { repoUrl: "x" }) { id } }'],
+  ])('%s for %s', async (code, query) => {
+    expect(await app.refusal(query)).toMatchObject({ code });
+  });
+
+  it('INTERNAL_SERVER_ERROR with an id, and nothing of what went wrong', async () => {
+    const id = await app.create();
+    await app.stored.sql('alter table task_event rename to task_event_away');
+    try {
+      const answer = await app.send(`{ task(id: "${id}") { events { nodes { id } } } }`);
+      expect(answer.errors?.[0]).toMatchObject({
+        message: 'Internal server error.',
+        extensions: { code: 'INTERNAL_SERVER_ERROR', errorId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      });
+      expect(JSON.stringify(answer)).not.toMatch(/task_event|select|relation|\.ts/);
+    } finally {
+      await app.stored.sql('alter table task_event_away rename to task_event');
+    }
+  });
+});

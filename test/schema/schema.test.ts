@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  buildSchema as buildFromText,
+  findBreakingChanges,
+  type GraphQLNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  lexicographicSortSchema,
+  printSchema,
+} from 'graphql';
+import { describe, expect, it, test } from 'vitest';
+import { buildSchema } from '../../src/schema/schema.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const contractFile = resolve(root, '../shared/contract.graphql');
+const schema = buildSchema();
+const ours = Object.values(schema.getTypeMap()).filter(
+  ({ name }) => !name.startsWith('__') && !['Int', 'Float', 'String', 'Boolean', 'ID'].includes(name),
+);
+
+/** Everything in a type that has a place for a description. */
+function describable(type: GraphQLNamedType): [string, string | null | undefined][] {
+  const found: [string, string | null | undefined][] = [[type.name, type.description]];
+  if (isEnumType(type)) {
+    for (const value of type.getValues()) found.push([`${type.name}.${value.name}`, value.description]);
+  }
+  if (isObjectType(type) || isInterfaceType(type)) {
+    for (const field of Object.values(type.getFields())) {
+      found.push([`${type.name}.${field.name}`, field.description]);
+      for (const arg of field.args) found.push([`${type.name}.${field.name}(${arg.name})`, arg.description]);
+    }
+  }
+  if (isInputObjectType(type)) {
+    for (const field of Object.values(type.getFields())) {
+      found.push([`${type.name}.${field.name}`, field.description]);
+    }
+  }
+  return found;
+}
+
+describe('the schema', () => {
+  it.each(ours.map((type) => [type.name, type] as const))('describes all of %s', (_name, type) => {
+    const silent = describable(type).filter(([, description]) => !description?.trim());
+    expect(silent.map(([name]) => name)).toEqual([]);
+  });
+
+  it('is the one that schema.graphql shows', () => {
+    const shown = buildFromText(readFileSync(resolve(root, 'schema.graphql'), 'utf8'));
+    expect(printSchema(lexicographicSortSchema(shown))).toBe(printSchema(lexicographicSortSchema(schema)));
+  });
+
+  test.skipIf(!existsSync(contractFile))('takes nothing from the public contract', () => {
+    const contract = buildFromText(readFileSync(contractFile, 'utf8'));
+    expect(findBreakingChanges(contract, buildFromText(printSchema(schema)))).toEqual([]);
+  });
+});

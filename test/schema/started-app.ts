@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config.ts';
+import { type Role, startGroundcrew } from '../../src/groundcrew.ts';
+import { createLogger } from '../../src/log.ts';
+import type { MachineEvent } from '../../src/tasks/machine.ts';
+import type { TaskStatus } from '../../src/tasks/status.ts';
+import { fetchGraphql, type GraphqlResponse } from '../support/fetch-graphql.ts';
+import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts';
+import { at, failed, started } from '../tasks/machine-states.ts';
+import { eventsToRunning, openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
+
+/** The whole of Groundcrew in this process, on a database and with a provider of the test's own. */
+export interface StartedApp extends AsyncDisposable {
+  readonly url: string;
+  readonly token: string;
+  readonly stored: StoredTasks;
+  readonly provider: ScriptedProvider;
+  send(query: string, variables?: Readonly<Record<string, unknown>>): Promise<GraphqlResponse>;
+  /** The data of an operation; throws when there are errors. */
+  ask<T = Record<string, unknown>>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<T>;
+  /** What the first error says for programs. */
+  refusal(query: string, variables?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Creates a task over the API and returns its id. */
+  create(input?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** A task in this status, whose worker nobody is. */
+  createIn(status: TaskStatus): Promise<string>;
+}
+
+export const repoUrl = 'https://example.com/o/r';
+
+/** `api` has no worker: what is stored stays as it is. */
+export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<StartedApp> {
+  const stored = await openTasks();
+  const provider = await startScriptedProvider();
+  const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-app-'));
+  Object.assign(process.env, provider.env);
+  const token = 'token-of-the-test';
+  const config = loadConfig({
+    PORT: '0',
+    DATABASE_URL: stored.url,
+    GROUNDCREW_DATA_DIR: dataDir,
+    GROUNDCREW_TOKEN: token,
+    GROUNDCREW_PROVIDERS: `${provider.env.GROUNDCREW_PROVIDERS},local`,
+    GROUNDCREW_RETRY_BASE_MS: '1',
+  });
+  const groundcrew = await startGroundcrew(role, config, createLogger('fatal'));
+  const url = groundcrew.url as string;
+  const send: StartedApp['send'] = (query, variables) => fetchGraphql(url, token, query, variables);
+  const app: StartedApp = {
+    url,
+    token,
+    stored,
+    provider,
+    send,
+    async ask<T>(query: string, variables?: Readonly<Record<string, unknown>>) {
+      const { data, errors } = await send(query, variables);
+      if (errors) throw new Error(JSON.stringify(errors));
+      return data as T;
+    },
+    refusal: async (query, variables) => (await send(query, variables)).errors?.[0]?.extensions,
+    async create(input = {}) {
+      const { createTask } = await app.ask<{ createTask: { id: string } }>(
+        'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id } }',
+        { input: { repoUrl, prompt: 'Fix the tests', ...input } },
+      );
+      return createTask.id;
+    },
+    async createIn(status) {
+      const task = await stored.create();
+      await stored.change(task.id, ...eventsTo(status, eventsToRunning(task)));
+      return task.id;
+    },
+    async [Symbol.asyncDispose]() {
+      await groundcrew.stop();
+      await provider[Symbol.asyncDispose]();
+      await stored[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+  return app;
+}
+
+function eventsTo(status: TaskStatus, toRunning: MachineEvent[]): MachineEvent[] {
+  const toError = [started('ensure_name'), failed('ensure_name', null)];
+  switch (status) {
+    case 'init_enqueue_provision':
+      return [];
+    case 'init_ensure_name':
+      return toRunning.slice(0, 1);
+    case 'init_create_sandbox':
+      return toRunning.slice(0, 3);
+    case 'init_ensure_agent':
+      return toRunning.slice(0, 5);
+    case 'init_create_session':
+      return toRunning.slice(0, 7);
+    case 'running':
+      return toRunning;
+    case 'error':
+      return toError;
+    case 'canceled':
+      return [...toRunning, { type: 'taskCanceled', at }];
+    case 'archived':
+      return [...toRunning, { type: 'taskArchived', at }];
+  }
+}

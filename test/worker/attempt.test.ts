@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { type Attempt, runAttempt } from '../../src/worker/attempt.ts';
+
+const minute = 60_000;
+
+function attempt(options: Partial<Attempt> = {}): Attempt {
+  return { number: 1, timeoutMs: minute, signal: new AbortController().signal, log() {}, ...options };
+}
+
+describe('a try', () => {
+  it('gives the work its number, its signal and its log', async () => {
+    const lines: string[] = [];
+    const answer = await runAttempt(
+      attempt({ number: 3, log: (line) => lines.push(line) }),
+      async (context) => {
+        context.log('a line');
+        context.log(42 as unknown as string);
+        return [context.attempt, context.signal.aborted];
+      },
+    );
+    expect(answer).toEqual([3, false]);
+    expect(lines).toEqual(['a line', '42']);
+  });
+
+  it('that throws at once is one that rejects', async () => {
+    const work = () => {
+      throw new Error('at once');
+    };
+    await expect(runAttempt(attempt(), work)).rejects.toThrow('at once');
+  });
+
+  it('ends at its deadline, though the work takes no notice', async () => {
+    const aborted = Promise.withResolvers<void>();
+    const running = runAttempt(attempt({ timeoutMs: 1 }), ({ signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve());
+      return new Promise(() => {});
+    });
+    await expect(running).rejects.toMatchObject({ code: 'STEP_TIMEOUT', retryable: true });
+    await aborted.promise;
+  });
+
+  it('ends with the reason of its signal, and tells the work', async () => {
+    const controller = new AbortController();
+    const running = runAttempt(attempt({ signal: controller.signal }), ({ signal }) => {
+      controller.abort(new Error('canceled'));
+      expect(signal.aborted).toBe(true);
+      return new Promise(() => {});
+    });
+    await expect(running).rejects.toThrow('canceled');
+  });
+
+  it('does not begin when its signal has aborted already', async () => {
+    let begun = false;
+    const signal = AbortSignal.abort(new Error('too late'));
+    const running = runAttempt(attempt({ signal }), async () => {
+      begun = true;
+    });
+    await expect(running).rejects.toThrow('too late');
+    expect(begun).toBe(false);
+  });
+
+  it.each(['resolves', 'rejects'] as const)('says when work that was given up %s after all', async (how) => {
+    const controller = new AbortController();
+    const late = Promise.withResolvers<void>();
+    const work = Promise.withResolvers<void>();
+    const running = runAttempt(attempt({ signal: controller.signal, onLateEnd: late.resolve }), () => {
+      controller.abort(new Error('canceled'));
+      return work.promise;
+    });
+    await expect(running).rejects.toThrow('canceled');
+    if (how === 'resolves') work.resolve();
+    else work.reject(new Error('nobody hears it'));
+    await late.promise;
+  });
+
+  it('leaves no timer and no listener behind', async () => {
+    const controller = new AbortController();
+    let late = 0;
+    await runAttempt(attempt({ signal: controller.signal, onLateEnd: () => late++ }), async () => 'done');
+    controller.abort();
+    expect(late).toBe(0);
+  });
+});
