@@ -30,10 +30,11 @@ export async function findSandboxToRelease(em: EntityManager, key: string): Prom
 }
 
 export async function sandboxReleased(em: EntityManager, { key, taskId }: SandboxToRelease): Promise<void> {
+  // The event first: after the ledger's word nothing would come back for it.
+  await changeTask(em, taskId, { event: { type: 'sandboxReleased', at: new Date().toISOString() } });
   await query(em, `update sandbox set state = 'released', failures = 0, updated_at = now() where key = ?`, [
     key,
   ]);
-  await changeTask(em, taskId, { event: { type: 'sandboxReleased', at: new Date().toISOString() } });
 }
 
 /** Tries again later: soon at first, every 30 seconds in the end. */
