@@ -1,0 +1,86 @@
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createGroundcrew, type Groundcrew, type Task } from '../client/client.ts';
+import { loadConfig } from '../config.ts';
+import { startGroundcrew } from '../groundcrew.ts';
+import { createLogger } from '../log.ts';
+import { loadOwnersToken } from '../server/token.ts';
+import { stopOnSignal } from '../signals.ts';
+
+/**
+ * The main job from end to end, on a path or URL of a repository, or on this project's own. Returns the exit code: 0 once
+ * the task was RUNNING, and all that was started is stopped again.
+ */
+export async function demo(repository = resolve(import.meta.dirname, '../..')): Promise<number> {
+  await using parts = new AsyncDisposableStack();
+  const dataDir = process.env.GROUNDCREW_DATA_DIR ?? (await folderOfItsOwn(parts));
+  const config = loadConfig({ LOG_LEVEL: 'error', ...process.env, GROUNDCREW_DATA_DIR: dataDir, PORT: '0' });
+  const logger = createLogger(config.logLevel);
+  const stopped = stopOnSignal(logger).then(() => {
+    say('stopped by a signal');
+    return 1;
+  });
+
+  const started = performance.now();
+  const server = await startGroundcrew('start', config, logger);
+  parts.defer(() => server.stop());
+  const database = config.databaseUrl === undefined ? 'a PostgreSQL of its own' : 'your PostgreSQL';
+  say(`groundcrew is up after ${since(started)} ms, on ${server.url}, with ${database}`);
+  const token = await loadOwnersToken(config.token, config.dataDir);
+  const groundcrew = createGroundcrew({ url: server.url as string, token });
+  parts.defer(() => groundcrew.close());
+
+  const isUrl = /^([a-z]+:\/\/|[^/]+:)/i.test(repository);
+  // Awaited here: what was started is stopped when this function is left.
+  return await Promise.race([watchOneTask(groundcrew, isUrl ? repository : resolve(repository)), stopped]);
+}
+
+async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<number> {
+  // Opens the connections, so that the next figure is that of createTask alone.
+  await groundcrew.task('task_00000000000000000000000000');
+  const asked = performance.now();
+  const prompt = 'Leave a note in this repository that says hello';
+  const { id } = await groundcrew.createTask({ repoUrl, prompt });
+  const answered = performance.now();
+  say(`createTask answered in ${Math.round(answered - asked)} ms: ${id}, on ${repoUrl}`);
+
+  let status: Task['status'] | undefined;
+  for await (const task of groundcrew.watchTask(id, { afterRevision: 0 })) {
+    if (task.status !== status) say(`${`+${since(answered)}`.padStart(8)} ms  ${task.status}`);
+    status = task.status;
+    if (status === 'RUNNING') {
+      say(`branch    ${task.branchName}`);
+      say(`checkout  ${task.sandbox?.cwd}`);
+      say(`session   ${task.sessions[0]?.id} with agent ${task.agent}: ${task.sessions[0]?.status}`);
+      await groundcrew.archiveTask(id);
+    } else if (status === 'ERROR') {
+      process.stderr.write(`demo: ${task.error?.code} at ${task.error?.step}: ${task.error?.message}\n`);
+      if (!task.sandbox) return 1;
+      await groundcrew.cancelTask(id);
+    } else if ((status === 'ARCHIVED' || status === 'CANCELED') && !task.sandbox) {
+      say('the sandbox is removed');
+      return status === 'ARCHIVED' ? 0 : 1;
+    }
+  }
+  throw new Error('the subscription has ended');
+}
+
+/** So that it can run beside a server, and leaves nothing behind. */
+async function folderOfItsOwn(parts: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+  parts.defer(async () => {
+    // The database lies elsewhere when its own user can't enter the folder.
+    const database = await realpath(join(folder, 'postgres')).catch(() => folder);
+    for (const path of [database, folder]) await rm(path, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+function since(start: number): number {
+  return Math.round(performance.now() - start);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,24 @@
+import { loadConfig } from '../config.ts';
+import { type Role, startGroundcrew } from '../groundcrew.ts';
+import { createLogger } from '../log.ts';
+import { stopOnSignal } from '../signals.ts';
+
+/** Serves until a signal comes. Returns the exit code. */
+export async function serve(role: Role): Promise<number> {
+  const config = loadConfig(process.env);
+  const logger = createLogger(config.logLevel);
+  // What a provider of others throws outside of its promises must not end the work on all other tasks. Nothing here can be
+  // left half done by it: what is true stands in the database.
+  process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught'));
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled'));
+
+  const stopped = stopOnSignal(logger);
+  const groundcrew = await startGroundcrew(role, config, logger);
+  if (role !== 'api') process.stdout.write('groundcrew worker ready\n');
+  if (groundcrew.url !== undefined) process.stdout.write(`groundcrew ready on ${groundcrew.url}\n`);
+
+  const failure = await Promise.race([stopped, groundcrew.failed.catch((error: unknown) => error as Error)]);
+  if (failure) logger.fatal({ err: failure }, 'cannot go on');
+  await groundcrew.stop();
+  return failure ? 1 : 0;
+}
