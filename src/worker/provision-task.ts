@@ -32,7 +32,9 @@ export interface ProvisionDependencies {
   readonly stepTimeoutMs: number | undefined;
   readonly stepMaxAttempts: number;
   readonly retryBaseMs: number;
-  /** Aborts when the worker stops and has waited long enough: what runs is handed over. */
+  /** Aborts when the worker is to stop: what runs may end, and nothing new is begun. */
+  readonly stopping: AbortSignal;
+  /** Aborts when it has waited long enough: what still runs is handed over. */
   readonly handOver: AbortSignal;
 }
 
@@ -115,16 +117,16 @@ class Provisioning {
   }
 
   async run(): Promise<void> {
-    const { handOver } = this.#dependencies;
+    const { stopping } = this.#dependencies;
     let held = await this.#settleWhatWasUnderWay();
     while (held) {
       const work = nextWork(this.#task.state, now());
       switch (work.type) {
         case 'startStep':
-          held = handOver.aborted ? await this.#putBack(now()) : await this.#tryStep(work.step);
+          held = stopping.aborted ? await this.#putBack(now()) : await this.#tryStep(work.step);
           break;
         case 'startSession':
-          held = handOver.aborted ? await this.#putBack(now()) : await this.#trySession(work.session);
+          held = stopping.aborted ? await this.#putBack(now()) : await this.#trySession(work.session);
           break;
         case 'finishProvisioning':
           held = await this.#change({ type: 'provisioned', at: now() });

@@ -43,6 +43,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { config, databaseUrl, orm, listener, providers, logger } = options;
   const em = () => orm.em.fork() as EntityManager;
   const holds = new Holds();
+  const stopping = new AbortController();
   const handOver = new AbortController();
   const sweeping = new AbortController();
   const registration = createRegistration({ url: databaseUrl, logger });
@@ -68,6 +69,7 @@ export function createWorker(options: WorkerOptions): Worker {
     stepTimeoutMs: config.stepTimeoutMs,
     stepMaxAttempts: config.stepMaxAttempts,
     retryBaseMs: config.retryBaseMs,
+    stopping: stopping.signal,
     handOver: handOver.signal,
   };
   const tasks: Record<JobName, NonNullable<TaskList[string]>> = {
@@ -119,10 +121,12 @@ export function createWorker(options: WorkerOptions): Worker {
       startSweeps();
     },
     async stop() {
-      const timer = setTimeout(() => handOver.abort(new Error('the worker is stopping')), graceMs);
+      const reason = new Error('the worker is stopping');
+      stopping.abort(reason);
+      const timer = setTimeout(() => handOver.abort(reason), graceMs);
       await runner?.stop();
       clearTimeout(timer);
-      handOver.abort(new Error('the worker is stopping'));
+      handOver.abort(reason);
       unsubscribe();
       sweeping.abort();
       await sweeps;
