@@ -1,4 +1,3 @@
-import { DatabaseError } from 'pg';
 import { ConfigError } from '../config.ts';
 import { isConnectionError, isDatabaseError } from '../db/connection-error.ts';
 import { EmbeddedPostgresError } from '../db/embedded/error.ts';
@@ -9,7 +8,7 @@ export function tellFailure(error: unknown): string {
   if (error instanceof ConfigError || error instanceof EmbeddedPostgresError || isListenError(error)) {
     return error.message;
   }
-  if (error instanceof DatabaseError || isDatabaseError(error) || isConnectionError(error)) {
+  if (isDatabaseError(error) || isConnectionError(error)) {
     return `DATABASE_URL: ${firstLine(error)}`;
   }
   return error.stack ?? error.message;

@@ -1,4 +1,5 @@
 import { DriverException } from '@mikro-orm/core';
+import { DatabaseError } from 'pg';
 
 /** Node's codes for a connection that was refused, cut or never came about. */
 const socketCodes = new Set([
@@ -15,7 +16,7 @@ const socketCodes = new Set([
 const serverCodes = /^(08...|57P0[1-5]|53300|25006|25P03)$/;
 
 const messages =
-  /connection terminated|connection timeout|timeout exceeded|client was closed|connection error/i;
+  /connection terminated|connection timeout|timeout exceeded|query read timeout|client was closed|connection error/i;
 
 /** Whether the database could not be reached or went away: nothing is wrong with the query, another try may help. */
 export function isConnectionError(error: unknown): boolean {
@@ -30,5 +31,5 @@ export function isConnectionError(error: unknown): boolean {
 
 /** Whether a query of ours failed: what the database says of it names tables, and is not for everybody. */
 export function isDatabaseError(error: unknown): boolean {
-  return error instanceof DriverException;
+  return error instanceof DatabaseError || error instanceof DriverException;
 }

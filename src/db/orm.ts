@@ -2,6 +2,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { ProjectEntity, TaskEntity, TaskEventEntity, WorkspaceEntity } from '../tasks/entities.ts';
 import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
+import { PreparedClient } from './prepared-client.ts';
 
 /** The name under which all of Groundcrew's connections show in pg_stat_activity. */
 export const applicationName = 'groundcrew';
@@ -16,6 +17,8 @@ export function ormOptions(url: string, poolSize: number): Options {
       application_name: applicationName,
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
+      query_timeout: 30_000,
+      Client: PreparedClient,
       // A process that is stopped, or cut off, in a transaction must not keep its locks: nobody could rescue its tasks.
       idle_in_transaction_session_timeout: 5_000,
     },

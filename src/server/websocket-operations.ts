@@ -84,7 +84,8 @@ export function createWebSocketOperations<Viewer, Context extends object>(
         operationName,
         variableValues,
       ]);
-      while (operation.open) {
+      // A socket that was cut off stays for a while, and must not empty its source into nothing.
+      while (operation.open && client.open) {
         const { done, value } = await source.next();
         if (done || !operation.open) return;
         const payload = await shared.payload(value, key, args);

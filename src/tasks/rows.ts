@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { CompiledQuery, type Kysely } from 'kysely';
 import type { Project, Task, TaskEvent, TaskState, Timestamp } from './task.ts';
 
 /** A row as raw SQL gives it: timestamps are text, JSON is parsed or text. */
@@ -69,6 +70,27 @@ export function json(value: unknown): unknown {
   return typeof value === 'string' ? JSON.parse(value) : value;
 }
 
-export function query(em: EntityManager, sql: string, params: unknown[]): Promise<Row[]> {
-  return em.execute(sql, params, 'all') as Promise<Row[]>;
+const texts = new Map<string, string>();
+
+/** `?` becomes `$1`, `$2`, …: our SQL is put together of parts that don't know their numbers. */
+function numbered(sql: string): string {
+  let text = texts.get(sql);
+  if (text === undefined) {
+    let count = 0;
+    text = sql.replaceAll('?', () => `$${++count}`);
+    texts.set(sql, text);
+  }
+  return text;
+}
+
+/**
+ * Runs a statement of ours, in the transaction of `em` if that has one. Beside `em.execute`, which puts the parameters
+ * into the text: bound, a statement is planned once for each connection.
+ */
+export async function query(em: EntityManager, sql: string, params: unknown[]): Promise<Row[]> {
+  const statement = CompiledQuery.raw(numbered(sql), params);
+  const { rows } = await (em.getTransactionContext<Kysely<unknown>>() ?? em.getKysely()).executeQuery(
+    statement,
+  );
+  return rows as Row[];
 }

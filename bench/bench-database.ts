@@ -1,0 +1,50 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
+import { startEmbedded } from '../src/db/embedded.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { createOrm } from '../src/db/orm.ts';
+import { createTask } from '../src/tasks/create-task.ts';
+import { ownersWorkspace } from '../src/tasks/read.ts';
+
+export interface BenchDatabase extends AsyncDisposable {
+  readonly url: string;
+  /** A folder for what the servers keep. */
+  readonly dataDir: string;
+  createTasks(count: number): Promise<string[]>;
+}
+
+/** An embedded PostgreSQL of its own, with the settings that users get. */
+export async function startBenchDatabase(): Promise<BenchDatabase> {
+  const parts = new AsyncDisposableStack();
+  try {
+    const dataDir = parts.adopt(await mkdtemp(join(tmpdir(), 'groundcrew-bench-')), (dir) =>
+      rm(dir, { recursive: true, force: true }),
+    );
+    // As root another user runs the database, and must pass.
+    await chmod(dataDir, 0o711);
+    const logger = pino({ level: 'silent' });
+    const { url } = parts.adopt(await startEmbedded({ dataDir, logger }), (each) => each.stop());
+    await migrate(url);
+    const orm = parts.adopt(await createOrm(url, { poolSize: 8 }), (each) => each.close(true));
+    const offer = { providers: ['bench'], defaultAgent: 'demo', allowLocalRepos: true } as const;
+    return {
+      url,
+      dataDir,
+      async createTasks(count) {
+        const { id } = await ownersWorkspace(orm.em.fork() as EntityManager);
+        const input = { repoUrl: 'https://example.com/a/b', prompt: 'Fix the tests' };
+        const tasks = await Promise.all(
+          Array.from({ length: count }, () => createTask(orm.em.fork() as EntityManager, id, offer, input)),
+        );
+        return tasks.map((task) => task.id);
+      },
+      [Symbol.asyncDispose]: () => parts.disposeAsync(),
+    };
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}

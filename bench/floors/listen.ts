@@ -1,0 +1,15 @@
+import { Client } from 'pg';
+
+/** Hears of revisions as our own listener does, and nothing else. */
+export async function listen(
+  url: string,
+  onWakeUp: (taskId: string, revision: number) => void,
+): Promise<void> {
+  const client = new Client(url);
+  await client.connect();
+  client.on('notification', ({ payload = '' }) => {
+    const [taskId = '', revision] = payload.split(' ');
+    onWakeUp(taskId, Number(revision));
+  });
+  await client.query('listen groundcrew_task');
+}

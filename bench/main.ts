@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Figure, isMet, ratioOf, tableOf } from './figure.ts';
+import { interrupt } from './load-process.ts';
+import { benchCreate } from './suites/create.ts';
+import { benchRealtime } from './suites/realtime.ts';
+
+const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  realtime: benchRealtime,
+  create: benchCreate,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' } },
+});
+const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+const unknown = chosen.find((name) => !Object.hasOwn(suites, name));
+if (unknown !== undefined) {
+  process.stderr.write(`bench: no suite ${unknown}; there is ${Object.keys(suites).join(', ')}\n`);
+  process.exit(1);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
+
+const [load = 0] = loadavg();
+if (load > cpus().length / 2) {
+  process.stderr.write(`bench: the machine is busy (load ${load.toFixed(1)}): latencies are not its own\n`);
+}
+const figures: Figure[] = [];
+try {
+  for (const name of chosen) figures.push(...((await suites[name]?.()) ?? []));
+} catch (error) {
+  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.exit(1);
+}
+process.stdout.write(`${tableOf(figures)}\n`);
+if (values.json !== undefined) {
+  const rows = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure), met: isMet(figure) }));
+  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, load };
+  await writeFile(values.json, `${JSON.stringify({ machine, figures: rows }, null, 2)}\n`);
+}

@@ -1,0 +1,203 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { pino } from 'pino';
+import { expect, it, onTestFinished } from 'vitest';
+import { startEmbedded } from '../../src/db/embedded.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { createOrm } from '../../src/db/orm.ts';
+import { persist } from '../../src/db/persist.ts';
+import { fetchGraphql } from '../support/fetch-graphql.ts';
+import { createGitRepository } from '../support/git-repository.ts';
+import { type Api, createFleet, token } from './fleet.ts';
+import { startPostgresProxy } from './postgres-proxy.ts';
+import { roam, type Seen } from './roaming-client.ts';
+import { seededRandom } from './seeded-random.ts';
+import { TaskWriter } from './task-writer.ts';
+import { range } from './watched-database.ts';
+
+const long = process.env.GROUNDCREW_CHAOS === 'long';
+const seed = Number(process.env.GROUNDCREW_CHAOS_SEED ?? 1);
+const chaosMs = long ? 240_000 : 20_000;
+const tasks = 60;
+const clientsPerTask = long ? 4 : 2;
+/** Milliseconds between two revisions of a task that is written directly. */
+const pace = 250;
+
+/**
+ * Half of the tasks are provisioned by a worker, half are written without an end. One of the three nodes hears no
+ * wake-ups.
+ */
+it('gives every client each revision once and in order, whatever is killed or lost', {
+  timeout: chaosMs + 120_000,
+}, async () => {
+  const parts = new AsyncDisposableStack();
+  onTestFinished(() => parts.disposeAsync());
+  const cluster = await startCluster(parts);
+  const proxy = parts.use(await startPostgresProxy(cluster.url, { swallowing: true }));
+  const repository = parts.use(await createGitRepository());
+  const orm = parts.adopt(await createOrm(cluster.url, { poolSize: 10 }), (each) => each.close(true));
+  const fleet = parts.use(await createFleet());
+  const writer = new TaskWriter(orm);
+  const random = seededRandom(seed);
+  const hurry = AbortSignal.timeout(chaosMs + 60_000);
+
+  const databases = [cluster.url, cluster.url, proxy.url];
+  const nodes: (Api | undefined)[] = await Promise.all(databases.map((url) => fleet.startApi(url)));
+  const urls = () => nodes.flatMap((node) => node?.url ?? []);
+  const written = await Promise.all(
+    range(1, tasks / 2).map(() => writer.create({ repoUrl: repository.path })),
+  );
+  await Promise.all(written.map(({ id }) => writer.hold(id)));
+  const worker = { current: await fleet.startWorker(cluster.url) };
+
+  const ends = new Map<string, number>();
+  const over = { yet: false };
+
+  const journeys: { taskId: string; journey: ReturnType<typeof roam> }[] = [];
+  const watch = (taskId: string) => {
+    for (const client of range(1, clientsPerTask)) {
+      const isLast = ({ status, revision }: Seen) =>
+        ends.has(taskId) ? revision === ends.get(taskId) : status === 'RUNNING' || status === 'ERROR';
+      const options = { taskId, random: seededRandom(seed + client + journeys.length), urls, signal: hurry };
+      journeys.push({ taskId, journey: roam({ ...options, isLast }) });
+    }
+  };
+
+  // An end that nobody knows yet is beyond all revisions.
+  for (const { id } of written) ends.set(id, Number.POSITIVE_INFINITY);
+  for (const { id } of written) watch(id);
+  const writing = written.map(async ({ id }) => {
+    while (!over.yet) {
+      await persist(() => writer.revise(id), hurry);
+      await delay(pace * (0.2 + 1.6 * random()));
+    }
+    // Named before it is written, so that no client can miss that it was the last.
+    const { revision } = await persist(() => writer.revise(id), hurry);
+    ends.set(id, revision + 1);
+    await persist(() => writer.revise(id), hurry);
+  });
+  const creating = range(1, tasks / 2).map(async (turn) => {
+    await delay((chaosMs * turn) / (tasks / 2));
+    watch(await createOverHttp(urls, repository.path, random, hurry));
+  });
+
+  const restart = async (index: number, signal: 'SIGKILL' | 'SIGTERM') => {
+    const node = nodes[index];
+    if (!node) return;
+    // It is among those that clients go to until it is gone.
+    node.process.kill(signal);
+    await node.process.exit;
+    nodes[index] = undefined;
+    nodes[index] = await startAgain(() => fleet.startApi(databases[index] as string), hurry);
+  };
+  const disasters = [
+    () => restart(0, 'SIGKILL'),
+    () => cluster.endBackends(`application_name = 'groundcrew listen'`),
+    () => restart(1, 'SIGTERM'),
+    () => cluster.endBackends(`application_name like 'groundcrew%'`),
+    () => cluster.crash(),
+    () => restart(2, 'SIGKILL'),
+    async () => {
+      worker.current.kill('SIGKILL');
+      await worker.current.exit;
+      worker.current = await startAgain(() => fleet.startWorker(cluster.url), hurry);
+    },
+    () => restart(2, 'SIGTERM'),
+  ];
+  const began = performance.now();
+  for (let turn = 0; performance.now() - began < chaosMs || turn < disasters.length; turn += 1) {
+    await disasters[turn % disasters.length]?.();
+    await delay(500 * random());
+  }
+  over.yet = true;
+  await Promise.all([...writing, ...creating]);
+
+  const all = await Promise.all(
+    journeys.map(async ({ taskId, journey }) => ({ taskId, ...(await journey) })),
+  );
+  expect(all.flatMap(({ wrong }) => wrong)).toEqual([]);
+  let sockets = 0;
+  for (const { taskId, log, connections } of all) {
+    expect(log.map(({ revision }) => revision)).toEqual(range(1, log.at(-1)?.revision ?? 1));
+    const history = await writer.history(taskId);
+    expect(log.map(({ status }) => status.toLowerCase())).toEqual(history.slice(0, log.length));
+    if (ends.has(taskId)) expect(log.at(-1)?.revision).toBe(ends.get(taskId));
+    else expect(log.at(-1)?.status).toBe('RUNNING');
+    sockets += connections;
+  }
+  // Otherwise nothing was proved.
+  expect(all).toHaveLength(tasks * clientsPerTask);
+  expect(sockets).toBeGreaterThan(3 * all.length);
+  expect(proxy.swallowed).toBeGreaterThan(0);
+});
+
+interface TestCluster {
+  readonly url: string;
+  endBackends(condition: string): Promise<void>;
+  /** Ends PostgreSQL at once, as a power cut would; it comes back on the same port. */
+  crash(): Promise<void>;
+}
+
+/** One of its own: the other test files need theirs. What was committed has to survive here. */
+async function startCluster(parts: AsyncDisposableStack): Promise<TestCluster> {
+  const dataDir = parts.adopt(await mkdtemp(join(tmpdir(), 'groundcrew-chaos-')), (dir) =>
+    rm(dir, { recursive: true, force: true }),
+  );
+  // As root another user runs the database, and must pass.
+  await chmod(dataDir, 0o711);
+  const embedded = parts.adopt(await startEmbedded({ dataDir, logger: pino({ level: 'silent' }) }), (each) =>
+    each.stop(),
+  );
+  await migrate(embedded.url);
+  let crashed = Number.NEGATIVE_INFINITY;
+  const admin = async (sql: string) => {
+    const client = new Client(embedded.url);
+    client.on('error', () => {});
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  };
+  return {
+    url: embedded.url,
+    endBackends: (condition) =>
+      admin(`select pg_terminate_backend(pid) from pg_stat_activity where ${condition}`),
+    async crash() {
+      // One that crashes more than five times in a minute is given up.
+      if (performance.now() - crashed < 15_000) return;
+      crashed = performance.now();
+      const pidFile = join(dataDir, 'postgres/data/postmaster.pid');
+      const [pid] = (await readFile(pidFile, 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGQUIT');
+      await startAgain(() => admin('select 1'), AbortSignal.timeout(30_000));
+    },
+  };
+}
+
+/** Tries until it works: what it needs may be away itself. */
+async function startAgain<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await delay(50);
+    }
+  }
+}
+
+async function createOverHttp(
+  urls: () => readonly string[],
+  repoUrl: string,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<string> {
+  const query = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id revision } }';
+  const input = { repoUrl, prompt: 'Fix it', idempotencyKey: `chaos ${random()}` };
+  return startAgain(async () => {
+    const url = urls()[Math.floor(random() * urls().length)] ?? '';
+    const { data } = await fetchGraphql(url, token, query, { input });
+    return (data as { createTask: { id: string } }).createTask.id;
+  }, signal);
+}

@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { createOrm } from '../../src/db/orm.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
+import type { StartedProcess } from '../support/processes.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { type Api, createFleet, token } from './fleet.ts';
+import { type PostgresProxy, startPostgresProxy } from './postgres-proxy.ts';
+import { watchQuery } from './roaming-client.ts';
+import { seededRandom } from './seeded-random.ts';
+import { TaskWriter } from './task-writer.ts';
+import { range } from './watched-database.ts';
+
+const long = process.env.GROUNDCREW_CHAOS === 'long';
+
+interface Watched {
+  readonly api: Api;
+  readonly writer: TaskWriter;
+  readonly proxy: PostgresProxy;
+}
+
+/** A real API process, and a writer beside it. */
+async function startWatched(nodeOptions: readonly string[] = []): Promise<Watched> {
+  const parts = new AsyncDisposableStack();
+  onTestFinished(() => parts.disposeAsync());
+  const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
+  const orm = parts.adopt(await createOrm(url, { poolSize: 4 }), (each) => each.close(true));
+  const proxy = parts.use(await startPostgresProxy(url));
+  const fleet = parts.use(await createFleet());
+  return { api: await fleet.startApi(proxy.url, nodeOptions), writer: new TaskWriter(orm), proxy };
+}
+
+function watch(client: GraphqlWsClient, id: string, after: number) {
+  return client.subscribe({
+    query: `${watchQuery.replace('revision', 'revision prompt')}`,
+    variables: { id, after },
+  });
+}
+
+function revisionIn(message: unknown): number {
+  return (message as { payload: { data: { taskUpdated: { revision: number } } } }).payload.data.taskUpdated
+    .revision;
+}
+
+it('cuts off who does not read, delays nobody else for him, and lets him go on where he was', {
+  timeout: 60_000,
+}, async () => {
+  const { api, writer } = await startWatched();
+  // Large messages, so that the kernel has not room for them all.
+  const { id } = await writer.create({ prompt: 'x'.repeat(90_000) });
+  const [reader, paused] = await Promise.all([connect(api.url, { token }), connect(api.url, { token })]);
+  const reading = watch(reader, id, 0);
+  const stalled = range(1, 30).map(() => watch(paused, id, 0));
+  await Promise.all(stalled.map((each) => each.next()));
+  paused.socket.pause();
+
+  const last = 31;
+  const delays: number[] = [];
+  for (const revision of range(1, last)) {
+    if (revision > 1) await writer.revise(id);
+    const written = performance.now();
+    expect(revisionIn(await reading.next())).toBe(revision);
+    delays.push(performance.now() - written);
+  }
+  expect(Math.max(...delays)).toBeLessThan(1_000);
+
+  // What was on its way still comes; 1006 when it was cut in the middle of that.
+  paused.socket.resume();
+  expect([1006, 1013]).toContain((await paused.closed).code);
+  const seen = stalled.map((each) => each.all.map(revisionIn));
+  for (const revisions of seen) expect(revisions).toEqual(range(1, revisions.length));
+  expect(Math.min(...seen.map((revisions) => revisions.length))).toBeLessThan(last);
+
+  const again = await connect(api.url, { token });
+  for (const revisions of seen) {
+    const resumed = watch(again, id, revisions.length);
+    for (const revision of range(revisions.length + 1, last))
+      expect(revisionIn(await resumed.next())).toBe(revision);
+    resumed.complete();
+  }
+  await Promise.all([reader.close(), again.close()]);
+});
+
+it('keeps nothing of clients who have left, however they left', {
+  timeout: long ? 300_000 : 60_000,
+}, async () => {
+  const { api, writer, proxy } = await startWatched([
+    '--expose-gc',
+    '--import',
+    join(import.meta.dirname, 'heap-hook.ts'),
+  ]);
+  const random = seededRandom(1);
+  const tasks = await Promise.all(range(1, 20).map(() => writer.create()));
+  const idOf = (turn: number) => tasks[turn % tasks.length]?.id as string;
+
+  const visit = async (turn: number) => {
+    const client = await connect(api.url, { token });
+    const subscription = watch(client, idOf(turn), 0);
+    client.subscribe({ query: 'subscription { tasksUpdated { id revision } }' });
+    // Some leave before anything has come.
+    if (random() < 0.8) await subscription.next();
+    if (random() < 0.3) subscription.complete();
+    if (random() < 0.5) client.terminate();
+    else await client.close();
+  };
+  const visits = async (count: number) => {
+    const turns = range(1, count).values();
+    await Promise.all(
+      range(1, 20).map(async () => {
+        for (const turn of turns) await visit(turn);
+      }),
+    );
+  };
+  await visits(500);
+  const before = await heapOf(api.process);
+  await visits(long ? 10_000 : 1_000);
+  expect(await heapOf(api.process)).toBeLessThan(before * 1.05);
+
+  // Nobody is left for whom it would read a revision, but who comes now.
+  const asked = proxy.queries.length;
+  await Promise.all(tasks.map(({ id }) => writer.reviseTimes(id, 2)));
+  const witness = await connect(api.url, { token });
+  const subscription = watch(witness, idOf(0), 3);
+  await writer.revise(idOf(0));
+  expect(revisionIn(await subscription.next())).toBe(4);
+  const reads = proxy.queries.slice(asked).filter((text) => text.includes('jsonb_'));
+  expect(reads.length).toBeLessThanOrEqual(1);
+  await witness.close();
+});
+
+async function heapOf(process: StartedProcess): Promise<number> {
+  const heaps = () => process.stdout.flatMap((line) => /^heap in use: (\d+)$/.exec(line)?.[1] ?? []);
+  const known = heaps().length;
+  process.kill('SIGUSR2');
+  await waitFor(() => heaps().length > known);
+  return Number(heaps().at(-1));
+}

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
+
+describe('a node that no wake-up reaches', () => {
+  it('serves its subscribers within two seconds, in order', async () => {
+    const { hub, writer, workspaceId, proxy } = await watchDatabase({ swallowing: true });
+    const tasks = await Promise.all(range(1, 20).map(() => writer.create()));
+    const list = await hub.watchTasks(workspaceId, null);
+    const subscriptions = await Promise.all(tasks.map(({ id }) => hub.watchTask(workspaceId, id, 1)));
+    for (const round of range(1, 2)) {
+      await Promise.all(tasks.map(({ id }) => writer.reviseTimes(id, 3)));
+      const written = performance.now();
+      await Promise.all(
+        subscriptions.map(async (subscription) => {
+          for (const revision of range(round * 3 - 1, round * 3 + 1)) {
+            expect(await subscription.next()).toMatchObject({ value: { revision } });
+          }
+        }),
+      );
+      expect(performance.now() - written).toBeLessThan(2_000);
+    }
+    const newest = new Map<string, number>();
+    while ([...newest.values()].filter((revision) => revision === 7).length < tasks.length) {
+      const { value } = await list.next();
+      if (value) newest.set(value.id, value.revision);
+    }
+    expect(proxy.swallowed).toBeGreaterThan(0);
+    await Promise.all([list, ...subscriptions].map((subscription) => subscription.return()));
+  });
+
+  it('asks once a second, whoever watches', async () => {
+    const { hub, writer, workspaceId, proxy } = await watchDatabase({ swallowing: true });
+    const tasks = await Promise.all(range(1, 10).map(() => writer.create()));
+    const subscriptions = await Promise.all(
+      range(1, 100).map((n) => hub.watchTask(workspaceId, tasks[n % tasks.length]?.id as string, 1)),
+    );
+    const looks = () => proxy.queries.filter((text) => text.includes('pg_snapshot_xmin')).length;
+    const [began, looked, asked] = [performance.now(), looks(), proxy.queries.length];
+    await waitFor(() => looks() >= looked + 3);
+    const seconds = (performance.now() - began) / 1_000;
+    // The listener's own beat, every four seconds, is the other.
+    expect(proxy.queries.length - asked).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+    await Promise.all(subscriptions.map((subscription) => subscription.return()));
+  });
+
+  it('misses nothing when its connection for them is ended', async () => {
+    const { hub, writer, workspaceId, listener, execute } = await watchDatabase();
+    const { id } = await writer.create();
+    const subscription = await hub.watchTask(workspaceId, id, 0);
+    const list = await hub.watchTasks(workspaceId, null);
+    const reading = readUntil(subscription, 31);
+    const listed = readUntil(list, 31);
+    for (const _round of range(1, 3)) {
+      await writer.reviseTimes(id, 5);
+      await execute(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'groundcrew listen' and datname = current_database()`,
+      );
+      await writer.reviseTimes(id, 5);
+      await waitFor(() => listener.connected);
+    }
+    expect(revisionsOf(await reading)).toEqual(range(1, 31));
+    const revisions = revisionsOf(await listed);
+    expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+  });
+
+  it('notices within 15 seconds that its connection has gone silent, and goes on meanwhile', async () => {
+    const { hub, writer, workspaceId, listener, proxy } = await watchDatabase();
+    const { id } = await writer.create();
+    const subscription = await hub.watchTask(workspaceId, id, 1);
+    const listens = () => proxy.queries.filter((text) => text.startsWith('listen ')).length;
+    const before = listens();
+    proxy.freezeListeners();
+    const frozen = performance.now();
+    await writer.revise(id);
+    expect(revisionsOf(await readUntil(subscription, 2))).toEqual([2]);
+    expect(performance.now() - frozen).toBeLessThan(2_000);
+    await waitFor(() => listens() > before && listener.connected, 15_000);
+  });
+});

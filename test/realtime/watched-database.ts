@@ -1,0 +1,65 @@
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { createOrm } from '../../src/db/orm.ts';
+import { createHub, type Hub } from '../../src/realtime/hub.ts';
+import { createListener, type Listener } from '../../src/realtime/listener.ts';
+import type { Subscription } from '../../src/realtime/subscription.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { type PostgresProxy, startPostgresProxy } from './postgres-proxy.ts';
+import { TaskWriter } from './task-writer.ts';
+
+export interface WatchedDatabase {
+  readonly hub: Hub;
+  readonly listener: Listener;
+  /** Between the hub and its database. */
+  readonly proxy: PostgresProxy;
+  /** Past the proxy. */
+  readonly writer: TaskWriter;
+  readonly workspaceId: string;
+  /** Runs SQL, past the proxy. */
+  execute(sql: string): Promise<unknown>;
+}
+
+/** A hub on a database of its own, until the test is over. */
+export async function watchDatabase(options: { swallowing?: boolean } = {}): Promise<WatchedDatabase> {
+  const parts = new AsyncDisposableStack();
+  onTestFinished(() => parts.disposeAsync());
+  const logger = pino({ level: 'silent' });
+  const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
+  const proxy = parts.use(await startPostgresProxy(url, options));
+  const writing = parts.adopt(await createOrm(url, { poolSize: 8 }), (orm) => orm.close(true));
+  const reading = parts.adopt(await createOrm(proxy.url, { poolSize: 4 }), (orm) => orm.close(true));
+  const listener = parts.adopt(createListener({ url: proxy.url, logger }), (each) => each.stop());
+  await listener.start();
+  const hub = parts.adopt(createHub({ orm: reading, listener, logger }), (each) => each.stop());
+  await hub.start();
+  const writer = new TaskWriter(writing);
+  return {
+    hub,
+    listener,
+    proxy,
+    writer,
+    workspaceId: await writer.workspaceId(),
+    execute: (sql) => writing.em.fork().execute(sql),
+  };
+}
+
+/** What comes until that revision, which closes the subscription. */
+export async function readUntil(subscription: Subscription<Task>, revision: number): Promise<Task[]> {
+  const seen: Task[] = [];
+  for await (const task of subscription) {
+    seen.push(task);
+    if (task.revision >= revision) break;
+  }
+  return seen;
+}
+
+export function revisionsOf(tasks: readonly Task[]): number[] {
+  return tasks.map(({ revision }) => revision);
+}
+
+/** The numbers from `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
