@@ -3,12 +3,12 @@ import { InvalidInputError } from './errors.ts';
 import { newId } from './id.ts';
 import { claimSql, findByKey, hashInput } from './idempotency.ts';
 import { type CreateTaskInput, createTaskInput, parseInput } from './input.ts';
-import { createTaskState } from './machine.ts';
 import { readTaskAt } from './read.ts';
 import { parseRepoUrl, type RepoUrl } from './repo-url.ts';
 import { query, timestamp } from './rows.ts';
 import { addProvisionJobSql } from './store.ts';
 import type { Task } from './task.ts';
+import { createTaskState } from './task-state.ts';
 import { notifySql } from './wake-up.ts';
 
 /** What this installation offers to tasks. */

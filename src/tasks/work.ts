@@ -1,5 +1,5 @@
-import { currentStep } from './machine.ts';
 import type { Session, Step, TaskState, Timestamp } from './task.ts';
+import { currentStep } from './task-state.ts';
 
 /** What is left to do for a task. The row alone says it; a job only wakes somebody up to look. */
 export type Work =

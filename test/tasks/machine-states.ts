@@ -1,11 +1,7 @@
-import {
-  createTaskState,
-  type MachineEvent,
-  type MachineEventType,
-  transition,
-} from '../../src/tasks/machine.ts';
+import { type MachineEvent, type MachineEventType, transition } from '../../src/tasks/machine.ts';
 import { type StepName, stepNames } from '../../src/tasks/status.ts';
 import type { TaskFailure, TaskState } from '../../src/tasks/task.ts';
+import { createTaskState } from '../../src/tasks/task-state.ts';
 
 // States to try the machine in, made by the machine itself, and every event that could happen in them.
 

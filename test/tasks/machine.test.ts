@@ -1,9 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import {
   availableActions,
-  currentStep,
   type MachineEventType,
-  stepOf,
   type Transition,
   taskEventKinds,
   transition,
@@ -17,6 +15,7 @@ import {
   taskStatuses,
 } from '../../src/tasks/status.ts';
 import type { TaskState } from '../../src/tasks/task.ts';
+import { currentStep, stepOf } from '../../src/tasks/task-state.ts';
 import { nextWork, wakeAt } from '../../src/tasks/work.ts';
 import {
   after,

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { archiveTask, cancelTask } from '../../src/tasks/actions.ts';
-import { stepOf } from '../../src/tasks/machine.ts';
 import { sandboxKey } from '../../src/tasks/sandbox-key.ts';
 import type { Task } from '../../src/tasks/task.ts';
+import { stepOf } from '../../src/tasks/task-state.ts';
 import { never, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Crew, fails, hangs, methodOf, providerSteps, startCrew } from './crew.ts';

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { retryTask } from '../../src/tasks/actions.ts';
-import { stepOf } from '../../src/tasks/machine.ts';
 import { sandboxKey, sessionKey } from '../../src/tasks/sandbox-key.ts';
 import { stepNames } from '../../src/tasks/status.ts';
 import type { Task } from '../../src/tasks/task.ts';
+import { stepOf } from '../../src/tasks/task-state.ts';
 import {
   failsAfterwards,
   returns,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { stepOf } from '../../src/tasks/machine.ts';
 import { sandboxKey } from '../../src/tasks/sandbox-key.ts';
+import { stepOf } from '../../src/tasks/task-state.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { type Crew, hangs, methodOf, providerSteps, startCrew } from './crew.ts';
 
