@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { json, query, taskColumns, toTask } from './rows.ts';
+import { type Database, json, query, taskColumns, toTask } from './rows.ts';
 import { addProvisionJobSql, type Lease } from './store.ts';
 import type { Task, Timestamp } from './task.ts';
 
@@ -71,9 +71,9 @@ export async function putBackTask(
 }
 
 /** Takes all tasks from a worker that is gone; its own late writes change nothing any more. */
-export async function takeTasksFrom(em: EntityManager, workerId: string): Promise<string[]> {
+export async function takeTasksFrom(database: Database, workerId: string): Promise<string[]> {
   const rows = await query(
-    em,
+    database,
     'update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning id',
     [workerId],
   );
@@ -81,9 +81,9 @@ export async function takeTasksFrom(em: EntityManager, workerId: string): Promis
 }
 
 /** Gives each of these tasks a job that runs at once. */
-export async function wakeTasks(em: EntityManager, ids: readonly string[]): Promise<void> {
+export async function wakeTasks(database: Database, ids: readonly string[]): Promise<void> {
   await query(
-    em,
+    database,
     `with changed as (select jsonb_array_elements_text(?::jsonb) as id) select ${addProvisionJobSql} from changed`,
     [JSON.stringify(ids), new Date(0).toISOString()],
   );

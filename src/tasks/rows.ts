@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { CompiledQuery, type Kysely } from 'kysely';
+import { CompiledQuery, type Kysely, type Transaction } from 'kysely';
 import type { Project, Task, TaskEvent, TaskState, Timestamp } from './task.ts';
 
 /** A row as raw SQL gives it: timestamps are text, JSON is parsed or text. */
@@ -83,14 +83,27 @@ function numbered(sql: string): string {
   return text;
 }
 
+/** Where a statement runs: by itself, or in a transaction. */
+export type Database = EntityManager | Transaction<unknown>;
+
 /**
- * Runs a statement of ours, in the transaction of `em` if that has one. Beside `em.execute`, which puts the parameters
- * into the text: bound, a statement is planned once for each connection.
+ * Runs a statement of ours. Beside `em.execute`, which puts the parameters into the text: bound, a statement is planned once
+ * for each connection.
  */
-export async function query(em: EntityManager, sql: string, params: unknown[]): Promise<Row[]> {
-  const statement = CompiledQuery.raw(numbered(sql), params);
-  const { rows } = await (em.getTransactionContext<Kysely<unknown>>() ?? em.getKysely()).executeQuery(
-    statement,
-  );
+export async function query(database: Database, sql: string, params: unknown[]): Promise<Row[]> {
+  const executor: Kysely<unknown> = 'getKysely' in database ? database.getKysely() : database;
+  const { rows } = await executor.executeQuery(CompiledQuery.raw(numbered(sql), params));
   return rows as Row[];
+}
+
+/**
+ * Beside `em.transactional`, whose connection is never given back to the pool when it is lost at the beginning or at the
+ * end of a transaction.
+ */
+export function inTransaction<T>(
+  em: EntityManager,
+  work: (transaction: Transaction<unknown>) => Promise<T>,
+): Promise<T> {
+  const database: Kysely<unknown> = em.getKysely();
+  return database.transaction().execute(work);
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isBranchTaken } from './branch-name.ts';
 import { branchNamesFromTitle, titleFromPrompt } from './naming.ts';
-import { query } from './rows.ts';
+import { type Database, inTransaction, query } from './rows.ts';
 import { type Changed, changeTask, type Lease } from './store.ts';
 import type { Task } from './task.ts';
 
@@ -16,16 +16,15 @@ export function settleName(
   remoteBranches: ReadonlySet<string>,
 ): Promise<Changed | null> {
   const title = task.state.title ?? titleFromPrompt(task.prompt);
-  return em.transactional(async (tx) => {
-    const branchName =
-      task.state.branchName ?? (await freeBranchName(tx as EntityManager, task, title, remoteBranches));
+  return inTransaction(em, async (tx) => {
+    const branchName = task.state.branchName ?? (await freeBranchName(tx, task, title, remoteBranches));
     const event = { type: 'nameSettled', at: new Date().toISOString(), title, branchName } as const;
-    return changeTask(tx as EntityManager, task.id, { event, lease }, task);
+    return changeTask(tx, task.id, { event, lease }, task);
   });
 }
 
 async function freeBranchName(
-  tx: EntityManager,
+  tx: Database,
   task: Task,
   title: string,
   remoteBranches: ReadonlySet<string>,

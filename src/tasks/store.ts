@@ -1,8 +1,7 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { newId } from './id.ts';
 import { claimSql } from './idempotency.ts';
 import { type MachineEvent, type Transition, transition } from './machine.ts';
-import { query, type Row, taskColumns, toTask } from './rows.ts';
+import { type Database, query, type Row, taskColumns, toTask } from './rows.ts';
 import { sandboxKey } from './sandbox-key.ts';
 import type { Task } from './task.ts';
 import { notifySql } from './wake-up.ts';
@@ -47,7 +46,7 @@ export interface Change {
  * before it.
  */
 async function write(
-  em: EntityManager,
+  database: Database,
   from: Task,
   to: Transition,
   change: Change,
@@ -141,7 +140,7 @@ async function write(
   if (closes) part(`, (select count(${addReleaseJobSql}) from released)`);
   part(' from changed');
 
-  const rows = await query(em, parts.join(''), params);
+  const rows = await query(database, parts.join(''), params);
   if (rows.length === 0) return null;
   return {
     task: { ...from, revision: from.revision + 1, updatedAt: event.at, state: to.state },
@@ -173,18 +172,18 @@ export type Changed =
  * With a lease: throws LeaseLostError once it is gone.
  */
 export async function changeTask(
-  em: EntityManager,
+  database: Database,
   taskId: string,
   change: Change,
   known?: Task,
 ): Promise<Changed | null> {
-  let task = known ?? (await readTask(em, taskId, change.lease));
+  let task = known ?? (await readTask(database, taskId, change.lease));
   while (task) {
     const next = transition(task.state, change.event);
     if (!next) return { outcome: 'refused', task };
-    const written = await write(em, task, next, change);
+    const written = await write(database, task, next, change);
     if (written) return { outcome: 'changed', ...written };
-    const latest = await readTask(em, taskId, change.lease);
+    const latest = await readTask(database, taskId, change.lease);
     // The write names the revision and the key: when the one is still right, it was the other.
     if (change.claim && latest?.revision === task.revision) return { outcome: 'claimed', task };
     task = latest;
@@ -193,9 +192,9 @@ export async function changeTask(
 }
 
 /** The task as it is now; null when there is none. With a lease: throws LeaseLostError once that is gone. */
-export async function readTask(em: EntityManager, taskId: string, lease?: Lease): Promise<Task | null> {
+export async function readTask(database: Database, taskId: string, lease?: Lease): Promise<Task | null> {
   const [row] = await query(
-    em,
+    database,
     `select ${taskColumns}, t.epoch from task t join project p on p.id = t.project_id where t.id = ?`,
     [taskId],
   );

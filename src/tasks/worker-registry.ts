@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { takeTasksFrom, wakeTasks } from './lease.ts';
-import { query, type Row } from './rows.ts';
+import { type Database, inTransaction, query, type Row } from './rows.ts';
 
 /** The first key of the workers' advisory locks; the second is the worker's number. */
 export const workerLockClass = 471_300;
@@ -18,9 +18,9 @@ export function rescueFromDeadWorkers(
   workerId: string,
   options: { judgeKilled: boolean; judgeHung: boolean },
 ): Promise<{ workers: string[]; tasks: string[] }> {
-  return em.transactional(async (tx) => {
+  return inTransaction(em, async (tx) => {
     const dead = await query(
-      tx as EntityManager,
+      tx,
       `select id from worker
        where id <> ?
          and (? and heartbeat_at < now() - ? * interval '1 millisecond'
@@ -38,30 +38,31 @@ export function rescueFromDeadWorkers(
         hungAfterMs,
       ],
     );
-    return bury(tx as EntityManager, dead);
+    return bury(tx, dead);
   });
 }
 
 /** For the only process that may use the database: all workers that stand in it are dead. */
 export function rescueFromAllWorkers(em: EntityManager): Promise<{ workers: string[]; tasks: string[] }> {
-  return em.transactional(async (tx) => {
-    const dead = await query(tx as EntityManager, 'select id from worker for update', []);
-    return bury(tx as EntityManager, dead);
+  return inTransaction(em, async (tx) => {
+    const dead = await query(tx, 'select id from worker for update', []);
+    return bury(tx, dead);
   });
 }
 
 /** A worker that has stopped, and let go of all that it had. */
 export async function forgetWorker(em: EntityManager, workerId: string): Promise<void> {
-  await query(em, 'delete from worker where id = ? and not exists (select from task where leased_by = ?)', [
-    workerId,
-    workerId,
-  ]);
+  await query(
+    em,
+    `with gone as (
+       delete from worker where id = ? and not exists (select from task where leased_by = ?) returning *
+     )
+     select graphile_worker.force_unlock_workers(pool_ids) from gone`,
+    [workerId, workerId],
+  );
 }
 
-async function bury(
-  tx: EntityManager,
-  dead: readonly Row[],
-): Promise<{ workers: string[]; tasks: string[] }> {
+async function bury(tx: Database, dead: readonly Row[]): Promise<{ workers: string[]; tasks: string[] }> {
   const workers = dead.map(({ id }) => id as string);
   const tasks: string[] = [];
   // Tasks before jobs, as everybody locks them: the other way round is a deadlock with a write that adds a job.

@@ -14,6 +14,9 @@ export interface JobRunner {
   stop(): Promise<void>;
 }
 
+/** Milliseconds to write down what became of the last jobs. Without a database, and at times otherwise, it does not end. */
+const lastWritesMs = 1_000;
+
 /**
  * Graphile Worker's runner, started again when it ends by itself: a connection that is lost at the wrong moment ends it.
  * `onPool` hears of the id under which its jobs are locked, and is waited for before the first of them runs.
@@ -27,6 +30,8 @@ export function startJobRunner(options: {
 }): JobRunner {
   const stopping = new AbortController();
   let runner: Runner | undefined;
+  /** Of all runners: one that has ended by itself leaves jobs behind that still run. */
+  const running = new Set<Promise<unknown>>();
 
   async function runOnce(): Promise<void> {
     const events = new EventEmitter() as WorkerEvents;
@@ -36,11 +41,18 @@ export function startJobRunner(options: {
       'pool:create',
       ({ workerPool }) => void options.onPool(workerPool.id).then(ready.resolve, ready.reject),
     );
+    // Graphile Worker ends a pool that could not write down what became of a job. It waits for all its jobs then, minutes at
+    // worst, and often for ever (its batcher miscounts once a batch has failed): the next one must not wait for that.
+    const ended = Promise.withResolvers<void>();
+    events.on('pool:gracefulShutdown', () => ended.resolve());
     const tasks = Object.entries(options.tasks).map(([name, task]) => [
       name,
       async (...args: Parameters<NonNullable<typeof task>>) => {
         await ready.promise;
-        return task?.(...args);
+        const work = Promise.resolve(task?.(...args));
+        const over: Promise<unknown> = work.catch(() => {}).finally(() => running.delete(over));
+        running.add(over);
+        return work;
       },
     ]);
     runner = await run({
@@ -55,10 +67,11 @@ export function startJobRunner(options: {
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     });
     if (stopping.signal.aborted) await runner.stop();
-    await runner.promise;
+    runner.promise.catch(() => {});
+    await Promise.race([runner.promise, ended.promise]);
   }
 
-  const running = (async () => {
+  const looping = (async () => {
     while (!stopping.signal.aborted) {
       try {
         await runOnce();
@@ -75,8 +88,10 @@ export function startJobRunner(options: {
   return {
     async stop() {
       stopping.abort();
-      await runner?.stop().catch(() => {});
-      await running;
+      const stopped = runner?.stop().catch(() => {});
+      await Promise.all(running);
+      await Promise.race([stopped, delay(lastWritesMs)]);
+      await looping;
     },
   };
 }

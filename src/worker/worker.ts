@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { TaskList } from 'graphile-worker';
 import { Pool } from 'pg';
@@ -39,6 +40,9 @@ export interface Worker {
 
 /** Milliseconds that running steps have to end by themselves before they are handed over. */
 const graceMs = 3_000;
+/** Milliseconds to write down that they were. */
+const handOverMs = 4_000;
+const signOffMs = 1_500;
 
 export function createWorker(options: WorkerOptions): Worker {
   const { config, databaseUrl, orm, listener, providers, logger } = options;
@@ -125,17 +129,22 @@ export function createWorker(options: WorkerOptions): Worker {
       const reason = new Error('the worker is stopping');
       stopping.abort(reason);
       const timer = setTimeout(() => handOver.abort(reason), graceMs);
-      await runner?.stop();
+      // Without a database nothing can be handed over: whoever comes next takes it.
+      const timeUp = delay(graceMs + handOverMs, undefined, { ref: false });
+      await Promise.race([runner?.stop(), timeUp]);
       clearTimeout(timer);
       handOver.abort(reason);
       unsubscribe();
       sweeping.abort();
-      await sweeps;
-      await registration.stop();
-      await forgetWorker(em(), registration.workerId).catch((error: unknown) => {
+      const signOff = async () => {
+        await sweeps;
+        await registration.stop();
+        await forgetWorker(em(), registration.workerId);
+        await pool.end();
+      };
+      await Promise.race([signOff(), delay(signOffMs, undefined, { ref: false })]).catch((error: unknown) => {
         logger.debug({ err: error }, 'could not sign off; the other workers will notice');
       });
-      await pool.end();
     },
   };
 }
