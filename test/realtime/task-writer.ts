@@ -1,11 +1,11 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { createTask } from '../../src/tasks/create-task.ts';
 import { newId } from '../../src/tasks/id.ts';
-import { type MachineEvent } from '../../src/tasks/machine.ts';
-import { currentStep } from '../../src/tasks/task-state.ts';
+import type { MachineEvent } from '../../src/tasks/machine.ts';
 import { ownersWorkspace } from '../../src/tasks/read.ts';
 import { changeTask, readTask } from '../../src/tasks/store.ts';
 import type { Task } from '../../src/tasks/task.ts';
+import { currentStep } from '../../src/tasks/task-state.ts';
 
 const offer = { providers: ['local'], defaultAgent: 'demo', allowLocalRepos: true } as const;
 
