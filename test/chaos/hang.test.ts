@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { waitsFor } from '../support/scripted-provider.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createInstallation } from './support/installation.ts';
+import { long, patienceMs, tell } from './support/seed.ts';
+import { expectWholeness } from './support/wholeness.ts';
+
+/** CONTRACT.md, promise 4: of one that hangs or is cut off. */
+const rescueMs = 15_000;
+
+it(
+  'gives the tasks of a stopped worker to another one, and lets it change nothing when it comes back',
+  async () => {
+    await using on = await createInstallation();
+    await on.startApi();
+    const stopped = await on.startWorker();
+    // One task in each step, and one whose write is on its way.
+    const gate = Promise.withResolvers<void>();
+    for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
+      let held = 0;
+      on.provider.on(method, waitsFor(gate.promise), {
+        when: ({ pid }) => pid === stopped.pid && held++ === 0,
+        ignoresSignal: true,
+      });
+    }
+    const ids: string[] = [];
+    for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
+      ids.push(await on.createTask());
+      await on.provider.waitForCall(method);
+      await delay(100);
+    }
+    const before = await on.tasks();
+    stopped.kill('SIGSTOP');
+    const stoppedAt = performance.now();
+    const other = await on.startWorker();
+    for (const id of ids) await on.waitForStatus(id, 'running', rescueMs + 5_000);
+    const first = on.provider.calls.find(({ pid }) => pid === other.pid);
+    const rescued = Math.round((first?.at ?? Number.POSITIVE_INFINITY) - stoppedAt);
+    tell('SIGSTOP to the next call', `${rescued} ms`);
+    expect(rescued).toBeLessThan(rescueMs);
+
+    const settled = await on.tasks();
+    gate.resolve();
+    stopped.kill('SIGCONT');
+    // It is itself again when it runs tasks; new ones are begun at once, whoever takes them.
+    const resumedAt = performance.now();
+    const later = await on.createTasks(12);
+    for (const id of later) await on.waitForStatus(id, 'running', 15_000);
+    tell('SIGCONT to twelve new tasks RUNNING', `${Math.round(performance.now() - resumedAt)} ms`);
+    await waitFor(() => stopped.stderr.some((line) => /given up for dead/.test(line)));
+    await delay(1_000);
+
+    const after = (await on.tasks()).filter(({ id }) => ids.includes(id));
+    expect(after.map(({ id, revision }) => ({ id, revision }))).toEqual(
+      settled.map(({ id, revision }) => ({ id, revision })),
+    );
+    expect(before).toHaveLength(3);
+    const forgotten = on.logged(/tasks were due without a job/);
+    expect(forgotten, on.lastWords()).toEqual([]);
+    await expectWholeness(on, { statuses: ['running'] });
+  },
+  patienceMs,
+);
+
+it.runIf(long)(
+  'is not held up by a worker that was stopped in the middle of a transaction',
+  async () => {
+    await using on = await createInstallation();
+    await on.startApi();
+    const stopped = await on.startWorker();
+    // The name is settled in a transaction that begins with a lock of the project.
+    const [project] = await on.sql<{ id: string }>(
+      `select p.id from project p where p.id = (select project_id from task where id = $1)`,
+      [await on.createTask('https://git.test/acme/stuck.git')],
+    );
+    await on.settled();
+    const client = await on.pool.connect();
+    try {
+      await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`settle-name ${project?.id}`]);
+      await on.createTask('https://git.test/acme/stuck.git');
+      await waitFor(
+        async () =>
+          (
+            await on.sql(
+              `select from pg_stat_activity where application_name = 'groundcrew' and wait_event = 'advisory'`,
+            )
+          ).length > 0,
+      );
+      stopped.kill('SIGSTOP');
+      await client.query('select pg_advisory_unlock_all()');
+    } finally {
+      client.release();
+    }
+    await on.startWorker();
+    const ids = [await on.createTask('https://git.test/acme/stuck.git')];
+    for (const id of ids) await on.waitForStatus(id, 'running', rescueMs);
+    await on.settled(rescueMs);
+    stopped.kill('SIGCONT');
+    await expectWholeness(on, { statuses: ['running'] });
+  },
+  patienceMs,
+);

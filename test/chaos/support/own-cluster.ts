@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinaries } from '../../../src/db/embedded/binaries.ts';
+import { clusterName, openCluster } from '../../../src/db/embedded/cluster.ts';
+import { prepareHome } from '../../../src/db/embedded/home.ts';
+import { endOrphans, recordedPid } from '../../../src/db/embedded/orphan.ts';
+import { launch, type Server } from '../../../src/db/embedded/server.ts';
+import { migrate } from '../../../src/db/migrate.ts';
+import { createLogger } from '../../../src/log.ts';
+
+/** A PostgreSQL that a test may stop, kill and start again, on the same port. */
+export interface OwnCluster extends AsyncDisposable {
+  readonly url: string;
+  /** Fast shutdown. */
+  stop(): Promise<void>;
+  /** The postmaster, with SIGKILL: its backends end by themselves. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export async function createOwnCluster(): Promise<OwnCluster> {
+  const logger = createLogger('silent');
+  const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-chaos-'));
+  // As root another user runs the database, and must pass.
+  await chmod(dataDir, 0o711);
+  const home = await prepareHome(dataDir, logger);
+  const binaries = await findBinaries(home.account);
+  const { data, password } = await openCluster(home, binaries, logger);
+  const port = String(await freePort());
+  let server: Server | undefined;
+
+  const start = async () => {
+    await endOrphans(data, logger);
+    server = await launch(
+      {
+        program: binaries.postgres,
+        data,
+        account: home.account,
+        // fsync off: what the kill of a process leaves, the system still has. The log is whole all the same.
+        settings: {
+          port,
+          listen_addresses: '127.0.0.1',
+          unix_socket_directories: '',
+          max_connections: '200',
+          timezone: 'UTC',
+          fsync: 'off',
+        },
+        stalePid: await recordedPid(data),
+      },
+      logger,
+    );
+  };
+  await start();
+  const url = `postgresql://${clusterName}:${password}@127.0.0.1:${port}/${clusterName}`;
+  await migrate(url);
+  return {
+    url,
+    start,
+    async stop() {
+      await server?.stop();
+    },
+    async kill() {
+      if (!server) return;
+      process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+      await server.stop();
+    },
+    async [Symbol.asyncDispose]() {
+      await server?.stop();
+      await endOrphans(data, logger);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

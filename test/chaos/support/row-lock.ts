@@ -1,0 +1,40 @@
+import { waitFor } from '../../support/wait-for.ts';
+import type { Installation } from './installation.ts';
+
+/** A task's row, locked by the test: whoever wants to write to it waits. */
+export interface RowLock {
+  /** The backend of the first who waits. */
+  waiter(timeoutMs?: number): Promise<number>;
+  release(): Promise<void>;
+}
+
+export async function lockTask(on: Installation, taskId: string): Promise<RowLock> {
+  const client = await on.pool.connect();
+  await client.query('begin');
+  await client.query('select from task where id = $1 for update', [taskId]);
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const own = rows[0]?.pid;
+  let released: Promise<void> | undefined;
+  return {
+    async waiter(timeoutMs) {
+      let pid: number | undefined;
+      await waitFor(
+        async () => {
+          const waiting = await on.sql<{ pid: number }>(
+            `select pid from pg_stat_activity where application_name = 'groundcrew' and $1 = any(pg_blocking_pids(pid))`,
+            [own],
+          );
+          pid = waiting[0]?.pid;
+          return pid !== undefined;
+        },
+        timeoutMs,
+        'somebody waits for the row',
+      );
+      return pid as number;
+    },
+    release() {
+      released ??= client.query('rollback').then(() => client.release());
+      return released;
+    },
+  };
+}
