@@ -1,13 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { EmbeddedPostgresError } from './error.ts';
-import { canRun } from './tool.ts';
-
-/** A user of this machine that is not root. */
-export interface Account {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-}
+import { type Account, canRun } from './tool.ts';
 
 /** In this order; none is ever created. `nobody` exists on every Linux. */
 const candidates = ['postgres', '_postgres', 'nobody', 'daemon'];

@@ -3,10 +3,9 @@ import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from '
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
-import type { Account } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { sharedDir } from './shared-dir.ts';
-import { canRun } from './tool.ts';
+import { type Account, canRun } from './tool.ts';
 
 export interface Binaries {
   readonly initdb: string;

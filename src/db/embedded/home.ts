@@ -13,9 +13,10 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from '../../log.ts';
-import { type Account, chooseAccount } from './account.ts';
+import { chooseAccount } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { canEnter, sharedDir } from './shared-dir.ts';
+import type { Account } from './tool.ts';
 
 /** The folder of one cluster: its `data`, its password and its owner's lock. */
 export interface Home {

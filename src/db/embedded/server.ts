@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Logger } from '../../log.ts';
-import type { Account } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
-import { spawnOptions, Tail } from './tool.ts';
+import { type Account, spawnOptions, Tail } from './tool.ts';
 
 /** Crash recovery reads the log written since the last checkpoint: seconds, on a slow disk more. */
 const startTimeoutMs = 120_000;

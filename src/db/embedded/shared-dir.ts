@@ -1,9 +1,8 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Account } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
-import { canRun } from './tool.ts';
+import { type Account, canRun } from './tool.ts';
 
 export function canEnter(account: Account, dir: string): Promise<boolean> {
   return canRun(account, '/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir]);

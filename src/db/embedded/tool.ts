@@ -1,8 +1,14 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
-import type { Account } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
 
 const keptLines = 10;
+
+/** A user of this machine that is not root. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** Few variables: whoever shares the server's account can read its environment, where our secrets must not be. */
 function environment(): NodeJS.ProcessEnv {
