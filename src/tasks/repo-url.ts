@@ -16,7 +16,7 @@ const maxLength = 1000;
 const host = String.raw`(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])`;
 const user = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
 const urlPattern = new RegExp(`^(https?|ssh)://(?:(${user})@)?(${host})(?::(\\d{1,5}))?/(.+)$`, 'i');
-const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:/-])([^\\s:]+)$`);
+const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:-])([^\\s:]+)$`);
 const defaultPorts: Record<string, string> = { http: '80', https: '443', ssh: '22' };
 
 /**
@@ -31,7 +31,7 @@ export function parseRepoUrl(input: string): RepoUrl | null {
 
 function parseLocal(url: string): RepoUrl | null {
   const path = url.startsWith('file:///') ? decode(url.slice('file://'.length)) : url;
-  if (!path?.startsWith('/') || path.startsWith('//')) return null;
+  if (!path?.startsWith('/') || path.startsWith('//') || hasControlCharacter(path)) return null;
   const canonical = withoutLastSlash(posix.normalize(path));
   const name = posix.basename(canonical) === '.git' ? posix.dirname(canonical) : canonical;
   return { url: canonical, canonical, name: lastParts(name, 1) || '/', local: true };
@@ -44,6 +44,7 @@ function parseRemote(url: string): RepoUrl | null {
   const scheme = schemeAsGiven.toLowerCase();
   // A user of an http URL is a credential, and would be shown to everybody who sees the project.
   if (userName !== undefined && scheme !== 'ssh') return null;
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return null;
   const path = repositoryPath(pathAsGiven);
   if (path === null || /[?#\s]/.test(pathAsGiven)) return null;
   const authority = [
@@ -51,17 +52,26 @@ function parseRemote(url: string): RepoUrl | null {
     hostName.toLowerCase(),
     port === undefined || port === defaultPorts[scheme] ? '' : `:${port}`,
   ].join('');
-  return { url, canonical: `${scheme}://${authority}/${path}`, name: lastParts(path, 2), local: false };
+  return {
+    // Git knows its protocols in lower case alone.
+    url: scheme + url.slice(scheme.length),
+    canonical: `${scheme}://${authority}/${path}`,
+    name: lastParts(path, 2),
+    local: false,
+  };
 }
 
 function parseScpLike(url: string): RepoUrl | null {
   const match = scpPattern.exec(url);
   if (!match) return null;
   const [, userName, hostName = '', pathAsGiven = ''] = match;
-  const path = repositoryPath(pathAsGiven);
+  const root = pathAsGiven.startsWith('/') ? '/' : '';
+  // Without a user it is a slip of the pen in a URL: `https:/host/o/r`.
+  if (root && userName === undefined) return null;
+  const path = repositoryPath(pathAsGiven.slice(root.length));
   if (path === null) return null;
   const authority = userName === undefined ? hostName.toLowerCase() : `${userName}@${hostName.toLowerCase()}`;
-  return { url, canonical: `${authority}:${path}`, name: lastParts(path, 2), local: false };
+  return { url, canonical: `${authority}:${root}${path}`, name: lastParts(path, 2), local: false };
 }
 
 function repositoryPath(path: string): string | null {
@@ -92,7 +102,7 @@ function decode(path: string): string | null {
   }
 }
 
+/** Those that only steer how text is shown too: with them one address can look like another. */
 function hasControlCharacter(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return /[\u0000-\u001f\u007f]/.test(text);
+  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }

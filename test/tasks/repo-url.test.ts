@@ -16,6 +16,7 @@ describe('a repository', () => {
     ['ssh://git@example.com:22/o/r', 'ssh://git@example.com/o/r', 'o/r'],
     ['git@github.com:o/r.git', 'git@github.com:o/r', 'o/r'],
     ['github.com:o/r/', 'github.com:o/r', 'o/r'],
+    ['git@Example.com:/srv/git/r.git', 'git@example.com:/srv/git/r', 'git/r'],
     ['git@Example.com:~user/r.git', 'git@example.com:~user/r', '~user/r'],
     ['/srv/repositories/r/', '/srv/repositories/r', 'r'],
     ['/srv/./repositories//r', '/srv/repositories/r', 'r'],
@@ -30,6 +31,9 @@ describe('a repository', () => {
     'is asked for as %s was spelled',
     (input) => expect(parseRepoUrl(`\n ${input} \t`)?.url).toBe(input),
   );
+
+  it('is asked for in the protocol that git knows, however that was spelled', () =>
+    expect(parseRepoUrl('HTTPS://github.com/O/r')?.url).toBe('https://github.com/O/r'));
 
   it('keeps upper and lower case of a path apart', () => {
     expect(parseRepoUrl('https://h/O/r')?.canonical).not.toBe(parseRepoUrl('https://h/o/r')?.canonical);
@@ -56,6 +60,13 @@ describe('no repository', () => {
     'javascript:alert(1)//x y',
     'file://host/share',
     '//host/share',
+    'file:///%00',
+    'file:///a%0Ab',
+    'https:/host/o/r',
+    'git@host://o/r',
+    'https://h:0/o/r',
+    'ssh://h:99999/o/r',
+    'https://h/o/\u202er',
     'https://',
     'https:///o/r',
     'https://h',
