@@ -51,7 +51,8 @@ function replyPage(response: ServerResponse, status: number, notice: string): vo
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    'referrer-policy': 'no-referrer',
+    // Not `no-referrer`, with which browsers say `Origin: null` when the form is sent.
+    'referrer-policy': 'same-origin',
   });
 }
 

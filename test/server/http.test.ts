@@ -82,7 +82,10 @@ describe('signing in', () => {
 
   it('shows a form, and refuses a wrong token', async () => {
     const { url } = await startExample();
-    expect(await (await fetch(`${url}/login`)).text()).toContain('<form method="post"');
+    const form = await fetch(`${url}/login`);
+    expect(await form.text()).toContain('<form method="post"');
+    // With `no-referrer` a browser would not say where the form came from, and be refused.
+    expect(form.headers.get('referrer-policy')).toBe('same-origin');
     const refused = await fetch(`${url}/login?token=bad`);
     expect(refused.status).toBe(403);
     expect(refused.headers.get('set-cookie')).toBeNull();
