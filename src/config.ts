@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -47,11 +48,18 @@ const names = text
   .transform((list) => list as [string, ...string[]]);
 
 const environment = z.object({
-  HOST: text.default('127.0.0.1'),
+  HOST: z
+    .string()
+    .refine(
+      (host) => isIP(host) > 0 || /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(host),
+      'must be an address or a name',
+    )
+    .default('127.0.0.1'),
   PORT: integer(0, 65_535).default(4000),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://')
+    .refine((url) => URL.canParse(url), 'is not a URL')
     .optional(),
   GROUNDCREW_DATA_DIR: text.default('.groundcrew'),
   GROUNDCREW_TOKEN: z

@@ -125,6 +125,11 @@ async function startApi(shared: Shared, parts: AsyncDisposableStack): Promise<st
     }),
     (each) => each.stop(),
   );
-  const { url } = await app.start();
-  return url;
+  try {
+    return (await app.start()).url;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const setting = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
+    throw new ConfigError(`${setting}: ${message}`, { cause: error });
+  }
 }

@@ -72,6 +72,8 @@ describe('settings', () => {
 
   it.each([
     ['HOST', ''],
+    ['HOST', 'http://x'],
+    ['HOST', '127.0.0.1:80'],
     ['PORT', ''],
     ['PORT', '-1'],
     ['PORT', '65536'],
@@ -79,6 +81,8 @@ describe('settings', () => {
     ['PORT', '1e3'],
     ['DATABASE_URL', ''],
     ['DATABASE_URL', 'mysql://host/name'],
+    ['DATABASE_URL', 'postgres://user@[::1/x'],
+    ['DATABASE_URL', 'postgres://host:99999/x'],
     ['GROUNDCREW_DATA_DIR', ''],
     ['GROUNDCREW_TOKEN', 'short'],
     ['GROUNDCREW_TOKEN', 'with a space in it'],

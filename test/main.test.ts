@@ -73,6 +73,9 @@ describe('a setting that is wrong stops the start with one line that names it', 
     ['api', 'GROUNDCREW_LOCAL_REPOS', 'perhaps'],
     ['worker', 'GROUNDCREW_CONCURRENCY', '0'],
     ['migrate', 'DATABASE_URL', 'mysql://x'],
+    ['migrate', 'DATABASE_URL', 'postgres://nowhere.invalid/x'],
+    ['api', 'HOST', 'nowhere.invalid'],
+    ['api', 'HOST', '192.0.2.1'],
     ['worker', 'GROUNDCREW_PROVIDERS', './nothing-of-this-name.mjs'],
     ['api', 'GROUNDCREW_PROVIDERS', 'nothing-of-this-name'],
   ])('%s with %s=%s', async (command, name, value) => {
@@ -83,11 +86,16 @@ describe('a setting that is wrong stops the start with one line that names it', 
     await expectRefusal(run(command, { DATABASE_URL: undefined }), /^groundcrew: DATABASE_URL: /);
   });
 
+  it.each(['/etc/passwd', '/dev/null/x', '/proc/x'])('start with GROUNDCREW_DATA_DIR=%s', async (path) => {
+    const env = { GROUNDCREW_DATA_DIR: path, DATABASE_URL: undefined };
+    await expectRefusal(run('start', env), /^groundcrew: GROUNDCREW_DATA_DIR: .+/);
+  });
+
   it('a port that is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
-    await expectRefusal(run('api', { PORT: String(port) }), new RegExp(`^groundcrew: .*${port}`));
+    await expectRefusal(run('api', { PORT: String(port) }), new RegExp(`^groundcrew: PORT: .*${port}`));
     await new Promise((resolve) => taken.close(resolve));
   });
 

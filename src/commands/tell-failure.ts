@@ -5,17 +5,11 @@ import { EmbeddedPostgresError } from '../db/embedded/error.ts';
 /** One line for what the one who started the command can mend; the whole story for what we have to. */
 export function tellFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError || isListenError(error)) {
-    return error.message;
-  }
+  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
   if (isDatabaseError(error) || isConnectionError(error)) {
     return `DATABASE_URL: ${firstLine(error)}`;
   }
   return error.stack ?? error.message;
-}
-
-function isListenError(error: Error): boolean {
-  return (error as { syscall?: unknown }).syscall === 'listen';
 }
 
 /** A host with several addresses fails with several errors, and no words of its own. */

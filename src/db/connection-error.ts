@@ -10,6 +10,7 @@ const socketCodes = new Set([
   'ENOENT',
   'EHOSTUNREACH',
   'EAI_AGAIN',
+  'ENOTFOUND',
 ]);
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: the server stops, starts, or has no room for one more. */

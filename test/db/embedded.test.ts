@@ -114,7 +114,7 @@ describe('the embedded database', () => {
     const holder = hold(dataDir);
     await readyUrl(holder);
     await expect(start()).rejects.toThrow(
-      `the data folder ${dataDir} is in use by another Groundcrew process (pid ${holder.pid})`,
+      `GROUNDCREW_DATA_DIR: ${dataDir} is in use by another Groundcrew process (pid ${holder.pid})`,
     );
     holder.kill('SIGTERM');
     await holder.exit;

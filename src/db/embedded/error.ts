@@ -10,7 +10,9 @@ export class DataDirInUseError extends EmbeddedPostgresError {
   readonly pid: number | undefined;
 
   constructor(dataDir: string, pid: number | undefined) {
-    super(`the data folder ${dataDir} is in use by another Groundcrew process (pid ${pid ?? 'unknown'})`);
+    super(
+      `GROUNDCREW_DATA_DIR: ${dataDir} is in use by another Groundcrew process (pid ${pid ?? 'unknown'})`,
+    );
     this.pid = pid;
   }
 }

@@ -12,6 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDataDir } from '../../data-dir.ts';
 import type { Logger } from '../../log.ts';
 import { chooseAccount } from './account.ts';
 import { EmbeddedPostgresError } from './error.ts';
@@ -30,7 +31,7 @@ export interface Home {
  * (under /root), it is a symlink to a folder under /var/lib/groundcrew; nothing outside of the data folder is opened.
  */
 export async function prepareHome(dataDir: string, logger: Logger): Promise<Home> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const path = join(dataDir, 'postgres');
   const uid = process.getuid?.();
   const folder = await stat(path).catch(() => undefined);
