@@ -1,3 +1,5 @@
+import { redact } from '../redact.ts';
+
 /** Why git failed, as far as its words tell. */
 export type GitFailure = 'not_found' | 'unreachable' | 'locked' | 'timeout' | 'other';
 
@@ -10,17 +12,12 @@ export class GitError extends Error {
   readonly exitCode: number | null;
 
   constructor(command: string, stderr: string, exitCode: number | null, failure?: GitFailure) {
-    const clean = redactCredentials(stderr).trim();
+    const clean = redact(stderr).trim();
     super(`git ${command} failed: ${firstReason(clean) || `exit code ${exitCode}`}`);
     this.stderr = clean;
     this.exitCode = exitCode;
     this.failure = failure ?? classify(clean);
   }
-}
-
-/** `https://user:secret@host/` becomes `https://***@host/`, wherever in the text it stands. */
-export function redactCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"]*@/gi, '$1***@');
 }
 
 /** The line that says why; git puts progress, hints and remote chatter around it. */
@@ -35,7 +32,7 @@ const unreachable =
   /could not resolve|temporary failure in name|name or service not known|connection (refused|reset|closed|timed out)|operation timed out|timed out|network is unreachable|no route to host|failed to connect|couldn't connect|empty reply|early eof|hung up unexpectedly|remote end hung up|operation too slow|(ssl|tls|gnutls)[_ ]|certificate|returned error: (408|425|429|5\d\d)|http (408|425|429|5\d\d)/i;
 
 const notFound =
-  /not found|does not appear to be a git repository|does not exist|no such file or directory|authentication failed|could not read (username|password)|terminal prompts disabled|permission denied|access denied|host key verification failed|not valid: is this a git repository|unable to update url base|dubious ownership|returned error: 4\d\d|not exported/i;
+  /not found|does not appear to be a git repository|does not exist|no such file or directory|authentication failed|could not read (username|password)|terminal prompts disabled|permission denied|access denied|host key verification failed|not valid: is this a git repository|not a git repository|invalid gitfile format|unable to update url base|dubious ownership|returned error: 4\d\d|not exported/i;
 
 const locked = /\.lock': file exists|unable to create .*\.lock|cannot lock ref|unable to lock/i;
 

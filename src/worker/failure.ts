@@ -1,4 +1,5 @@
 import { isDatabaseError } from '../db/connection-error.ts';
+import { redact } from '../redact.ts';
 import type { StepName } from '../tasks/status.ts';
 import type { TaskFailure } from '../tasks/task.ts';
 
@@ -34,17 +35,23 @@ export function failureOf(error: unknown, step: StepName): TaskFailure {
       retryable: true,
     };
   }
-  const { code, message, retryable } = (error ?? {}) as {
-    code?: unknown;
-    message?: unknown;
-    retryable?: unknown;
-  };
+  const { code, message, retryable } = wordsOf(error);
   return {
     code: typeof code === 'string' && isPublicCode(code) ? code : codeOfStep[step],
     message: publicMessage(typeof message === 'string' ? message : typeof error === 'string' ? error : ''),
     step,
     retryable: retryable !== false,
   };
+}
+
+/** What was thrown may be anything, also an object that throws when it is looked at. */
+function wordsOf(error: unknown): { code?: unknown; message?: unknown; retryable?: unknown } {
+  try {
+    const { code, message, retryable } = Object(error) as Record<string, unknown>;
+    return { code, message, retryable };
+  } catch {
+    return {};
+  }
 }
 
 /** `SANDBOX_FAILED`, but not what Node and its libraries call their own errors (`ENOENT`, `ERR_INVALID_ARG_TYPE`). */
@@ -55,15 +62,7 @@ function isPublicCode(code: string): boolean {
 /** One line, without what looks like a credential. */
 function publicMessage(message: string): string {
   const line = message.split('\n', 1)[0]?.trim() || 'failed without a message';
-  const clean = line
-    .toWellFormed()
-    .replaceAll('\0', '')
-    .replace(/\/\/[^/\s]+@/g, '//***@')
-    .replace(/\b(basic|bearer)\s+\S{6,}/gi, '$1 ***')
-    .replace(
-      /[\w-]*(token|password|passwd|secret|api[_-]?key)\w*["']?(\s*[:=]\s*["']?|\s+["'])[^\s"']+/gi,
-      '***',
-    );
+  const clean = redact(line.toWellFormed().replaceAll('\0', ''));
   return clean.length > maxMessageLength ? `${clean.slice(0, maxMessageLength - 1)}…` : clean;
 }
 

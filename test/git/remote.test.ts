@@ -1,4 +1,4 @@
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -101,7 +101,9 @@ test('never says what credentials an address holds', async () => {
 
 test('finds no repository where there is none on this machine', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'groundcrew-none-'));
-  for (const path of [folder, `${folder}/missing`, `file://${folder}`]) {
+  const file = join(folder, 'file');
+  await writeFile(file, 'no repository');
+  for (const path of [folder, file, `${folder}/missing`, `file://${folder}`]) {
     expect(await failure(lookAtRemote(path, local))).toMatchObject({
       code: 'REPOSITORY_NOT_FOUND',
       retryable: false,

@@ -74,6 +74,7 @@ describe('what is told of an error', () => {
     'password=hunter2hunter2 is wrong',
     'api_key: hunter2hunter2',
     "api-key 'hunter2hunter2'",
+    'x-api-key hunter2hunter2',
   ])('does not hold the secret of: %s', (message) => {
     expect(messageOf(message)).not.toContain('hunter2');
   });
@@ -91,6 +92,8 @@ describe('what is told of an error', () => {
 
   test('can be made of an object that has no words for itself', () => {
     expect(failureOf(Object.create(null), 'create_session').code).toBe('SESSION_FAILED');
+    const silent = new Proxy({}, { get: () => expect.unreachable() });
+    expect(failureOf(silent, 'create_session').code).toBe('SESSION_FAILED');
   });
 });
 

@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { redactCredentials } from '../../git/git-error.ts';
 import { lookAtRemote, resolveBaseRef } from '../../git/remote.ts';
 import { addressOf } from '../../git/repo-url.ts';
 import { InvalidBranchError } from '../../git/repository-errors.ts';
+import { redact } from '../../redact.ts';
 import { isBranchName } from '../../tasks/branch-name.ts';
 import type { CreateSandboxRequest, SandboxRef, StepContext } from '../provider.ts';
 import { makeCheckout } from './checkout.ts';
@@ -52,7 +52,7 @@ export async function createSandbox(
   await mkdir(draft.root, { recursive: true, mode: 0o700 });
   try {
     const { signal } = context;
-    context.log(`Looking at ${redactCredentials(request.repoUrl)}`);
+    context.log(`Looking at ${redact(request.repoUrl)}`);
     const remote = await lookAtRemote(request.repoUrl, { allowLocal: folders.allowLocalRepos, signal });
     const start = remote.branches.has(request.branch) ? '' : resolveBaseRef(remote, request.baseRef);
     const mirror = await updateMirror(folders.mirrors, address, remote, signal);
@@ -86,7 +86,7 @@ export async function createSandbox(
 }
 
 function describe({ key, taskId, repoUrl, branch, baseRef }: CreateSandboxRequest) {
-  return { key, taskId, repoUrl: redactCredentials(repoUrl), branch, baseRef };
+  return { key, taskId, repoUrl: redact(repoUrl), branch, baseRef };
 }
 
 export function refOf(paths: SandboxPaths): SandboxRef {
