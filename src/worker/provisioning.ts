@@ -201,8 +201,15 @@ export class Provisioning {
       logger.warn({ err: error }, 'try failed');
       return this.#change(outcome.failed(error));
     }
-    this.#leased = { ...this.#leased, ...result.provisions } as LeasedTask;
-    return this.#apply(() => result.settle(this.#dependencies.em()));
+    try {
+      const held = await this.#apply(() => result.settle(this.#dependencies.em()));
+      this.#leased = { ...this.#leased, ...result.provisions } as LeasedTask;
+      return held;
+    } catch (error) {
+      if (error instanceof LeaseLostError) throw error;
+      logger.error({ err: error }, 'could not write down what the step has brought about');
+      return this.#change(outcome.failed(error));
+    }
   }
 
   #work(signal: AbortSignal): StepWork {

@@ -205,6 +205,10 @@ describe.each(providerSteps)('the step %s', (step) => {
     ['an empty object', {}],
     ['wrong types', { id: 1, cwd: 2, baseUrl: 3, sessionId: 4 }],
     ['empty texts', { id: '', cwd: '', baseUrl: '', sessionId: '' }],
+    ['texts that no database can keep', { id: 'a\0', cwd: '/\ud800', baseUrl: 'http://\0', sessionId: '' }],
+    ['texts without an end', { id: 'x'.repeat(9_000), cwd: '/', baseUrl: 'x'.repeat(9_000), sessionId: '' }],
+    ['details that no database can keep', { id: 'a', cwd: '/', metadata: { a: ['\0'] } }],
+    ['details without an end', { id: 'a', cwd: '/', metadata: { a: 'x'.repeat(70_000) } }],
   ])('that answers with %s has failed', async (_what, answer) => {
     const { id } = await scripted(`garbage ${step}`, [method, returns(answer), { times: 1 }]);
     const task = await crew.until(id, 'running');

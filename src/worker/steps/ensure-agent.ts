@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { AgentEndpoint, StepContext } from '../../sandbox/provider.ts';
 import { StepError } from '../failure.ts';
-import { now, resultOf, type Step, type StepWork, sandboxOf } from './step.ts';
+import { now, resultOf, type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
-const agentEndpoint = z.object({ baseUrl: z.string().min(1), token: z.string().optional() });
+const agentEndpoint = z.object({ baseUrl: storableText(2_000), token: storableText(8_000).optional() });
 
 /** Has the agent's server installed and started in the sandbox, or found running. */
 export const ensureAgent: Step = async (work, context) => {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { z } from 'zod';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../sandbox/provider.ts';
 import type { MachineEvent } from '../../tasks/machine.ts';
 import { type Changed, changeTask, type Lease, type Provisions } from '../../tasks/store.ts';
@@ -43,6 +44,15 @@ export function sandboxOf(work: StepWork): SandboxRef {
     cwd: sandbox.cwd,
     ...(work.sandboxMetadata ? { metadata: work.sandboxMetadata } : {}),
   };
+}
+
+/** What a provider answers with may be anything; this much of it can be stored. */
+export function storableText(max: number) {
+  return z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((text) => text.isWellFormed() && !text.includes('\0'));
 }
 
 export function now(): string {
