@@ -52,8 +52,8 @@ export async function lookAtRemote(repoUrl: string, options: LookOptions): Promi
 }
 
 /**
- * The object to start from: the branch or tag `baseRef`, or for null what HEAD leads to. A full commit id comes back as
- * it is: whether the repository has it shows when it is fetched.
+ * The object to start from: the branch or tag `baseRef`, or for null what HEAD leads to. A commit's id, whole or its first
+ * seven digits at least, comes back in lower case: whether the repository has it shows when it is fetched.
  */
 export function resolveBaseRef(remote: Remote, baseRef: string | null): string {
   const start = baseRef ?? remote.head ?? remote.defaultBranch;
@@ -63,7 +63,7 @@ export function resolveBaseRef(remote: Remote, baseRef: string | null): string {
   const oid =
     remote.refs.get(`refs/heads/${start}`) ?? remote.refs.get(`refs/tags/${start}`) ?? remote.refs.get(start);
   if (oid !== undefined) return oid;
-  if (isCommitId(start)) return start;
+  if (/^[0-9a-f]{7,64}$/i.test(start)) return start.toLowerCase();
   throw new BaseRefNotFoundError(`The repository has no branch, tag or commit "${start.slice(0, 200)}".`);
 }
 

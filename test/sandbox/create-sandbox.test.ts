@@ -26,7 +26,8 @@ test('starts at a branch, a tag, or a commit that no branch has', async () => {
   repository.git('tag', '--annotate', '--message', 'v1', 'v1');
   const loose = await repository.commit('loose.txt', 'loose');
   repository.git('reset', '--quiet', '--hard', onBranch);
-  const commits = { other: onBranch, v1: onTag, [loose]: loose };
+  const short = onTag.slice(0, 9).toUpperCase();
+  const commits = { other: onBranch, v1: onTag, [loose]: loose, [short]: onTag };
   for (const [index, [baseRef, commit]] of Object.entries(commits).entries()) {
     const wanted = request(repository.path, { key: `key-${index}`, baseRef });
     const { cwd } = await sandboxes.provider.createSandbox(wanted, context());
@@ -109,6 +110,7 @@ test('takes no hostile address, branch or base ref for more than that', async ()
     { baseRef: '--all' },
     { baseRef: 'main^{/x}' },
     { baseRef: '0123456789'.repeat(4) },
+    { baseRef: '0123456' },
     { baseRef: '' },
   ];
   for (const more of hostile) {

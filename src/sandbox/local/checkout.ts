@@ -86,21 +86,26 @@ async function fetchFrom(address: RepoAddress, git: Git, args: readonly string[]
   }
 }
 
-/** The commit that a ref or an object's id leads to; fetched by its id when no branch or tag brought it along. */
+/** The commit that a ref or an object's id leads to; fetched by its whole id when no branch or tag brought it along. */
 async function commitOf(name: string, address: RepoAddress, git: Git): Promise<string> {
   const peel = () => git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]);
   try {
     return (await peel()).trim();
   } catch (error) {
-    if (!(error instanceof GitError) || !isCommitId(name)) throw error;
+    if (!(error instanceof GitError)) throw error;
+    if (!isCommitId(name)) throw noCommit(name, error);
   }
   try {
     await fetchFrom(address, git, ['--no-tags', '--end-of-options', 'origin', name]);
     return (await peel()).trim();
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    throw new BaseRefNotFoundError(`The repository has no commit ${name}.`, { cause: error });
+    throw noCommit(name, error);
   }
+}
+
+function noCommit(name: string, cause: Error): BaseRefNotFoundError {
+  return new BaseRefNotFoundError(`The repository has no commit ${name}, or more than one.`, { cause });
 }
 
 /** Agents commit: without a name git would refuse. The one of whoever runs Groundcrew, when he has one. */
