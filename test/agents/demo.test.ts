@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -9,8 +9,8 @@ import { expect, test } from 'vitest';
 
 const program = fileURLToPath(new URL('../../src/agents/demo/main.ts', import.meta.url));
 
-test('the demo agent answers a prompt in a few messages, writes it down, and ends with its input', async () => {
-  const cwd = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+/** What the agent says to a prompt in the folder. */
+async function converse(cwd: string): Promise<string[]> {
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const heard: string[] = [];
@@ -36,10 +36,27 @@ test('the demo agent answers a prompt in a few messages, writes it down, and end
       agent.request(methods.agent.session.prompt, { sessionId: 'other', prompt }),
     ).rejects.toThrow();
   });
+  child.stdin.end();
+  expect(await ended).toBe(0);
+  return heard;
+}
+
+test('the demo agent answers a prompt in a few messages, writes it down, and ends with its input', async () => {
+  const cwd = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+  const heard = await converse(cwd);
   expect(heard.length).toBeGreaterThan(1);
   expect(heard.join('')).toContain('Water the plants');
   expect(await readFile(join(cwd, 'GROUNDCREW.md'), 'utf8')).toContain('and the cat');
-  child.stdin.end();
-  expect(await ended).toBe(0);
   await rm(cwd, { recursive: true });
+});
+
+test('the demo agent follows no link out of the checkout', async () => {
+  const outside = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+  const cwd = join(outside, 'checkout');
+  await mkdir(cwd);
+  await writeFile(join(outside, 'file'), 'as it was');
+  await symlink('../file', join(cwd, 'GROUNDCREW.md'));
+  expect((await converse(cwd)).join('')).toContain('is a link');
+  expect(await readFile(join(outside, 'file'), 'utf8')).toBe('as it was');
+  await rm(outside, { recursive: true });
 });

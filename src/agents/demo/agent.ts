@@ -1,6 +1,9 @@
-import { appendFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentApp, agent, methods, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** The file in the checkout to which the demo agent writes each prompt that it is given. */
 export const notesFile = 'GROUNDCREW.md';
@@ -39,10 +42,10 @@ export function demoAgent(newSessionId: () => string): AgentApp {
       const steps = [
         async () => `I have read the task: ${firstLine(text)}\n`,
         async () => `I write it down in ${notesFile}.\n`,
-        async () => {
-          await note(join(folder, notesFile), text);
-          return 'Done. A real agent would begin here.\n';
-        },
+        async () =>
+          (await note(join(folder, notesFile), text))
+            ? 'Done. A real agent would begin here.\n'
+            : `${notesFile} is a link, and leads who knows where: I leave it alone.\n`,
       ];
       for (const step of steps) {
         if (canceled.has(sessionId)) return { stopReason: 'cancelled' };
@@ -55,13 +58,22 @@ export function demoAgent(newSessionId: () => string): AgentApp {
     });
 }
 
-async function note(path: string, text: string): Promise<void> {
-  const begun = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  const heading = begun ? '' : '# Notes of the demo agent\n';
-  await appendFile(path, `${heading}\n## Task\n\n${text}\n`);
+/** False when the repository has a link there: it could lead out of the checkout. */
+async function note(path: string, text: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return false;
+    throw error;
+  }
+  try {
+    const heading = (await file.stat()).size > 0 ? '' : '# Notes of the demo agent\n';
+    await file.appendFile(`${heading}\n## Task\n\n${text}\n`);
+  } finally {
+    await file.close();
+  }
+  return true;
 }
 
 function firstLine(text: string): string {
