@@ -81,6 +81,12 @@ function parseWithin(text: string): DocumentNode {
   try {
     return parse(text, { maxTokens: operationLimits.tokens });
   } catch (error) {
+    // Thousands of brackets in one another: the parser descends into each.
+    if (error instanceof RangeError) {
+      throw new GraphQLError('The document is nested too deeply.', {
+        extensions: { code: 'QUERY_TOO_COMPLEX' },
+      });
+    }
     if (!(error instanceof GraphQLError)) throw error;
     const excess = error.message.includes('tokens. Parsing aborted');
     throw withCode(error, excess ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_PARSE_FAILED');

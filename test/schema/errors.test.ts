@@ -223,6 +223,7 @@ describe('codes', () => {
       'many levels',
       `{ viewer { workspace { id } } tasks { nodes ${'{ project { tasks { nodes '.repeat(6)} { id } ${'} } }'.repeat(6)} } }`,
     ],
+    ['lists in lists', `{ nodes(ids: ${'['.repeat(5_000)}`],
     [
       'many aliases',
       `{ ${Array.from({ length: 31 }, (_, index) => `a${index}: providers { name }`).join(' ')} }`,
