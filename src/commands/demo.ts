@@ -12,7 +12,7 @@ import { stopOnSignal } from '../signals.ts';
  * The main job from end to end, on a path or URL of a repository, or on this project's own. Returns the exit code: 0 once
  * the task was RUNNING, and all that was started is stopped again.
  */
-export async function demo(repository = resolve(import.meta.dirname, '../..')): Promise<number> {
+export async function demo(given?: string): Promise<number> {
   await using parts = new AsyncDisposableStack();
   const dataDir = process.env.GROUNDCREW_DATA_DIR ?? (await folderOfItsOwn(parts));
   const config = loadConfig({ LOG_LEVEL: 'error', ...process.env, GROUNDCREW_DATA_DIR: dataDir, PORT: '0' });
@@ -31,9 +31,15 @@ export async function demo(repository = resolve(import.meta.dirname, '../..')): 
   const groundcrew = createGroundcrew({ url: server.url as string, token });
   parts.defer(() => groundcrew.close());
 
-  const isUrl = /^([a-z]+:\/\/|[^/]+:)/i.test(repository);
   // Awaited here: what was started is stopped when this function is left.
-  return await Promise.race([watchOneTask(groundcrew, isUrl ? repository : resolve(repository)), stopped]);
+  return await Promise.race([watchOneTask(groundcrew, repositoryOf(given)), stopped]);
+}
+
+/** A path is one from where the command was given: npm itself goes to the project's folder. */
+function repositoryOf(given: string | undefined): string {
+  if (given === undefined) return resolve(import.meta.dirname, '../..');
+  const isUrl = /^([a-z]+:\/\/|[^/]+:)/i.test(given);
+  return isUrl ? given : resolve(process.env.INIT_CWD ?? '.', given);
 }
 
 async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<number> {
@@ -46,9 +52,14 @@ async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<nu
   say(`createTask answered in ${Math.round(answered - asked)} ms: ${id}, on ${repoUrl}`);
 
   let status: Task['status'] | undefined;
+  let told: string | undefined;
   for await (const task of groundcrew.watchTask(id, { afterRevision: 0 })) {
     if (task.status !== status) say(`${`+${since(answered)}`.padStart(8)} ms  ${task.status}`);
     status = task.status;
+    const failed = task.steps.find(({ state, nextAttemptAt }) => state === 'FAILED' && nextAttemptAt);
+    const failure = failed && `${failed.name}, try ${failed.attempt}: ${failed.error?.message}`;
+    if (failure && failure !== told) say(`${''.padStart(12)} ${failure}`);
+    told = failure ?? told;
     if (status === 'RUNNING') {
       say(`branch    ${task.branchName}`);
       say(`checkout  ${task.sandbox?.cwd}`);

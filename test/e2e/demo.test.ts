@@ -8,7 +8,11 @@ import { startProcess } from '../support/processes.ts';
 test('the demo prints every status, ends with 0, and leaves nothing behind', async () => {
   await using repository = await createGitRepository();
   const temporary = await mkdtemp(join(tmpdir(), 'groundcrew-demo-test-'));
-  const demo = startProcess(['npm', 'run', 'demo', '--', repository.path], { env: { TMPDIR: temporary } });
+  // npm goes to the project's folder; the path is one from here.
+  const demo = startProcess(['npm', '--prefix', process.cwd(), 'run', 'demo', '--', '.'], {
+    cwd: repository.path,
+    env: { TMPDIR: temporary },
+  });
   expect(await demo.exit).toEqual({ code: 0, signal: null });
   const statuses = demo.stdout.flatMap((line) => /^ *\+\d+ ms {2}([A-Z_]+)$/.exec(line)?.[1] ?? []);
   expect(statuses).toEqual([
