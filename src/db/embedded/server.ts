@@ -36,8 +36,6 @@ export async function launch(options: ServerOptions, logger: Logger): Promise<Se
   if (options.stalePid) spawned.env = { ...spawned.env, PG_GRANDPARENT_PID: String(options.stalePid) };
   const child = spawn(options.program, ['-D', options.data, ...settings], {
     ...spawned,
-    // A group of its own: Ctrl-C goes to the terminal's whole group, and the database must stop last.
-    detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const tail = new Tail();
@@ -118,7 +116,6 @@ async function end(
 function watch(pid: number, account: Account | undefined): ChildProcess {
   const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(pid)], {
     ...spawnOptions(account),
-    detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   // Without it an orphan is ended by the next start.

@@ -20,9 +20,13 @@ function environment(): NodeJS.ProcessEnv {
   return env;
 }
 
-/** How each process of the embedded database is spawned. In `/`, since the account may not enter our folder. */
+/**
+ * How each process of the embedded database is spawned. In `/`, since the account may not enter our folder; in a group of
+ * its own, since Ctrl-C goes to the terminal's whole group, and the database must stop last.
+ */
 export function spawnOptions(account: Account | undefined): SpawnOptions {
-  return { cwd: '/', env: environment(), ...(account && { uid: account.uid, gid: account.gid }) };
+  const user = account && { uid: account.uid, gid: account.gid };
+  return { cwd: '/', env: environment(), detached: true, ...user };
 }
 
 /** The last lines that a process wrote, for the error that ends it. */
