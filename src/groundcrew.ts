@@ -1,6 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Config } from './config.ts';
 import { ConfigError } from './config.ts';
+import { isConnectionError } from './db/connection-error.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createOrm } from './db/orm.ts';
@@ -119,8 +120,13 @@ async function startApi(shared: Shared, parts: AsyncDisposableStack): Promise<st
       createContext: (each) => ({ viewer: each, tasks, hub }),
       rightsOf: (each) => each.workspace.id,
       readiness: async () => {
-        await orm.em.fork().execute('select 1');
-        return listener.connected ? null : 'the database sends no wake-ups';
+        try {
+          await orm.em.fork().execute('select 1');
+        } catch (error) {
+          if (!isConnectionError(error)) throw error;
+          return 'The database cannot be reached.';
+        }
+        return listener.connected ? null : 'The database sends no wake-ups.';
       },
     }),
     (each) => each.stop(),

@@ -73,7 +73,11 @@ export function keepSession(options: KeptSessionOptions): KeptSession {
         await live(client);
       } catch (error) {
         if (stopping.signal.aborted) await client.end().catch(() => {});
-        else options.logger.warn({ err: error, session: options.name }, 'database session lost');
+        // Once for each loss, not for each try to connect again.
+        else {
+          const level = connected ? 'warn' : 'debug';
+          options.logger[level]({ err: error, session: options.name }, 'database session lost');
+        }
       }
       if (connected) backoffMs = minBackoffMs;
       connected = false;

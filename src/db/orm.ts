@@ -7,7 +7,11 @@ import { PreparedClient } from './prepared-client.ts';
 /** The name under which all of Groundcrew's connections show in pg_stat_activity. */
 export const applicationName = 'groundcrew';
 
-export function ormOptions(url: string, poolSize: number): Options {
+/** Milliseconds. Each of our statements is short: one that is not answered by then is on a connection that is gone. */
+export const answerTimeoutMs = 10_000;
+
+/** `timeoutMs` is of one statement; without it, one may take as long as it does: a migration on large tables. */
+export function ormOptions(url: string, poolSize: number, timeoutMs?: number): Options {
   return {
     clientUrl: url,
     entities: [WorkspaceEntity, ProjectEntity, TaskEntity, TaskEventEntity],
@@ -17,7 +21,7 @@ export function ormOptions(url: string, poolSize: number): Options {
       application_name: applicationName,
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
-      query_timeout: 30_000,
+      query_timeout: timeoutMs,
       Client: PreparedClient,
       // A process that is stopped, or cut off, in a transaction must not keep its locks: nobody could rescue its tasks.
       idle_in_transaction_session_timeout: 5_000,
@@ -35,7 +39,6 @@ export function ormOptions(url: string, poolSize: number): Options {
 }
 
 /** Connects at the first query. Close it when done. */
-export async function createOrm(url: string, options: { poolSize: number }): Promise<MikroORM> {
-  const orm = await MikroORM.init(ormOptions(url, options.poolSize));
-  return orm;
+export function createOrm(url: string, options: { poolSize: number }): Promise<MikroORM> {
+  return MikroORM.init(ormOptions(url, options.poolSize, answerTimeoutMs));
 }

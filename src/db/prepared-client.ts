@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { Client, type QueryResult } from 'pg';
+import { Client } from 'pg';
 
 const names = new Map<string, string>();
 
@@ -19,20 +19,20 @@ function nameOf(text: string): string {
  * ones cost. All of them stand in the sources, so there are not more of them over time.
  *
  * A query that is not answered in time ends the connection with it: the pool would hand it to the next one, who would wait
- * behind an answer that never comes.
+ * behind an answer that never comes. Networks forget connections without a word to either end.
  */
 export class PreparedClient extends Client {
   override query = ((text: unknown, values?: unknown, ...others: unknown[]) => {
-    const prepared =
+    const isOurs =
       typeof text === 'string' && Array.isArray(values) && values.length > 0 && others.length === 0;
     const run = super.query.bind(this) as (...args: unknown[]) => unknown;
-    if (!prepared) return run(text, values, ...others);
-    const result = run({ name: nameOf(text), text, values }) as Promise<QueryResult>;
-    result.catch((error: Error) => {
-      if (error.message === 'Query read timeout') {
-        (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
-      }
-    });
+    const result = isOurs ? run({ name: nameOf(text), text, values }) : run(text, values, ...others);
+    if (result instanceof Promise) result.catch((error: Error) => this.#endIfSilent(error));
     return result;
   }) as Client['query'];
+
+  #endIfSilent(error: Error): void {
+    if (error.message !== 'Query read timeout') return;
+    (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+  }
 }
