@@ -59,9 +59,9 @@ it.concurrent(
     await on.createTask();
     await on.provider.waitForCall('createSandbox');
     worker.kill('SIGTERM');
-    await delay(700);
+    await waitFor(() => worker.stderr.some((line) => line.includes('"stopping"')));
     const at = performance.now();
-    worker.kill('SIGTERM');
+    worker.kill('SIGINT');
     expect((await worker.exit).code).toBe(1);
     expect(performance.now() - at).toBeLessThan(1_500);
     await on.startWorker();
