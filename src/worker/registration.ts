@@ -95,7 +95,11 @@ export function createRegistration(options: { url: string; logger: Logger }): Re
     get workerId() {
       return workerId;
     },
-    steadyFor: () => performance.now() - steadySince,
+    // A gap shows at its end; until then the last sign of life is all there is.
+    steadyFor: () => {
+      const now = performance.now();
+      return now - lastBeat > gapMs ? 0 : now - steadySince;
+    },
     get interrupted() {
       return sessions > 1;
     },

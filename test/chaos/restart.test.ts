@@ -1,13 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, it } from 'vitest';
+import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createInstallation } from './support/installation.ts';
 import { createOwnCluster } from './support/own-cluster.ts';
-import { drawnTest, long, tell } from './support/seed.ts';
+import { drawnTest, long, patienceMs, tell } from './support/seed.ts';
 import { expectWholeness } from './support/wholeness.ts';
 
 const count = long ? 500 : 30;
 const restarts = long ? 15 : 2;
+
+it.concurrent(
+  'costs no task a try that PostgreSQL is away for longer than a worker may hang',
+  async () => {
+    await using cluster = await createOwnCluster();
+    // One failure would be the end.
+    const env = { GROUNDCREW_STEP_MAX_ATTEMPTS: '1' };
+    await using on = await createInstallation({ databaseUrl: cluster.url, env });
+    await on.startApi();
+    await Promise.all([on.startWorker(), on.startWorker()]);
+    const gate = Promise.withResolvers<void>();
+    const held = on.provider.on('createSandbox', waitsFor(gate.promise));
+    await on.createTasks(10);
+    await waitFor(() => held.calls.length === 10);
+    await cluster.stop();
+    await delay(11_000);
+    await cluster.start();
+    await waitFor(async () => (await fetch(`${on.apiUrl}/readyz`)).status === 200, 5_000);
+    await delay(2_000);
+    gate.resolve();
+    await expectWholeness(on, { statuses: ['running'] });
+  },
+  patienceMs,
+);
 
 for (const how of ['stop', 'kill'] as const) {
   const manner = how === 'stop' ? 'a fast shutdown' : 'kill -9 of the postmaster';
