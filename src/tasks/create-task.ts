@@ -100,7 +100,7 @@ async function insert(
   if (claim) bind(workspaceId, claim.key, claim.inputHash, id);
   bind(id, workspaceId, draft.repoUrl, draft.prompt, draft.provider, draft.agent, draft.baseRef);
   bind(state.status, JSON.stringify(state), createdAt, createdAt, createdAt);
-  bind(state.sessions[0].id, newId('event'), createdAt);
+  bind(state.sessions[0].id, newId('event'), null);
 
   const [row] = await query(
     em,

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Database, json, query, taskColumns, toTask } from './rows.ts';
-import { addProvisionJobSql, type Lease } from './store.ts';
+import { addProvisionJobSql, beforeAll, type Lease } from './store.ts';
 import type { Task, Timestamp } from './task.ts';
 
 /** A task as its worker has it. */
@@ -80,12 +80,12 @@ export async function takeTasksFrom(database: Database, workerId: string): Promi
   return rows.map((row) => row.id as string);
 }
 
-/** Gives each of these tasks a job that runs at once. */
+/** Gives each of these tasks a job that runs before all that wait. */
 export async function wakeTasks(database: Database, ids: readonly string[]): Promise<void> {
   await query(
     database,
     `with changed as (select jsonb_array_elements_text(?::jsonb) as id) select ${addProvisionJobSql} from changed`,
-    [JSON.stringify(ids), new Date(0).toISOString()],
+    [JSON.stringify(ids), beforeAll],
   );
 }
 
@@ -101,7 +101,7 @@ export async function rescueLease(
        update task set leased_by = null, epoch = epoch + 1 where id = ? and leased_by = ? and epoch = ? returning *
      )
      select ${addProvisionJobSql} from changed`,
-    [taskId, workerId, epoch, new Date(0).toISOString()],
+    [taskId, workerId, epoch, beforeAll],
   );
 }
 
@@ -127,7 +127,7 @@ export async function wakeForgottenTasks(em: EntityManager): Promise<string[]> {
        order by t.wake_at limit 100
      )
      select id, ${addProvisionJobSql} as job from changed`,
-    [patienceMs, new Date(0).toISOString()],
+    [patienceMs, beforeAll],
   );
   return rows.map((row) => row.id as string);
 }

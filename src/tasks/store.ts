@@ -3,9 +3,9 @@ import { claimSql } from './idempotency.ts';
 import { type MachineEvent, type Transition, transition } from './machine.ts';
 import { type Database, query, type Row, taskColumns, toTask } from './rows.ts';
 import { sandboxKey } from './sandbox-key.ts';
-import type { Task } from './task.ts';
+import type { Task, Timestamp } from './task.ts';
 import { notifySql } from './wake-up.ts';
-import { nextWork, wakeAt } from './work.ts';
+import { nextWork, type Work, wakeAt } from './work.ts';
 
 /** A worker's right to a task. Each of its writes says the epoch, and changes nothing once the task was given away. */
 export interface Lease {
@@ -136,7 +136,7 @@ async function write(
     );
   }
   part(` select ${notifySql}`);
-  if (needsJob) part(`, ${addProvisionJobSql}`, wake);
+  if (needsJob) part(`, ${addProvisionJobSql}`, isInterruption(event) ? beforeAll : whenToRun(work));
   if (closes) part(`, (select count(${addReleaseJobSql}) from released)`);
   part(' from changed');
 
@@ -148,9 +148,19 @@ async function write(
   };
 }
 
-/** Takes when to run as its parameter. A job of the task that still waits is moved instead of doubled. */
+/**
+ * Takes when to run as its parameter; null is now by the database's clock. A job of the task that still waits is moved
+ * instead of doubled.
+ */
 export const addProvisionJobSql = `(graphile_worker.add_job('provisionTask', json_build_object('taskId', changed.id),
-  run_at => greatest(?::timestamptz, now()), job_key => 'provision:' || changed.id)).id`;
+  run_at => ?::timestamptz, job_key => 'provision:' || changed.id)).id`;
+
+/** For what was under way already: jobs run in the order of their times, so this one waits for none that has not begun. */
+export const beforeAll: Timestamp = new Date(0).toISOString();
+
+function whenToRun(work: Work): Timestamp | null {
+  return work.type === 'wait' ? work.until : null;
+}
 
 export const addReleaseJobSql = `(graphile_worker.add_job('releaseSandbox', json_build_object('key', released.key),
   job_key => 'release:' || released.key)).id`;

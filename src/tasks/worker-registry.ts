@@ -42,6 +42,15 @@ export function rescueFromDeadWorkers(
   });
 }
 
+/** Whether a worker's lock is free that has not been judged yet: it was killed, or is about to connect again. */
+export async function hasMissingWorkers(em: EntityManager): Promise<boolean> {
+  // The lock is given back with the statement's own transaction.
+  const rows = await query(em, 'select from worker where pg_try_advisory_xact_lock(?, lock) limit 1', [
+    workerLockClass,
+  ]);
+  return rows.length > 0;
+}
+
 /** For the only process that may use the database: all workers that stand in it are dead. */
 export function rescueFromAllWorkers(em: EntityManager): Promise<{ workers: string[]; tasks: string[] }> {
   return inTransaction(em, async (tx) => {
