@@ -8,9 +8,12 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { isConnectionError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 
 export interface JobRunner {
+  /** Resolves once it takes jobs. */
+  readonly started: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ export function startJobRunner(options: {
   onPool(poolId: string): Promise<void>;
 }): JobRunner {
   const stopping = new AbortController();
+  const started = Promise.withResolvers<void>();
   let runner: Runner | undefined;
   /** Of all runners: one that has ended by itself leaves jobs behind that still run. */
   const running = new Set<Promise<unknown>>();
@@ -36,7 +40,7 @@ export function startJobRunner(options: {
   async function runOnce(): Promise<void> {
     const events = new EventEmitter() as WorkerEvents;
     const ready = Promise.withResolvers<void>();
-    ready.promise.catch(() => {});
+    ready.promise.then(started.resolve, () => {});
     events.on(
       'pool:create',
       ({ workerPool }) => void options.onPool(workerPool.id).then(ready.resolve, ready.reject),
@@ -77,8 +81,10 @@ export function startJobRunner(options: {
         await runOnce();
         if (!stopping.signal.aborted) options.logger.warn('the job runner has ended; it begins again');
       } catch (error) {
+        // That the database is away is told by whoever keeps a session with it.
+        const level = isConnectionError(error) ? 'debug' : 'warn';
         if (!stopping.signal.aborted)
-          options.logger.warn({ err: error }, 'the job runner has failed; it begins again');
+          options.logger[level]({ err: error }, 'the job runner has failed; it begins again');
       }
       runner = undefined;
       await delay(500, undefined, { signal: stopping.signal }).catch(() => {});
@@ -86,6 +92,7 @@ export function startJobRunner(options: {
   })();
 
   return {
+    started: started.promise,
     async stop() {
       stopping.abort();
       const stopped = runner?.stop().catch(() => {});

@@ -1,10 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { persist } from '../db/persist.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import { forgetOldKeys } from '../tasks/idempotency.ts';
 import { leasesOf, rescueLease, wakeForgottenTasks } from '../tasks/lease.ts';
 import { releaseAgain, releaseForgotten } from '../tasks/sandbox-ledger.ts';
-import { rescueFromDeadWorkers } from '../tasks/worker-registry.ts';
+import { hasMissingWorkers, rescueFromDeadWorkers } from '../tasks/worker-registry.ts';
 import { runAttempt } from './attempt.ts';
 import type { Holds } from './holds.ts';
 import type { Registration } from './registration.ts';
@@ -29,6 +31,28 @@ export async function sweepWorkers({ em, logger, registration }: SweepDependenci
     judgeHung: steady,
   });
   if (rescued.workers.length > 0) logger.warn(rescued, 'rescued the tasks of workers that are gone');
+}
+
+/** Milliseconds: more than it takes to judge a worker that was killed just before this one was started. */
+const verdictMs = 1_500;
+const verdictPauseMs = 50;
+
+/**
+ * Takes over from workers that were killed, before the first job is taken: what was under way goes before what waits, which
+ * would have all slots by then. Costs nothing when nobody is missing.
+ */
+export async function takeOver(
+  em: () => EntityManager,
+  workerId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + verdictMs;
+  do {
+    const judges = { judgeKilled: true, judgeHung: false };
+    await persist(() => rescueFromDeadWorkers(em(), workerId, judges), signal);
+    if (!(await persist(() => hasMissingWorkers(em()), signal))) return;
+    await delay(verdictPauseMs, undefined, { signal });
+  } while (performance.now() < deadline);
 }
 
 /** Makes what this process holds and what the database says it holds the same again, should a word have got lost. */

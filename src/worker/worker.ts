@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { TaskList } from 'graphile-worker';
+import type { Task } from 'graphile-worker';
 import { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import { isConnectionError } from '../db/connection-error.ts';
-import { applicationName } from '../db/orm.ts';
+import { answerTimeoutMs, applicationName } from '../db/orm.ts';
+import { PreparedClient } from '../db/prepared-client.ts';
 import { repeat } from '../db/repeat.ts';
 import type { Logger } from '../log.ts';
 import type { Listener } from '../realtime/listener.ts';
@@ -13,12 +14,12 @@ import { type JobName, jobs } from '../tasks/jobs.ts';
 import { claimSweep } from '../tasks/sweep-claim.ts';
 import { forgetWorker, rescueFromAllWorkers } from '../tasks/worker-registry.ts';
 import { Holds } from './holds.ts';
-import { startJobRunner } from './job-runner.ts';
+import { type JobRunner, startJobRunner } from './job-runner.ts';
 import { provisionTask } from './provision-task.ts';
 import type { ProvisionDependencies } from './provisioning.ts';
 import { createRegistration } from './registration.ts';
 import { releaseSandbox } from './release-sandbox.ts';
-import { sweepForgotten, sweepLeases, sweepSandboxes, sweepWorkers } from './sweep.ts';
+import { sweepForgotten, sweepLeases, sweepSandboxes, sweepWorkers, takeOver } from './sweep.ts';
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -38,6 +39,9 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+/** Sandboxes that are released at once, beside the jobs that `GROUNDCREW_CONCURRENCY` counts. */
+const releaseConcurrency = 10;
+
 /** Milliseconds that running steps have to end by themselves before they are handed over. */
 const graceMs = 3_000;
 /** Milliseconds to write down that they were. */
@@ -55,9 +59,12 @@ export function createWorker(options: WorkerOptions): Worker {
   const pool = new Pool({
     connectionString: databaseUrl,
     application_name: `${applicationName} jobs`,
-    max: Math.min(config.concurrency, 10),
+    // Each runner keeps one to listen on.
+    max: Math.min(config.concurrency, 10) + 2,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
+    query_timeout: answerTimeoutMs,
+    Client: PreparedClient,
   });
   // Without listeners, the loss of a connection would end the process, also of one that is idle, or in use.
   const onLost = (error: Error) => logger.debug({ err: error }, 'database connection of the jobs lost');
@@ -77,12 +84,20 @@ export function createWorker(options: WorkerOptions): Worker {
     stopping: stopping.signal,
     handOver: handOver.signal,
   };
-  const tasks: Record<JobName, NonNullable<TaskList[string]>> = {
-    provisionTask: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, dependencies),
-    releaseSandbox: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, dependencies),
-  };
+  // Neither waits for the other: a sandbox is released while all slots are taken, and tasks get there beside a provider
+  // that does not let go of its sandboxes.
+  const work = {
+    provisionTask: {
+      run: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, dependencies),
+      concurrency: config.concurrency,
+    },
+    releaseSandbox: {
+      run: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, dependencies),
+      concurrency: releaseConcurrency,
+    },
+  } as const satisfies Record<JobName, { run: Task; concurrency: number }>;
 
-  let runner: ReturnType<typeof startJobRunner> | undefined;
+  let runners: readonly JobRunner[] = [];
   let unsubscribe = () => {};
   let sweeps: Promise<unknown> = Promise.resolve();
 
@@ -110,19 +125,11 @@ export function createWorker(options: WorkerOptions): Worker {
       if (options.alone) {
         const rescued = await rescueFromAllWorkers(em());
         if (rescued.tasks.length > 0) logger.info(rescued, 'going on with what was under way');
-      }
-      const registered = Promise.withResolvers<void>();
-      runner = startJobRunner({
-        pool,
-        tasks,
-        concurrency: config.concurrency,
-        logger,
-        async onPool(poolId) {
-          await registration.usePool(poolId);
-          registered.resolve();
-        },
-      });
-      await registered.promise;
+      } else await takeOver(em, registration.workerId, stopping.signal);
+      runners = Object.entries(work).map(([name, { run, concurrency }]) =>
+        startJobRunner({ pool, tasks: { [name]: run }, concurrency, logger, onPool: registration.usePool }),
+      );
+      await Promise.all(runners.map(({ started }) => started));
       startSweeps();
     },
     async stop() {
@@ -131,7 +138,7 @@ export function createWorker(options: WorkerOptions): Worker {
       const timer = setTimeout(() => handOver.abort(reason), graceMs);
       // Without a database nothing can be handed over: whoever comes next takes it.
       const timeUp = delay(graceMs + handOverMs, undefined, { ref: false });
-      await Promise.race([runner?.stop(), timeUp]);
+      await Promise.race([Promise.all(runners.map((runner) => runner.stop())), timeUp]);
       clearTimeout(timer);
       handOver.abort(reason);
       unsubscribe();

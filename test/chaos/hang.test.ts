@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createInstallation } from './support/installation.ts';
@@ -9,7 +10,7 @@ import { expectWholeness } from './support/wholeness.ts';
 /** CONTRACT.md, promise 4: of one that hangs or is cut off. */
 const rescueMs = 15_000;
 
-it(
+it.concurrent(
   'gives the tasks of a stopped worker to another one, and lets it change nothing when it comes back',
   async () => {
     await using on = await createInstallation();
@@ -59,6 +60,26 @@ it(
     const forgotten = on.logged(/tasks were due without a job/);
     expect(forgotten, on.lastWords()).toEqual([]);
     await expectWholeness(on, { statuses: ['running'] });
+  },
+  patienceMs,
+);
+
+it.concurrent(
+  'takes jobs again after the network has forgotten all its connections',
+  async () => {
+    await using on = await createInstallation();
+    await on.startApi();
+    await using proxy = await startPostgresProxy(on.databaseUrl);
+    const worker = await on.startWorker({ DATABASE_URL: proxy.url });
+    await on.waitForStatus(await on.createTask(), 'running');
+    proxy.freezeAll();
+    const began = performance.now();
+    // More than it has connections that could each be waiting for an answer.
+    for (const id of await on.createTasks(20)) await on.waitForStatus(id, 'running', 40_000);
+    tell('connections forgotten to all tasks RUNNING', `${Math.round(performance.now() - began)} ms`);
+    await expectWholeness(on, { statuses: ['running'] });
+    worker.kill('SIGTERM');
+    expect((await worker.exit).code).toBe(0);
   },
   patienceMs,
 );

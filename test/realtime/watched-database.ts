@@ -6,7 +6,7 @@ import { createListener, type Listener } from '../../src/realtime/listener.ts';
 import type { Subscription } from '../../src/realtime/subscription.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { type PostgresProxy, startPostgresProxy } from './postgres-proxy.ts';
+import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { TaskWriter } from './task-writer.ts';
 
 export interface WatchedDatabase {

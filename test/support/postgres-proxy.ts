@@ -15,6 +15,8 @@ export interface PostgresProxy extends AsyncDisposable {
   readonly queries: string[];
   /** From now on nothing passes on connections that listen, and nobody is told. New ones are good. */
   freezeListeners(): void;
+  /** The same for all connections that there are, as when a network has forgotten them. */
+  freezeAll(): void;
 }
 
 interface Link {
@@ -80,6 +82,9 @@ export async function startPostgresProxy(
     queries: [],
     freezeListeners() {
       for (const link of links) link.frozen ||= link.listens;
+    },
+    freezeAll() {
+      for (const link of links) link.frozen = true;
     },
     async [Symbol.asyncDispose]() {
       for (const { sockets } of links) for (const socket of sockets) socket.destroy();

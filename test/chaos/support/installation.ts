@@ -38,6 +38,7 @@ export class Installation implements AsyncDisposable {
   /** All that were ever started. */
   readonly processes: StartedProcess[] = [];
   readonly pool: Pool;
+  readonly databaseUrl: string;
   apiUrl = '';
   readonly #database: TestDatabase | undefined;
   readonly #dataDir: string;
@@ -51,6 +52,7 @@ export class Installation implements AsyncDisposable {
     const url = options.databaseUrl ?? (database?.url as string);
     this.provider = parts.provider;
     this.repositories = parts.repositories;
+    this.databaseUrl = url;
     this.#dataDir = parts.dataDir;
     this.#database = database;
     this.pool = new Pool({ connectionString: url, application_name: 'chaos', max: 40 });
