@@ -27,6 +27,25 @@ import { watch } from './watch.ts';
 
 // biome-ignore lint/performance/noBarrelFile: this is the package's entry `groundcrew/client`
 export { GroundcrewError, type Task, TaskNotReadyError } from './errors.ts';
+// For urql's hooks: the documents behind the helpers, with their types.
+export {
+  ArchiveTaskDocument,
+  CancelTaskDocument,
+  CreateSessionDocument,
+  type CreateSessionInput,
+  CreateTaskDocument,
+  type CreateTaskInput,
+  RetryTaskDocument,
+  type SessionStatus,
+  type StepName,
+  type StepState,
+  TaskByIdDocument,
+  type TaskFilter,
+  TaskListDocument,
+  type TaskStatus,
+  TasksUpdatedDocument,
+  TaskUpdatedDocument,
+} from './generated/graphql.ts';
 
 export interface GroundcrewOptions {
   /** The server, as it says itself: `http://127.0.0.1:4000`. */
