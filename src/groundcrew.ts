@@ -119,6 +119,7 @@ async function startApi(shared: Shared, parts: AsyncDisposableStack): Promise<st
       authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
       createContext: (each) => ({ viewer: each, tasks, hub }),
       rightsOf: (each) => each.workspace.id,
+      isTransient: isConnectionError,
       readiness: async () => {
         try {
           await orm.em.fork().execute('select 1');

@@ -27,6 +27,8 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly createContext: (viewer: Viewer) => Context;
   /** Groups viewers with the same rights: within such a group, results are shared. */
   readonly rightsOf: (viewer: Viewer) => string;
+  /** Whether an error goes by itself: what is tried again in a moment may work, as when the database was restarted. */
+  readonly isTransient: (error: unknown) => boolean;
   /** null when it can serve, else the reason, which may be shown. */
   readonly readiness: () => Promise<string | null>;
 }
@@ -54,10 +56,9 @@ export function createApp<Viewer, Context extends object>(
     { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
     (request, response) => {
       response.setHeader('x-content-type-options', 'nosniff');
-      if (stopped) {
-        response.setHeader('connection', 'close');
-        response.once('close', () => setImmediate(() => server.closeIdleConnections()));
-      }
+      if (stopped) response.setHeader('connection', 'close');
+      // Also behind a request that was under way when the stop began, and whose connection is kept alive.
+      response.once('close', () => stopped && setImmediate(() => server.closeIdleConnections()));
       route(request, response).catch((error: unknown) => {
         const translated = translateError(error);
         if (response.headersSent) response.destroy();

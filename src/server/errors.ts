@@ -94,7 +94,7 @@ function maskError(error: unknown, logger: Logger): GraphQLError {
 }
 
 /** graphql wraps what a resolver throws, and so does graphql-ws what a source throws. */
-function rootCause(error: unknown): unknown {
+export function rootCause(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
   return cause;

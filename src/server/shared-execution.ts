@@ -1,5 +1,5 @@
 import { type ExecutionResult, executeSubscriptionEvent, type ValidatedSubscriptionArgs } from 'graphql';
-import { formatError, type TranslateError } from './errors.ts';
+import { formatError, rootCause, type TranslateError } from './errors.ts';
 
 /**
  * Runs and serializes each message of a subscription once for all subscribers who would get the same. Two of them do when
@@ -9,12 +9,17 @@ import { formatError, type TranslateError } from './errors.ts';
 export class SharedExecution {
   readonly #payloads = new WeakMap<object, Map<string, Promise<string>>>();
   readonly #translateError: TranslateError;
+  readonly #isTransient: (error: unknown) => boolean;
 
-  constructor(translateError: TranslateError) {
+  constructor(translateError: TranslateError, isTransient: (error: unknown) => boolean) {
     this.#translateError = translateError;
+    this.#isTransient = isTransient;
   }
 
-  /** The payload of a `next` message, as JSON. `key` says what besides the value the payload depends on. */
+  /**
+   * The payload of a `next` message, as JSON. `key` says what besides the value the payload depends on. Throws what is
+   * transient: a message with an error in its place would be a value that the subscriber never sees.
+   */
   payload(value: unknown, key: string, args: ValidatedSubscriptionArgs): Promise<string> {
     if (typeof value !== 'object' || value === null) return this.#run(value, args);
     let ofValue = this.#payloads.get(value);
@@ -26,12 +31,16 @@ export class SharedExecution {
     if (!payload) {
       payload = this.#run(value, args);
       ofValue.set(key, payload);
+      payload.catch(() => ofValue.delete(key));
     }
     return payload;
   }
 
   async #run(rootValue: unknown, args: ValidatedSubscriptionArgs): Promise<string> {
-    return serializeResult(await executeSubscriptionEvent({ ...args, rootValue }), this.#translateError);
+    const result = await executeSubscriptionEvent({ ...args, rootValue });
+    const transient = result.errors?.map(rootCause).find(this.#isTransient);
+    if (transient !== undefined) throw transient;
+    return serializeResult(result, this.#translateError);
   }
 }
 

@@ -1,12 +1,15 @@
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import {
   createSourceEventStream,
   type DocumentNode,
   getOperationAST,
   OperationTypeNode,
+  type ValidatedSubscriptionArgs,
   validateSubscriptionArgs,
 } from 'graphql';
 import { makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../log.ts';
+import { FellBehindError } from '../tasks/errors.ts';
 import { type ClientSocket, tryAgainLater } from './client-socket.ts';
 import type { Authenticate } from './credentials.ts';
 import { badInput, type Engine } from './engine.ts';
@@ -23,7 +26,13 @@ export interface WebSocketOperationsOptions<Viewer, Context extends object> {
   readonly authenticate: Authenticate<Viewer>;
   readonly createContext: (viewer: Viewer) => Context;
   readonly rightsOf: (viewer: Viewer) => string;
+  readonly isTransient: (error: unknown) => boolean;
 }
+
+/** Milliseconds until a message that could not be made for now is tried again, give or take a half. */
+const retryMs = 400;
+/** Messages that one operation sends before others have their turn. */
+const turn = 8;
 
 /** What is known of one socket. */
 export interface Connection<Viewer> {
@@ -42,7 +51,7 @@ export function createWebSocketOperations<Viewer, Context extends object>(
   options: WebSocketOperationsOptions<Viewer, Context>,
 ): Server<Connection<Viewer>> {
   const { engine, logger, translateError } = options;
-  const shared = new SharedExecution(translateError);
+  const shared = new SharedExecution(translateError, options.isTransient);
 
   const operationOf = (
     connection: Connection<Viewer>,
@@ -71,6 +80,25 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       if (operation.open) await client.send(`${prefix}${payload}}`);
     };
 
+    /** Tried for as long as the operation is open; undefined: it no longer is. */
+    const payloadOf = async (
+      value: unknown,
+      key: string,
+      args: ValidatedSubscriptionArgs,
+      operation: Operation,
+    ): Promise<string | undefined> => {
+      while (operation.open) {
+        try {
+          return await shared.payload(value, key, args);
+        } catch (error) {
+          if (!options.isTransient(error)) throw error;
+          logger.debug({ err: error }, 'a message cannot be made now; it is tried again');
+          await delay(retryMs * (0.5 + Math.random()));
+        }
+      }
+      return undefined;
+    };
+
     const follow = async (operation: Operation) => {
       const args = validateSubscriptionArgs(argsOf());
       if (!('schema' in args)) throw new OperationRefused(args.map(badInput));
@@ -85,11 +113,12 @@ export function createWebSocketOperations<Viewer, Context extends object>(
         variableValues,
       ]);
       // A socket that was cut off stays for a while, and must not empty its source into nothing.
-      while (operation.open && client.open) {
-        const { done, value } = await source.next();
+      for (let sent = 1; operation.open && client.open; sent += 1) {
+        const { done, value } = await next(source, client);
         if (done || !operation.open) return;
-        const payload = await shared.payload(value, key, args);
-        if (!operation.open) return;
+        const payload = await payloadOf(value, key, args, operation);
+        if (payload === undefined || !operation.open) return;
+        if (sent % turn === 0) await immediate();
         // Only who reads is given more: what waits for a slow reader waits in the source, as a number.
         const drained = client.send(`${prefix}${payload}}`);
         if (drained) await drained;
@@ -155,6 +184,17 @@ export function createWebSocketOperations<Viewer, Context extends object>(
         .map((error) => formatError(translateError(error)));
     },
   });
+}
+
+/** Who fell too far behind is sent away like any who reads too slowly: coming back, he sees things as they are. */
+async function next(source: AsyncIterator<unknown>, client: ClientSocket): Promise<IteratorResult<unknown>> {
+  try {
+    return await source.next();
+  } catch (error) {
+    if (!(error instanceof FellBehindError)) throw error;
+    client.cutOff();
+    return { done: true, value: undefined };
+  }
 }
 
 function operationIn(contextValue: unknown): Operation {

@@ -1,5 +1,10 @@
 import type { TaskStatus } from './status.ts';
 
+/** Whoever watches has not taken what there was in time, and is to come back and look again. */
+export class FellBehindError extends Error {
+  override readonly name = 'FellBehindError';
+}
+
 /** The codes that a caller's own mistake can have. Everything else that goes wrong is the server's. */
 export type DomainErrorCode = 'NOT_FOUND' | 'BAD_USER_INPUT' | 'IDEMPOTENCY_CONFLICT' | 'INVALID_STATE';
 

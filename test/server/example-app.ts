@@ -35,7 +35,7 @@ const sdl = /* GraphQL */ `
   input ThingInput { text: String!, inner: ThingInput }
   type Mutation { touch: Int!, fail(how: String!): Int }
   type Subscription { thing(name: String): Thing! }
-  type Thing { revision: Int!, text: String, viewer: String!, same(text: String): String, breaks: Int }
+  type Thing { revision: Int!, text: String, viewer: String!, same(text: String): String, breaks: Int, wobbles: Int }
 `;
 
 /** A server around a schema of the test's own, and what the test may pull at. */
@@ -48,6 +48,8 @@ export class ExampleApp {
   /** How often `Thing.revision` was resolved. */
   executions = 0;
   touched = 0;
+  /** How often `Thing.wobbles` fails before it works. */
+  wobbles = 0;
   notReady: string | null | Error | 'never' = null;
   /** Resolves what `waits` waits for, and says when somebody does. */
   readonly gate = Promise.withResolvers<string>();
@@ -84,6 +86,10 @@ export class ExampleApp {
     this.#resolve('Thing', 'viewer', (_thing, _args, { viewer }) => viewer.name);
     this.#resolve('Thing', 'same', (_thing, { text }) => text);
     this.#resolve('Thing', 'breaks', () => fail('boom'));
+    this.#resolve('Thing', 'wobbles', () => {
+      if (this.wobbles-- > 0) throw new Error('not now');
+      return 1;
+    });
     const keep = { write: (line: string) => this.log.push(JSON.parse(line)) };
     this.app = createApp<Viewer, Context>(
       {
@@ -94,6 +100,7 @@ export class ExampleApp {
         authenticate: (authorization) => this.authenticate(authorization),
         createContext: (viewer) => ({ viewer }),
         rightsOf: (viewer) => viewer.name.slice(0, 'good-x'.length),
+        isTransient: (error) => error instanceof Error && error.message === 'not now',
         readiness: async () => {
           if (this.notReady instanceof Error) throw this.notReady;
           return this.notReady === 'never' ? new Promise(() => undefined) : this.notReady;

@@ -67,6 +67,20 @@ describe('subscribers who would get the same', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
+  it('lose no value that cannot be shown for a moment', async () => {
+    const example = await startExample();
+    const client = await connect(example.url, { token: 'good-a' });
+    const operation = { query: 'subscription { thing { revision wobbles } }' };
+    const subscriptions = await subscribeAll([client], [operation, operation]);
+    example.wobbles = 2;
+    for (const revision of [1, 2]) {
+      const payloads = await deliver(example, subscriptions, { revision });
+      expect(payloads).toEqual(subscriptions.map(() => ({ data: { thing: { revision, wobbles: 1 } } })));
+    }
+    expect(example.wobbles).toBeLessThan(0);
+    await client.close();
+  });
+
   it('log what goes wrong for all of them once', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token: 'good-a' });

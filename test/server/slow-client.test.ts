@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { FellBehindError } from '../../src/tasks/errors.ts';
 import { connect } from '../support/graphql-ws-client.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type ExampleApp, startExample, type Thing } from './example-app.ts';
 import type { TestSource } from './test-source.ts';
 
@@ -57,12 +59,33 @@ describe('a client that does not read', () => {
     await Promise.all([reader.close(), paused.close()]);
   });
 
+  it('is sent away when it fell behind what is kept for it', async () => {
+    const example = await startExample();
+    const client = await connect(example.url, { token });
+    const watched = client.subscribe({ query });
+    await client.run({ query: '{ me }' });
+    example.sources[0]?.fail(new FellBehindError('too far'));
+    expect((await client.closed).code).toBe(1013);
+    expect(watched.all).toEqual([]);
+  });
+
   it('is cut off when too much waits for it', async () => {
     const { paused, reader } = await startPaused({ stallTimeout: 60_000, maxBuffered: 65_536 });
     // Answers that no source holds back.
     const large = { query: 'query ($t: String) { echo(text: $t) }', variables: { t: text } };
     for (let i = 0; i < 400; i += 1) paused.send({ id: `large${i}`, type: 'subscribe', payload: large });
-    await Promise.race([paused.closed, new Promise((resolve) => paused.socket.once('error', resolve))]);
+    // It does not read that it was closed, but cannot write for long either.
+    let gone = false;
+    paused.socket.once('error', () => {
+      gone = true;
+    });
+    void paused.closed.then(() => {
+      gone = true;
+    });
+    await waitFor(() => {
+      paused.socket.ping();
+      return gone;
+    });
     paused.socket.resume();
     expect([1006, 1013]).toContain((await paused.closed).code);
     await reader.close();
