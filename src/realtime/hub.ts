@@ -4,9 +4,11 @@ import { persist } from '../db/persist.ts';
 import { repeat } from '../db/repeat.ts';
 import type { Logger } from '../log.ts';
 import { InvalidInputError, NotFoundError } from '../tasks/errors.ts';
-import { readChangesSince, readRevisions, readRevisionsOfMany, readTasks } from '../tasks/feed.ts';
-import { findProject, findTask } from '../tasks/read.ts';
+import { type Lack, readChangesSince, readRevisions, readTasks } from '../tasks/feed.ts';
+import { isId } from '../tasks/id.ts';
+import { findProject } from '../tasks/read.ts';
 import type { Task } from '../tasks/task.ts';
+import { GatheredReads } from './gathered-reads.ts';
 import { ListTopic } from './list-topic.ts';
 import type { Listener } from './listener.ts';
 import type { Subscription } from './subscription.ts';
@@ -25,6 +27,14 @@ export interface Hub {
   watchTasks(workspaceId: string, projectId: string | null): Promise<Subscription<Task>>;
 }
 
+/** Tasks in one read. */
+const tasksAtOnce = 500;
+/** Pages of up to a hundred revisions in one read. */
+const pagesAtOnce = 10;
+
+const nameOfPage = ({ task, after }: Lack) => `${task.id} ${after}`;
+const noSuchTask = () => new NotFoundError('there is no such task', { field: 'id' });
+
 /** Milliseconds between looks at what has changed, in case that no wake-up came. */
 const pollMs = 1_000;
 
@@ -40,10 +50,29 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
   const lists = new Map<string, ListTopic>();
   const dirtyTopics = new Set<TaskTopic>();
   const dirtyTasks = new Set<string>();
+  const agingTopics = new Set<TaskTopic>();
   let reading: Promise<void> | undefined;
   let cursor: string | null = null;
   let polling: Promise<void> = Promise.resolve();
   let unsubscribe = () => {};
+
+  /** Tasks as they are when somebody comes to watch them. */
+  const beginnings = new GatheredReads<string, Task>({
+    nameOf: (id) => id,
+    readMany: async (ids) => new Map((await readTasks(em(), ids)).map((task) => [task.id, task])),
+    atOnce: tasksAtOnce,
+    signal: stopping.signal,
+  });
+  /** For those who are further behind than what is at hand. */
+  const pages = new GatheredReads<Lack, readonly Task[]>({
+    nameOf: nameOfPage,
+    readMany: async (lacks) => {
+      const read = await readRevisions(em(), lacks);
+      return new Map(lacks.map((lack, index) => [nameOfPage(lack), read[index] ?? []]));
+    },
+    atOnce: pagesAtOnce,
+    signal: stopping.signal,
+  });
 
   const listsOf = (workspaceId: string, projectId: string) =>
     [lists.get(workspaceId), lists.get(`${workspaceId} ${projectId}`)].filter((list) => list !== undefined);
@@ -82,17 +111,22 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
 
   async function readDirtyTopics(): Promise<void> {
     if (dirtyTopics.size === 0) return;
-    const wanted = [...dirtyTopics].flatMap((topic) => topic.missing ?? []);
-    const revisions = await readRevisionsOfMany(em(), wanted);
-    for (const revision of revisions) topics.get(revision.id)?.publish(revision);
-    const found = new Set(revisions.map(({ id }) => id));
-    for (const { task } of wanted) if (!found.has(task.id)) topics.get(task.id)?.nothingMore();
+    const wanted = [...dirtyTopics].slice(0, tasksAtOnce).flatMap((topic) => topic.missing ?? []);
+    const pages = await readRevisions(em(), wanted);
+    for (const [index, page] of pages.entries()) {
+      const topic = topics.get((wanted[index] as Lack).task.id);
+      if (!topic) continue;
+      for (const revision of page) topic.publish(revision);
+      if (page.length === 0) topic.nothingMore();
+      else agingTopics.add(topic);
+    }
     for (const topic of dirtyTopics) if (!topic.missing) dirtyTopics.delete(topic);
   }
 
   async function readDirtyTasks(): Promise<void> {
     if (dirtyTasks.size === 0) return;
-    const ids = [...dirtyTasks];
+    // Not all at once: who watches takes what is published before more is.
+    const ids = [...dirtyTasks].slice(0, tasksAtOnce);
     const tasks = await readTasks(em(), ids);
     for (const id of ids) dirtyTasks.delete(id);
     for (const task of tasks) {
@@ -103,9 +137,10 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
   function enterTopic(id: string): TaskTopic {
     let topic = topics.get(id);
     if (!topic) {
-      const made = new TaskTopic({ readRevisions: readRevisionsOf }, () => {
+      const made = new TaskTopic({ readRevisions: readPage }, () => {
         topics.delete(id);
         dirtyTopics.delete(made);
+        agingTopics.delete(made);
       });
       topics.set(id, made);
       topic = made;
@@ -114,18 +149,22 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
     return topic;
   }
 
-  function readRevisionsOf(task: Task, after: number, signal: AbortSignal): Promise<Task[]> {
-    return persist(() => readRevisions(em(), task, after), signal);
+  async function readPage(task: Task, after: number): Promise<readonly Task[]> {
+    return (await pages.read({ task, after })) ?? [];
   }
 
+  const isWatched = () => topics.size > 0 || lists.size > 0;
+
   async function poll(): Promise<void> {
-    // Who comes to watch later begins with the task as it is then.
-    const watched = topics.size > 0 || lists.size > 0;
+    // Who comes to watch later begins with the task as it is then; unless he comes while this look is under way.
+    const watched = isWatched();
     const since = await readChangesSince(em(), watched ? cursor : null);
-    cursor = since.cursor;
+    if (watched || !isWatched()) cursor = since.cursor;
     for (const change of since.changes) changed(change);
     // Also what an earlier read could not get.
     readWhatIsDirty();
+    for (const topic of agingTopics) if (!topic.letGo()) agingTopics.delete(topic);
+    for (const list of lists.values()) list.letGo();
   }
 
   function onPollError(error: unknown): void {
@@ -149,11 +188,12 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
     },
 
     async watchTask(workspaceId, id, afterRevision) {
+      if (!isId('task', id)) throw noSuchTask();
       // From here on the topic hears of changes, so that none falls between the read and the subscription.
       const topic = enterTopic(id);
       try {
-        const task = await findTask(em(), workspaceId, id);
-        if (!task) throw new NotFoundError('there is no such task', { field: 'id' });
+        const task = await beginnings.read(id);
+        if (task?.workspaceId !== workspaceId) throw noSuchTask();
         if (afterRevision !== null && (afterRevision < 0 || afterRevision > task.revision)) {
           throw new InvalidInputError(
             `afterRevision is not from 0 to ${task.revision}, the newest revision`,
@@ -174,8 +214,9 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
     },
 
     async watchTasks(workspaceId, projectId) {
-      if (projectId !== null && !(await findProject(em(), workspaceId, projectId))) {
-        throw new NotFoundError('there is no such project', { field: 'projectId' });
+      if (projectId !== null) {
+        const project = await persist(() => findProject(em(), workspaceId, projectId), stopping.signal);
+        if (!project) throw new NotFoundError('there is no such project', { field: 'projectId' });
       }
       const key = projectId === null ? workspaceId : `${workspaceId} ${projectId}`;
       let list = lists.get(key);

@@ -1,8 +1,11 @@
+import { FellBehindError } from '../tasks/errors.ts';
 import type { Task } from '../tasks/task.ts';
 import { Subscription } from './subscription.ts';
 
 /** Changes that are kept for subscribers who have not taken them yet; of each task only the newest. */
 const keptChanges = 10_000;
+/** Tasks whose revision is remembered, so that none that was shown is shown again. */
+const knownTasks = 50_000;
 
 interface Change {
   readonly number: number;
@@ -12,7 +15,10 @@ interface Change {
 /** A task list that is watched in this process: of each task that changes the newest revision, never an older one. */
 export class ListTopic {
   readonly #onEmpty: () => void;
-  readonly #subscriptions = new Set<Subscription<Task>>();
+  /** Each with the number of the change that it has seen last. */
+  readonly #subscriptions = new Map<Subscription<Task>, { seen: number }>();
+  /** In the order of their last changes. */
+  readonly #revisions = new Map<string, number>();
   readonly #newest = new Map<string, Change>();
   /** In the order of their numbers. */
   #changes: Change[] = [];
@@ -26,48 +32,56 @@ export class ListTopic {
 
   /** Whether that revision has not been published. */
   lacks(taskId: string, revision: number): boolean {
-    return revision > (this.#newest.get(taskId)?.task.revision ?? 0);
+    return revision > (this.#revisions.get(taskId) ?? 0);
   }
 
   publish(task: Task): void {
     if (!this.lacks(task.id, task.revision)) return;
+    this.#revisions.delete(task.id);
+    this.#revisions.set(task.id, task.revision);
+    if (this.#revisions.size > knownTasks) this.#revisions.delete(this.#revisions.keys().next().value ?? '');
+
     this.#number += 1;
     const change = { number: this.#number, task };
     this.#newest.set(task.id, change);
     this.#changes.push(change);
-    if (this.#changes.length > 2 * keptChanges) this.#compact();
-    for (const subscription of this.#subscriptions) subscription.wake();
+    if (this.#changes.length > 2 * keptChanges) {
+      // First those whose place another one has taken.
+      this.#forget(0);
+      this.#forget(this.#changes.at(-keptChanges - 1)?.number ?? 0);
+    }
+    for (const subscription of this.#subscriptions.keys()) subscription.wake();
   }
 
+  /** Throws FellBehindError to a subscriber who has not taken what is not kept any more. */
   subscribe(): Subscription<Task> {
-    let seen = this.#number;
+    const place = { seen: this.#number };
     const subscription: Subscription<Task> = new Subscription<Task>({
       take: () => {
-        const next = this.#after(seen);
-        if (next) seen = next.number;
+        const next = this.#after(place.seen);
+        if (next) place.seen = next.number;
         return next?.task;
       },
-      lags: () => seen < this.#forgotten,
-      fetch: () => Promise.reject(new Error('the subscriber fell too far behind')),
+      lags: () => place.seen < this.#forgotten,
+      fetch: () => Promise.reject(new FellBehindError('the subscriber fell too far behind')),
       close: () => {
         this.#subscriptions.delete(subscription);
         if (this.#subscriptions.size === 0) this.#onEmpty();
       },
     });
-    this.#subscriptions.add(subscription);
+    this.#subscriptions.set(subscription, place);
     return subscription;
+  }
+
+  /** Lets go of what all subscribers have taken. */
+  letGo(): void {
+    const taken = Math.min(...[...this.#subscriptions.values()].map(({ seen }) => seen));
+    if (this.#changes.length > 0) this.#forget(taken);
   }
 
   #after(number: number): Change | undefined {
     if (number < this.#forgotten) return undefined;
-    let low = 0;
-    let high = this.#changes.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#changes[middle] as Change).number > number) high = middle;
-      else low = middle + 1;
-    }
-    for (let index = low; index < this.#changes.length; index += 1) {
+    for (let index = this.#indexAfter(number); index < this.#changes.length; index += 1) {
       const change = this.#changes[index] as Change;
       // A later change of the same task takes its place.
       if (this.#newest.get(change.task.id) === change) return change;
@@ -75,11 +89,29 @@ export class ListTopic {
     return undefined;
   }
 
-  #compact(): void {
-    const current = this.#changes.filter((change) => this.#newest.get(change.task.id) === change);
-    const dropped = current.slice(0, -keptChanges);
-    for (const { task } of dropped) this.#newest.delete(task.id);
-    this.#forgotten = dropped.at(-1)?.number ?? this.#forgotten;
-    this.#changes = current.slice(-keptChanges);
+  #indexAfter(number: number): number {
+    let low = 0;
+    let high = this.#changes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#changes[middle] as Change).number > number) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #forget(upTo: number): void {
+    const kept: Change[] = [];
+    for (const change of this.#changes) {
+      const { id } = change.task;
+      if (this.#newest.get(id) !== change) continue;
+      if (change.number > upTo) {
+        kept.push(change);
+      } else {
+        this.#newest.delete(id);
+        this.#forgotten = change.number;
+      }
+    }
+    this.#changes = kept;
   }
 }

@@ -4,7 +4,7 @@ export interface Source<T> {
   take(): T | undefined;
   /** Whether what is next is no longer at hand, and to be fetched; otherwise a wake-up will come. */
   lags(): boolean;
-  fetch(signal: AbortSignal): Promise<void>;
+  fetch(): Promise<void>;
   close(): void;
 }
 
@@ -15,9 +15,9 @@ export interface Source<T> {
 export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: Source<T>;
   #open = true;
-  /** Only while it fetches: thousands who wait need not carry one. */
-  #fetching: AbortController | undefined;
   #waiting: (() => void) | undefined;
+  /** Only while it fetches: thousands who wait need not carry one. */
+  #leave: (() => void) | undefined;
 
   constructor(source: Source<T>) {
     this.#source = source;
@@ -47,23 +47,25 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   async return(): Promise<IteratorReturnResult<undefined>> {
     if (this.#open) {
       this.#open = false;
-      this.#fetching?.abort();
       this.#source.close();
+      this.#leave?.();
       this.wake();
     }
     return { done: true, value: undefined };
   }
 
+  /** Others may want what is fetched: who leaves does not end it, and does not wait for it. */
   async #fetch(): Promise<void> {
-    this.#fetching = new AbortController();
+    const left = Promise.withResolvers<void>();
+    this.#leave = left.resolve;
     try {
-      await this.#source.fetch(this.#fetching.signal);
+      await Promise.race([this.#source.fetch(), left.promise]);
     } catch (error) {
       if (!this.#open) return;
       await this.return();
       throw error;
     } finally {
-      this.#fetching = undefined;
+      this.#leave = undefined;
     }
   }
 

@@ -5,8 +5,8 @@ import { Subscription } from './subscription.ts';
 const keptRevisions = 32;
 
 export interface TaskReader {
-  /** The revisions after that one, oldest first, some of them at least when there are any. */
-  readRevisions(task: Task, after: number, signal: AbortSignal): Promise<Task[]>;
+  /** The revisions after that one, oldest first, some of them at least when there are any. Shared: not to be changed. */
+  readRevisions(task: Task, after: number): Promise<readonly Task[]>;
 }
 
 /** One task that is watched in this process. All its subscribers share one read of each revision, and its objects. */
@@ -19,6 +19,8 @@ export class TaskTopic {
   #task: Task | undefined;
   /** Without gaps, oldest first; ends with `#loaded`. */
   #kept: Task[] = [];
+  /** How many of them were at hand already when somebody last looked. */
+  #aged = 0;
   #loaded = 0;
   #newest = 0;
 
@@ -64,25 +66,42 @@ export class TaskTopic {
   publish(task: Task): void {
     if (task.revision !== this.#loaded + 1) return;
     this.#kept.push(task);
-    if (this.#kept.length > keptRevisions) this.#kept.shift();
+    if (this.#kept.length > keptRevisions) {
+      this.#kept.shift();
+      this.#aged = Math.max(0, this.#aged - 1);
+    }
     this.#loaded = task.revision;
     this.#newest = Math.max(this.#newest, task.revision);
     for (const subscription of this.#subscriptions) subscription.wake();
   }
 
+  /**
+   * Lets go of all but the newest that were at hand already the last time: who has not taken them by now reads slowly, and
+   * they are large. False: there is nothing more to let go of.
+   */
+  letGo(): boolean {
+    this.#kept.splice(0, Math.min(this.#aged, this.#kept.length - 1));
+    this.#aged = this.#kept.length;
+    return this.#kept.length > 1;
+  }
+
   /** Each revision after that one, in order, once. For one who has entered; closing the subscription leaves. */
   subscribe(task: Task, after: number): Subscription<Task> {
     let seen = after;
-    let replayed: Task[] = [];
+    let page: readonly Task[] = [];
+    let turned = 0;
     const subscription: Subscription<Task> = new Subscription<Task>({
       take: () => {
-        const next = replayed.shift() ?? this.#at(seen + 1);
+        const next = page[turned] ?? this.#at(seen + 1);
         if (next) seen = next.revision;
+        turned += 1;
+        if (turned >= page.length) page = [];
         return next;
       },
       lags: () => seen < this.#loaded,
-      fetch: async (signal) => {
-        replayed = await this.#reader.readRevisions(task, seen, signal);
+      fetch: async () => {
+        page = await this.#reader.readRevisions(task, seen);
+        turned = 0;
       },
       close: () => {
         this.#subscriptions.delete(subscription);

@@ -7,35 +7,34 @@ import type { Task } from './task.ts';
 /** Revisions in one read; a reader that is further behind reads again. */
 export const feedPageSize = 100;
 
-/** The task as it was at each revision after that one, oldest first; up to a page of them. */
-export async function readRevisions(em: EntityManager, task: Task, after: number): Promise<Task[]> {
-  const rows = await query(
-    em,
-    `select ${eventColumns} from task_event e where e.task_id = ? and e.revision > ?
-     order by e.revision limit ${feedPageSize}`,
-    [task.id, after],
-  );
-  return rows.map((row) => eventOfTask(task, row).task);
+/** Revisions of a task that somebody lacks: those after that one. */
+export interface Lack {
+  readonly task: Task;
+  readonly after: number;
 }
 
-/** The same for many tasks in one query. A task with more new revisions than a page has the first of them. */
-export async function readRevisionsOfMany(
-  em: EntityManager,
-  wanted: readonly { readonly task: Task; readonly after: number }[],
-): Promise<Task[]> {
-  const tasks = new Map(wanted.map(({ task }) => [task.id, task]));
+/**
+ * For each, the task as it was at each revision after that one, oldest first; up to a page of them. All in one query, and in
+ * the order of what is wanted.
+ */
+export async function readRevisions(em: EntityManager, wanted: readonly Lack[]): Promise<Task[][]> {
   const rows = await query(
     em,
-    `select e.task_id, ${eventColumns}
-     from jsonb_to_recordset(?::jsonb) as wanted(id text, after int)
+    `select wanted.place, ${eventColumns}
+     from jsonb_to_recordset(?::jsonb) as wanted(place int, id text, after int)
      cross join lateral (
        select * from task_event where task_id = wanted.id and revision > wanted.after
        order by revision limit ${feedPageSize}
      ) e
-     order by e.task_id, e.revision`,
-    [JSON.stringify(wanted.map(({ task, after }) => ({ id: task.id, after })))],
+     order by wanted.place, e.revision`,
+    [JSON.stringify(wanted.map(({ task, after }, place) => ({ place, id: task.id, after })))],
   );
-  return rows.map((row) => eventOfTask(tasks.get(row.task_id as string) as Task, row).task);
+  const pages: Task[][] = wanted.map(() => []);
+  for (const row of rows) {
+    const place = row.place as number;
+    pages[place]?.push(eventOfTask((wanted[place] as Lack).task, row).task);
+  }
+  return pages;
 }
 
 /** The tasks as they are now. */
@@ -62,21 +61,22 @@ export interface ChangesSince {
 
 /**
  * Which tasks have changed since the last look, with their newest revision, for a reader who can't trust that it was woken.
- * The cursor is the oldest transaction that was still open then: whatever was not visible belongs to it or to a later one.
- * Ids, times and sequences won't do, for they become visible in another order than they are given. Without a cursor, or
- * when nobody watches, says only where to begin.
+ * The cursor is what could be seen then: PostgreSQL's own snapshot. Ids, times and sequences won't do, for they become
+ * visible in another order than they are given. Without a cursor says only where to begin.
  */
 export async function readChangesSince(em: EntityManager, cursor: string | null): Promise<ChangesSince> {
   const [row] = await query(
     em,
-    `select pg_snapshot_xmin(pg_current_snapshot())::text as cursor, (
+    `select pg_current_snapshot()::text as cursor, (
        select json_agg(json_build_object('taskId', c.task_id, 'revision', c.revision,
          'workspaceId', t.workspace_id, 'projectId', t.project_id))
        from (
-         select task_id, max(revision) as revision from task_event where xid >= ?::xid8 group by task_id
+         select task_id, max(revision) as revision from task_event
+         where xid >= pg_snapshot_xmin(?::pg_snapshot) and not pg_visible_in_snapshot(xid, ?::pg_snapshot)
+         group by task_id
        ) c join task t on t.id = c.task_id
      ) as changes`,
-    [cursor],
+    [cursor, cursor],
   );
   const { cursor: next, changes } = row as Row;
   return { cursor: next as string, changes: (json(changes) ?? []) as ChangesSince['changes'] };

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ListTopic } from '../../src/realtime/list-topic.ts';
+import { FellBehindError } from '../../src/tasks/errors.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { range } from './watched-database.ts';
 
@@ -32,8 +33,27 @@ describe('a list topic', () => {
     expect(await behind.next()).toMatchObject({ value: { revision: 50_000 } });
     expect(await busy.next()).toMatchObject({ value: { revision: 50_000 } });
     for (const n of range(1, 30_000)) list.publish(task(`task ${n}`, 1));
-    await expect(behind.next()).rejects.toThrow('fell too far behind');
+    await expect(behind.next()).rejects.toThrow(FellBehindError);
     expect(await behind.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('lets go of what all have taken, and shows none of it again', async () => {
+    const list = new ListTopic(() => {});
+    const [slow, quick] = [list.subscribe(), list.subscribe()];
+    for (const n of range(1, 4)) list.publish(task(`task ${n}`, 1));
+    for (const n of range(1, 4)) expect(await quick.next()).toMatchObject({ value: { id: `task ${n}` } });
+    expect(await slow.next()).toMatchObject({ value: { id: 'task 1' } });
+    list.letGo();
+    list.letGo();
+    list.publish(task('task 1', 1));
+    list.publish(task('task 2', 2));
+    for (const [n, revision] of [
+      [3, 1],
+      [4, 1],
+      [2, 2],
+    ])
+      expect(await slow.next()).toMatchObject({ value: { id: `task ${n}`, revision } });
+    expect(await quick.next()).toMatchObject({ value: { id: 'task 2', revision: 2 } });
   });
 
   it('says when the last subscriber has left', async () => {

@@ -1,4 +1,6 @@
+import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
+import { newId } from '../../src/tasks/id.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
@@ -27,6 +29,33 @@ describe('a node that no wake-up reaches', () => {
     }
     expect(proxy.swallowed).toBeGreaterThan(0);
     await Promise.all([list, ...subscriptions].map((subscription) => subscription.return()));
+  });
+
+  it('finds what came between a look that nobody watched and the first who watches', async () => {
+    const { hub, writer, workspaceId, execute, url } = await watchDatabase({ swallowing: true });
+    const { id } = await writer.create();
+    const client = new Client({ connectionString: url, application_name: 'holder' });
+    await client.connect();
+    await client.query('begin; lock table task_event in access exclusive mode');
+    // A look is under way, and will see what is written until it may go on.
+    await waitFor(
+      async () =>
+        (
+          (await execute(
+            `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+          )) as unknown[]
+        ).length > 0,
+    );
+    const subscription = await hub.watchTask(workspaceId, id, 1);
+    await client.query(
+      `with changed as (update task set revision = 2 where id = $1 returning *)
+       insert into task_event (id, task_id, revision, kind, status, state, at)
+       select $2, id, revision, 'step.started', status, state, now() from changed`,
+      [id, newId('event')],
+    );
+    await client.query('commit');
+    await client.end();
+    expect(revisionsOf(await readUntil(subscription, 2))).toEqual([2]);
   });
 
   it('asks once a second, whoever watches', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/id.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -48,6 +49,38 @@ describe('a task that is watched', () => {
     const behind = await hub.watchTask(workspaceId, id, 0);
     await Promise.all([readUntil(ahead, 251), writer.reviseTimes(id, 250)]);
     expect(revisionsOf(await readUntil(behind, 251))).toEqual(range(1, 251));
+  });
+
+  it('costs one read of each page, however many come back to it at once', async () => {
+    const { hub, writer, workspaceId, proxy } = await watchDatabase();
+    const { id } = await writer.create();
+    await writer.reviseTimes(id, 9);
+    const reads = () => proxy.queries.filter((text) => /from task_event|from task t/.test(text)).length;
+    const before = reads();
+    const logs = await Promise.all(
+      range(1, 200).map(async () => readUntil(await hub.watchTask(workspaceId, id, 0), 10)),
+    );
+    // And the look that is made each second.
+    expect(reads() - before).toBeLessThan(8);
+    expect(new Set(logs.map((log) => JSON.stringify(revisionsOf(log))))).toEqual(
+      new Set([JSON.stringify(range(1, 10))]),
+    );
+    // The same objects, so that what is made of them is shared too.
+    expect(new Set(logs.map(([first]) => first)).size).toBe(1);
+  });
+
+  it('can be begun while the database is away', async () => {
+    const { hub, writer, workspaceId, proxy } = await watchDatabase();
+    const { id } = await writer.create();
+    const list = hub.watchTasks(workspaceId, (await writer.create()).project.id);
+    await (await list).return();
+    proxy.away = true;
+    const watching = hub.watchTask(workspaceId, id, 0);
+    const listing = hub.watchTasks(workspaceId, (await writer.create()).project.id);
+    expect(await Promise.race([watching, listing, delay(300, 'waits')])).toBe('waits');
+    proxy.away = false;
+    expect(revisionsOf(await readUntil(await watching, 1))).toEqual([1]);
+    await (await listing).return();
   });
 
   it('shows each revision as it was', async () => {

@@ -4,6 +4,30 @@ import type { Task } from '../../src/tasks/task.ts';
 import { range, watchDatabase } from './watched-database.ts';
 
 describe('a list that is watched', () => {
+  it('shows each of very many tasks that change at once', async () => {
+    const { hub, writer, workspaceId, execute } = await watchDatabase();
+    const { id } = await writer.create();
+    const list = await hub.watchTasks(workspaceId, null);
+    const count = 12_000;
+    // The ends of ids that differ.
+    const copy = (column: string) => `left(${column}, -6) || lpad(n::text, 6, '0')`;
+    await execute(`
+      with made as (
+        insert into task (id, workspace_id, project_id, repo_url, prompt, provider, agent, revision, status, state,
+          created_at, updated_at)
+        select ${copy('id')}, workspace_id, project_id, repo_url, prompt, provider, agent, 1, status, state, now(), now()
+        from task, generate_series(1, ${count}) n where id = '${id}' returning *
+      )
+      insert into task_event (id, task_id, revision, kind, status, state, at)
+      select replace(id, 'task', 'event'), id, 1, 'task.created', status, state, now() from made`);
+    const seen = new Set<string>();
+    for await (const task of list) {
+      seen.add(task.id);
+      if (seen.size === count) break;
+    }
+    expect(seen.size).toBe(count);
+  });
+
   it('shows the newest revision of each task that changes, and never goes back', async () => {
     const { hub, writer, workspaceId } = await watchDatabase();
     const old = await writer.create();

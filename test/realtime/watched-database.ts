@@ -17,6 +17,8 @@ export interface WatchedDatabase {
   /** Past the proxy. */
   readonly writer: TaskWriter;
   readonly workspaceId: string;
+  /** Of the database itself. */
+  readonly url: string;
   /** Runs SQL, past the proxy. */
   execute(sql: string): Promise<unknown>;
 }
@@ -40,6 +42,7 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
     listener,
     proxy,
     writer,
+    url,
     workspaceId: await writer.workspaceId(),
     execute: (sql) => writing.em.fork().execute(sql),
   };

@@ -13,6 +13,8 @@ export interface PostgresProxy extends AsyncDisposable {
   readonly swallowed: number;
   /** The text of every query that passed, each time that it ran. */
   readonly queries: string[];
+  /** Whether the database is away: connections end, and none is accepted. */
+  away: boolean;
   /** From now on nothing passes on connections that listen, and nobody is told. New ones are good. */
   freezeListeners(): void;
   /** The same for all connections that there are, as when a network has forgotten them. */
@@ -33,7 +35,11 @@ export async function startPostgresProxy(
   const links = new Set<Link>();
   let swallowed = 0;
 
+  let away = false;
+
   const server = createServer((client) => {
+    client.on('error', () => {});
+    if (away) return client.destroy();
     const database = connect(Number(target.port), target.hostname);
     const link: Link = { listens: false, frozen: false, sockets: [client, database] };
     links.add(link);
@@ -78,6 +84,13 @@ export async function startPostgresProxy(
     swallowing: options.swallowing ?? false,
     get swallowed() {
       return swallowed;
+    },
+    get away() {
+      return away;
+    },
+    set away(isAway) {
+      away = isAway;
+      if (isAway) for (const { sockets } of links) for (const socket of sockets) socket.destroy();
     },
     queries: [],
     freezeListeners() {

@@ -91,7 +91,7 @@ export async function startCrew(env: Readonly<Record<string, string>> = {}): Pro
       });
       return task;
     },
-    history: async (id) => readRevisions(stored.em(), await find(id), 0),
+    history: async (id) => (await readRevisions(stored.em(), [{ task: await find(id), after: 0 }])).flat(),
     async released(id) {
       const key = sandboxKey(id);
       await waitFor(async () => {
