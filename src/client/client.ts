@@ -5,8 +5,8 @@ import {
   subscriptionExchange,
   type TypedDocumentNode,
 } from '@urql/core';
-import { createClient as createSocket } from 'graphql-ws';
 import { groundcrewCache } from './cache.ts';
+import { openConnection } from './connection.ts';
 import { fromCombinedError, type Task, TaskNotReadyError } from './errors.ts';
 import {
   ArchiveTaskDocument,
@@ -22,7 +22,6 @@ import {
   TaskUpdatedDocument,
 } from './generated/graphql.ts';
 import { refetchExchange } from './refetch-exchange.ts';
-import { resumable } from './resume.ts';
 import { watch } from './watch.ts';
 
 // biome-ignore lint/performance/noBarrelFile: this is the package's entry `groundcrew/client`
@@ -50,7 +49,10 @@ export {
 export interface GroundcrewOptions {
   /** The server, as it says itself: `http://127.0.0.1:4000`. */
   readonly url: string;
-  /** An API token, or what gives one: asked anew for each request and each connection, so it may change. */
+  /**
+   * An API token, or what gives one: asked anew for each request and each connection, so it may change. Of a token that
+   * cannot change, a refusal ends subscriptions with UNAUTHENTICATED; what gives one is asked for another, endlessly.
+   */
   readonly token: string | (() => string | Promise<string>);
 }
 
@@ -78,48 +80,25 @@ export interface Groundcrew {
   watchTasks(options?: WatchOptions & { projectId?: string }): AsyncIterableIterator<Task>;
   /** Resolves once the task is RUNNING. Rejects with TaskNotReadyError when it is ERROR, CANCELED or ARCHIVED. */
   whenReady(id: string, options?: WatchOptions): Promise<Task>;
-  /** Ends all subscriptions, and closes the socket. */
+  /** Ends all subscriptions, and closes the socket, whatever state the server is in. Nothing can be watched afterwards. */
   close(): Promise<void>;
 }
 
-/** Milliseconds. */
-const firstRetryMs = 100;
-const maxRetryMs = 3_000;
-const pingMs = 10_000;
-
-/** A typed client of the API, for browsers and for Node 22 or later. */
+/** A typed client of the API, for browsers and for Node 22 or later. Throws where there is no global WebSocket. */
 export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
+  if (globalThis.WebSocket === undefined) {
+    throw new Error('groundcrew/client needs a global WebSocket: a browser, or Node 22 or later');
+  }
   const endpoint = new URL('/graphql', options.url);
   const token = async () => (typeof options.token === 'string' ? options.token : options.token());
   const authorization = async () => `Bearer ${await token()}`;
   const lists = refetchExchange();
 
-  let connectedBefore = false;
-  let unanswered: ReturnType<typeof setTimeout> | undefined;
-  const socket = createSocket({
-    url: Object.assign(new URL(endpoint), { protocol: endpoint.protocol.replace('http', 'ws') }).href,
-    connectionParams: async () => ({ authorization: await authorization() }),
-    retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: () => true,
-    retryWait: async (retries) => {
-      const backoff = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(retries, 20));
-      await new Promise((resolve) => setTimeout(resolve, backoff * (0.5 + Math.random() / 2)));
-    },
-    keepAlive: pingMs,
-    on: {
-      connected: (_socket, _payload, wasRetry) => {
-        if (wasRetry && connectedBefore) lists.refetch();
-        connectedBefore = true;
-      },
-      // A connection that has gone silent gives no event: without an answer to a ping it is given up.
-      ping: (received) => {
-        if (!received) unanswered = setTimeout(() => socket.terminate(), pingMs);
-      },
-      pong: (received) => {
-        if (received) clearTimeout(unanswered);
-      },
-      closed: () => clearTimeout(unanswered),
-    },
+  const connection = openConnection({
+    endpoint,
+    authorization,
+    authorizationMayChange: typeof options.token !== 'string',
+    missed: lists.refetch,
   });
 
   const urql = new Client({
@@ -133,16 +112,12 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = '', variables }) => ({
-          subscribe(sink) {
-            const { payload, accept } = resumable({ query, variables: variables as Record<string, unknown> });
-            const unsubscribe = socket.subscribe(payload, {
-              ...sink,
-              next: (result) => {
-                if (accept(result)) sink.next(result as never);
-              },
-            });
-            return { unsubscribe };
-          },
+          subscribe: (sink) => ({
+            unsubscribe: connection.subscribe(
+              { query, variables: variables as Record<string, unknown> },
+              { ...sink, next: (result) => sink.next(result as never) },
+            ),
+          }),
         }),
       }),
     ],
@@ -173,7 +148,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     },
     watchTask: (id, { afterRevision, signal } = {}) =>
       watch(
-        socket,
+        connection,
         TaskUpdatedDocument,
         { id, afterRevision: afterRevision ?? null },
         (data) => data.taskUpdated,
@@ -181,7 +156,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       ),
     watchTasks: ({ projectId, signal } = {}) =>
       watch(
-        socket,
+        connection,
         TasksUpdatedDocument,
         { projectId: projectId ?? null },
         (data) => data.tasksUpdated,
@@ -197,9 +172,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       signal?.throwIfAborted();
       throw new Error('the subscription has ended');
     },
-    close: async () => {
-      await socket.dispose();
-    },
+    close: () => connection.close(),
   };
   return groundcrew;
 }

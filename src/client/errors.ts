@@ -30,6 +30,18 @@ export class TaskNotReadyError extends Error {
   }
 }
 
+interface ApiError {
+  readonly message: string;
+  readonly extensions?: Record<string, unknown> | undefined;
+}
+
+const internal = 'INTERNAL_SERVER_ERROR';
+
+/** Whether the server could not, where it would have: what nobody has to change is worth another try. */
+export function isInternal(error: ApiError): boolean {
+  return error.extensions?.code === internal;
+}
+
 export function fromCombinedError(error: CombinedError): GroundcrewError {
   const [first] = error.graphQLErrors;
   return first
@@ -37,13 +49,10 @@ export function fromCombinedError(error: CombinedError): GroundcrewError {
     : new GroundcrewError(error.message, { code: 'NETWORK_ERROR', cause: error });
 }
 
-export function fromGraphqlError(
-  error: { message: string; extensions?: Record<string, unknown> | undefined },
-  cause?: unknown,
-): GroundcrewError {
+export function fromGraphqlError(error: ApiError, cause?: unknown): GroundcrewError {
   const { code, field } = error.extensions ?? {};
   return new GroundcrewError(error.message, {
-    code: typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR',
+    code: typeof code === 'string' ? code : internal,
     field: typeof field === 'string' ? field : undefined,
     cause,
   });

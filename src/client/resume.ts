@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type FieldNode,
+  type FormattedExecutionResult,
   Kind,
   type OperationDefinitionNode,
   type OperationTypeNode,
@@ -8,15 +9,33 @@ import {
   print,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
+import { isInternal } from './errors.ts';
 
 type Variables = Record<string, unknown>;
+
+export interface SubscriptionRequest {
+  readonly query: string;
+  readonly variables?: Variables | null | undefined;
+  readonly operationName?: string;
+}
+
+/** What a `next` message brings. */
+export type SubscriptionResult = FormattedExecutionResult<Record<string, unknown>, unknown>;
+
+/**
+ * What is to be done with a message. `new`: pass it on. `seen`: drop it, it was passed on before. `lost`: the server failed
+ * to say it; begin again, because the next one would hide that it is missing.
+ */
+export type Verdict = 'new' | 'seen' | 'lost';
 
 /** A subscription that goes on where it was after its socket was lost. */
 export interface Resumable {
   /** What to send, each time that the subscription begins: its variables say what was seen last. */
   readonly payload: SubscribePayload;
-  /** Notes what was seen. False: it was seen before, and is to be dropped. */
-  accept(result: { readonly data?: Record<string, unknown> | null }): boolean;
+  /** False: beginning again brings only what comes from then on. */
+  readonly resumes: boolean;
+  /** Notes what was seen. */
+  accept(result: SubscriptionResult): Verdict;
 }
 
 /** Names that no document of somebody's own has. */
@@ -27,16 +46,16 @@ const revisionAlias = 'groundcrewRevision';
  * Makes subscriptions to `taskUpdated` resume by themselves. The document may select what it likes, and may or may not
  * say `afterRevision`: what it lacks is added on the way, and taken out of what comes back.
  */
-export function resumable(request: {
-  query: string;
-  variables?: Variables | null | undefined;
-  operationName?: string;
-}): Resumable {
+export function resumable(request: SubscriptionRequest): Resumable {
   const document = parse(request.query);
   const operation = subscriptionOf(document, request.operationName);
   const field = operation && taskUpdatedOf(operation);
   if (!operation || !field) {
-    return { payload: { ...request, variables: request.variables ?? {} }, accept: () => true };
+    return {
+      payload: { ...request, variables: request.variables ?? {} },
+      resumes: false,
+      accept: ({ errors }) => (errors?.some(isInternal) ? 'lost' : 'new'),
+    };
   }
 
   const responseKey = field.alias?.value ?? field.name.value;
@@ -51,14 +70,16 @@ export function resumable(request: {
   };
   return {
     payload,
+    resumes: true,
     accept(result) {
+      if (result.errors?.some(isInternal)) return 'lost';
       const task = result.data?.[responseKey] as Record<string, unknown> | null | undefined;
       const revision = task?.[revisionAlias];
-      if (typeof revision !== 'number') return true;
+      if (typeof revision !== 'number') return 'new';
       delete task?.[revisionAlias];
-      if (seen !== null && revision <= seen) return false;
+      if (seen !== null && revision <= seen) return 'seen';
       seen = revision;
-      return true;
+      return 'new';
     },
   };
 }

@@ -1,21 +1,19 @@
 import type { TypedDocumentNode } from '@urql/core';
 import { type DocumentNode, print } from 'graphql';
-import type { Client, ExecutionResult } from 'graphql-ws';
+import type { Connection } from './connection.ts';
 import { fromGraphqlError } from './errors.ts';
-import { resumable } from './resume.ts';
 
 /**
  * The messages of a subscription, one after the other. Beside urql's own stream, because that is shared by all who ask for
  * the same, and who comes second would not get what came before.
  */
 export function watch<Data, Variables extends Record<string, unknown>, T>(
-  socket: Client,
+  connection: Connection,
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   pick: (data: Data) => T,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<T, undefined> {
-  const { payload, accept } = resumable({ query: print(document as DocumentNode), variables });
   const queue: T[] = [];
   let waiting: (() => void) | undefined;
   let ended = false;
@@ -32,13 +30,14 @@ export function watch<Data, Variables extends Record<string, unknown>, T>(
     signal?.removeEventListener('abort', close);
     wake();
   };
-  const unsubscribe = socket.subscribe<Record<string, unknown>>(payload, {
-    next(result: ExecutionResult) {
+  const request = { query: print(document as DocumentNode), variables };
+  const unsubscribe = connection.subscribe(request, {
+    next(result) {
       const [error] = result.errors ?? [];
       if (error) {
         end(fromGraphqlError(error));
         unsubscribe();
-      } else if (accept(result)) {
+      } else {
         queue.push(pick(result.data as Data));
         wake();
       }

@@ -2,9 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gql } from '@urql/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { toAsyncIterable } from 'wonka';
-import { createGroundcrew, type Groundcrew, type Task } from '../../src/client/client.ts';
+import {
+  createGroundcrew,
+  type Groundcrew,
+  type Task,
+  TaskUpdatedDocument,
+} from '../../src/client/client.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import { type StartedProcess, startProcess } from '../support/processes.ts';
@@ -39,6 +45,12 @@ function connect(): Groundcrew {
   const client = createGroundcrew({ url, token: async () => token });
   clients.push(client);
   return client;
+}
+
+async function connectAdmin(): Promise<Client & AsyncDisposable> {
+  const admin = new Client(inject('adminUrl'));
+  await admin.connect();
+  return Object.assign(admin, { [Symbol.asyncDispose]: () => admin.end() });
 }
 
 const input = () => ({ repoUrl: repository.path, prompt: 'Say hello' });
@@ -138,6 +150,37 @@ test('resumes subscriptions of documents that know nothing of revisions', async 
   expect(next).toMatchObject({ id, status: 'ARCHIVED' });
   expect(Object.keys(next)).toEqual(expect.not.arrayContaining(['groundcrewRevision']));
   await results.return?.();
+});
+
+test('watches on when the database was away as it began', async () => {
+  const groundcrew = connect();
+  const { id } = await groundcrew.createTask(input());
+  await groundcrew.whenReady(id);
+  const overUrql = toAsyncIterable(
+    groundcrew.urql.subscription(TaskUpdatedDocument, { id, afterRevision: 0 }),
+  );
+
+  const name = new URL(database.url).pathname.slice(1);
+  await using admin = await connectAdmin();
+  await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`);
+  await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+  const tasks = until(groundcrew.watchTask(id, { afterRevision: 0 }), ({ status }) => status === 'RUNNING');
+  const first = overUrql[Symbol.asyncIterator]().next();
+  await api.waitForLine(/not currently accepting connections/, 20_000, 'stderr');
+  await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
+
+  const revisions = (await tasks).map(({ revision }) => revision);
+  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+  expect((await first).value).toMatchObject({ data: { taskUpdated: { revision: 1 } } });
+});
+
+test('says that a token is wrong', async () => {
+  const groundcrew = createGroundcrew({ url, token: 'wrong' });
+  clients.push(groundcrew);
+  const unauthenticated = { name: 'GroundcrewError', code: 'UNAUTHENTICATED' };
+  const id = 'task_00000000000000000000000000';
+  await expect(groundcrew.watchTask(id).next()).rejects.toMatchObject(unauthenticated);
+  await expect(groundcrew.task(id)).rejects.toMatchObject(unauthenticated);
 });
 
 test('says why a task is not ready, and what of an input is wrong', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { buildSchema, parse, validate } from 'graphql';
+import { buildSchema, GraphQLError, parse, validate } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { resumable } from '../../src/client/resume.ts';
 
@@ -36,9 +36,9 @@ describe.each([
     const result = () => ({ data: { [key]: { [alias]: 4 } as Record<string, unknown> } });
 
     const first = result();
-    expect(accept(first)).toBe(true);
+    expect(accept(first)).toBe('new');
     expect(first.data[key]).not.toHaveProperty(alias);
-    expect(accept(result())).toBe(false);
+    expect(accept(result())).toBe('seen');
     expect(JSON.parse(JSON.stringify(payload)).variables).toMatchObject({ groundcrewAfterRevision: 4 });
   });
 });
@@ -53,5 +53,34 @@ test('leaves every other operation as it is', () => {
   const query = 'subscription { tasksUpdated { id } }';
   const { payload, accept } = resumable({ query });
   expect(payload.query).toBe(query);
-  expect(accept({ data: { tasksUpdated: { id: 'x' } } })).toBe(true);
+  expect(accept({ data: { tasksUpdated: { id: 'x' } } })).toBe('new');
+});
+
+describe.each([
+  ['no data', null],
+  ['no task', { taskUpdated: null }],
+  ['a part of it', { taskUpdated: { id: 'x', [alias]: 5 } }],
+])('a revision that comes as an error with %s', (_name, data) => {
+  const query = 'subscription ($id: ID!) { taskUpdated(id: $id) { id } }';
+  const error = (code: string) => new GraphQLError('failed', { extensions: { code } });
+  const message = () => structuredClone(data);
+
+  test('is lost, and stays to be asked for, when the server is to blame', () => {
+    const { payload, accept } = resumable({ query, variables: { id: 'x' } });
+    expect(accept({ data: { taskUpdated: { [alias]: 4 } } })).toBe('new');
+    const errors = [error('BAD_USER_INPUT'), error('INTERNAL_SERVER_ERROR')];
+    expect(accept({ data: message(), errors })).toBe('lost');
+    expect(payload.variables).toMatchObject({ groundcrewAfterRevision: 4 });
+  });
+
+  test('is passed on when the caller is to blame', () => {
+    const { accept } = resumable({ query, variables: { id: 'x' } });
+    expect(accept({ data: message(), errors: [error('BAD_USER_INPUT')] })).toBe('new');
+  });
+});
+
+test('loses what the server failed to say of every other operation', () => {
+  const { accept } = resumable({ query: 'subscription { tasksUpdated { id } }' });
+  const errors = [new GraphQLError('failed', { extensions: { code: 'INTERNAL_SERVER_ERROR' } })];
+  expect(accept({ data: null, errors })).toBe('lost');
 });
