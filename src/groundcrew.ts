@@ -1,21 +1,13 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Config } from './config.ts';
 import { ConfigError } from './config.ts';
-import { isConnectionError } from './db/connection-error.ts';
 import { startEmbedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { createOrm } from './db/orm.ts';
 import type { Logger } from './log.ts';
-import { createHub } from './realtime/hub.ts';
 import { createListener, type Listener } from './realtime/listener.ts';
-import type { Context, Viewer } from './resolvers/context.ts';
 import { createLocalProvider } from './sandbox/local/local-provider.ts';
 import { loadProviders, type Providers } from './sandbox/registry.ts';
-import { buildSchema } from './schema/schema.ts';
-import { createApp } from './server/app.ts';
-import { createTokenCheck, loadOwnersToken } from './server/token.ts';
-import { ownersWorkspace } from './tasks/read.ts';
-import { createTasks } from './tasks/service.ts';
 import { createWorker } from './worker/worker.ts';
 
 /** What a process does: both roles with a database of its own where none is given, or one of them. */
@@ -55,7 +47,8 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
     const shared = { config, logger, databaseUrl, orm, providers, listener };
 
     if (role !== 'api') await startWorker({ ...shared, alone }, parts);
-    const url = role === 'worker' ? undefined : await startApi(shared, parts);
+    // Imported by those who serve alone: it is half of what there is to import, and a killed worker is awaited.
+    const url = role === 'worker' ? undefined : await (await import('./api.ts')).startApi(shared, parts);
     return { url, failed: failed.promise, stop: () => parts.disposeAsync() };
   } catch (error) {
     await parts.disposeAsync();
@@ -96,47 +89,4 @@ async function startWorker(
 ): Promise<void> {
   const worker = parts.adopt(createWorker(shared), (each) => each.stop());
   await worker.start();
-}
-
-async function startApi(shared: Shared, parts: AsyncDisposableStack): Promise<string> {
-  const { config, logger, orm, providers, listener } = shared;
-  const isOwner = createTokenCheck(await loadOwnersToken(config.token, config.dataDir));
-  const viewer: Viewer = { workspace: await ownersWorkspace(orm.em.fork()) };
-  const [first, ...others] = providers.names;
-  const tasks = createTasks(orm, {
-    providers: [first as string, ...others],
-    defaultAgent: config.defaultAgent,
-    allowLocalRepos: config.allowLocalRepos,
-  });
-  const hub = parts.adopt(createHub({ orm, listener, logger }), (each) => each.stop());
-  await hub.start();
-  const app = parts.adopt(
-    createApp<Viewer, Context>({
-      schema: buildSchema(),
-      host: config.host,
-      port: config.port,
-      logger,
-      authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
-      createContext: (each) => ({ viewer: each, tasks, hub }),
-      rightsOf: (each) => each.workspace.id,
-      isTransient: isConnectionError,
-      readiness: async () => {
-        try {
-          await orm.em.fork().execute('select 1');
-        } catch (error) {
-          if (!isConnectionError(error)) throw error;
-          return 'The database cannot be reached.';
-        }
-        return listener.connected ? null : 'The database sends no wake-ups.';
-      },
-    }),
-    (each) => each.stop(),
-  );
-  try {
-    return (await app.start()).url;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const setting = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
-    throw new ConfigError(`${setting}: ${message}`, { cause: error });
-  }
 }
