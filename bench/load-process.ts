@@ -9,6 +9,10 @@ export function interrupt(): void {
   interruption.abort(new Error('interrupted'));
 }
 
+export function isInterrupted(): boolean {
+  return interruption.signal.aborted;
+}
+
 /**
  * Runs a load generator in a process of its own, which must not disturb the server's, and returns its result. `onMoment`
  * is awaited at each moment that it says has come.

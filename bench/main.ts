@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Figure, isMet, ratioOf, tableOf } from './figure.ts';
-import { interrupt } from './load-process.ts';
+import { interrupt, isInterrupted } from './load-process.ts';
 import { benchCreate } from './suites/create.ts';
 import { benchRealtime } from './suites/realtime.ts';
 
@@ -28,15 +28,22 @@ if (load > cpus().length / 2) {
   process.stderr.write(`bench: the machine is busy (load ${load.toFixed(1)}): latencies are not its own\n`);
 }
 const figures: Figure[] = [];
-try {
-  for (const name of chosen) figures.push(...((await suites[name]?.()) ?? []));
-} catch (error) {
-  process.stderr.write(`bench: ${(error as Error).message}\n`);
-  process.exit(1);
+for (const name of chosen) {
+  try {
+    const ofSuite = (await suites[name]?.()) ?? [];
+    process.stdout.write(`${tableOf(ofSuite)}\n`);
+    figures.push(...ofSuite);
+  } catch (error) {
+    process.stderr.write(`bench: ${name}: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+  // Each time: whatever happens to the next suite, what there is must not be lost.
+  if (values.json !== undefined) await writeFigures(values.json);
+  if (isInterrupted()) break;
 }
-process.stdout.write(`${tableOf(figures)}\n`);
-if (values.json !== undefined) {
+
+async function writeFigures(path: string): Promise<void> {
   const rows = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure), met: isMet(figure) }));
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, load };
-  await writeFile(values.json, `${JSON.stringify({ machine, figures: rows }, null, 2)}\n`);
+  await writeFile(path, `${JSON.stringify({ machine, figures: rows }, null, 2)}\n`);
 }

@@ -51,7 +51,10 @@ export async function startServer(
 function readyLine(child: ChildProcess): Promise<string> {
   return new Promise((settle, reject) => {
     const timer = setTimeout(() => reject(new Error(`not ready in ${startMs} ms`)), startMs);
-    child.once('exit', (code) => reject(new Error(`the server ended with code ${code} before it was ready`)));
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`the server ended with code ${code} before it was ready`));
+    });
     if (!child.stdout) return;
     createInterface({ input: child.stdout }).on('line', (line) => {
       const ready = /ready(?: on (\S+))?$/.exec(line);

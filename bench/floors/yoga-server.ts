@@ -41,14 +41,27 @@ const schema = createSchema({
 const yoga = createYoga({ schema, logging: false });
 const server = createServer(yoga);
 useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }));
-await listen(databaseUrl, async (taskId) => pubSub.publish(taskId, await readTask(taskId)));
+await listen(databaseUrl, async (taskId, revision) =>
+  pubSub.publish(taskId, await readRevision(taskId, revision)),
+);
 process.on('SIGTERM', () => process.exit(0));
 server.listen(0, '127.0.0.1', 4096, () => {
   console.log(`ready on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 
-async function readTask(id: string): Promise<unknown> {
-  const { rows } = await pool.query('select id, revision, updated_at, state from task where id = $1', [id]);
+function readTask(id: string): Promise<unknown> {
+  return read('select id, revision, updated_at, state from task where id = $1', [id]);
+}
+
+function readRevision(id: string, revision: number): Promise<unknown> {
+  return read(
+    `select task_id as id, revision, at as updated_at, state from task_event where task_id = $1 and revision = $2`,
+    [id, revision],
+  );
+}
+
+async function read(sql: string, params: unknown[]): Promise<unknown> {
+  const { rows } = await pool.query(sql, params);
   const [row] = rows;
   return { ...row.state, id: row.id, revision: row.revision, updatedAt: row.updated_at.toISOString() };
 }

@@ -1,10 +1,12 @@
 // Creates tasks without HTTP: through src/tasks, by the same statement in raw `pg`, and, for what a round trip costs
-// alone, `select 1`.
+// alone, `select 1`. All on as many connections.
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Pool } from 'pg';
 import { createOrm } from '../../src/db/orm.ts';
 import { createTask, type Offer } from '../../src/tasks/create-task.ts';
 import { ownersWorkspace } from '../../src/tasks/read.ts';
+import { lengthOf } from '../length.ts';
+import { paramsForAnother, recordStatements } from '../recorded-statements.ts';
 import { spreadOf } from '../statistics.ts';
 import { finish, readSpec } from './load.ts';
 
@@ -22,29 +24,24 @@ const orm = await createOrm(databaseUrl, { poolSize: connections });
 const workspace = await ownersWorkspace(orm.em.fork() as EntityManager);
 const pool = new Pool({ connectionString: databaseUrl, max: connections });
 
-const throughTasks = () => createTask(orm.em.fork() as EntityManager, workspace.id, offer, input);
+const statements = await recordStatements(databaseUrl, (em) => createTask(em, workspace.id, offer, input));
 
-const byRawPg = async () => {
-  // Catches the statement on its way to the database.
-  const sent: { sql: string; params: unknown[] }[] = [];
-  const execute = async (sql: string, params: unknown[]) => {
-    sent.push({ sql, params });
-    return [{ id: '', name: '', created_at: new Date(0) }];
-  };
-  await createTask({ execute } as unknown as EntityManager, workspace.id, offer, input);
-  for (const { sql, params } of sent) {
-    let n = 0;
-    await pool.query(
-      sql.replaceAll('?', () => `$${++n}`),
-      params,
-    );
-  }
+const works = {
+  tasks: () => createTask(orm.em.fork() as EntityManager, workspace.id, offer, input),
+  // Named, as those of src/tasks are: planned once for each connection.
+  raw: async () => {
+    for (const [index, statement] of statements.entries()) {
+      const values = paramsForAnother(statement);
+      await pool.query({ name: `statement-${index}`, text: statement.sql, values });
+    }
+  },
+  selectOne: () => pool.query('select 1'),
 };
+type Name = keyof typeof works;
 
-const selectOne = () => pool.query('select 1');
-
-async function measure(work: () => Promise<unknown>) {
-  const until = async (end: number) => {
+async function during(ms: number, work: () => Promise<unknown>): Promise<number[]> {
+  const end = performance.now() + ms;
+  const untilEnd = async () => {
     const latencies: number[] = [];
     while (performance.now() < end) {
       const began = performance.now();
@@ -53,17 +50,18 @@ async function measure(work: () => Promise<unknown>) {
     }
     return latencies;
   };
-  const during = async (ms: number) => {
-    const end = performance.now() + ms;
-    return (await Promise.all(Array.from({ length: connections }, () => until(end)))).flat();
-  };
-  await during(1_000);
-  const latencies = await during(seconds * 1_000);
-  return { ...spreadOf(latencies), perSecond: latencies.length / seconds };
+  return (await Promise.all(Array.from({ length: connections }, untilEnd))).flat();
 }
 
+for (const work of Object.values(works)) await during(lengthOf({ full: 1_000, short: 100 }), work);
+const latencies: Record<Name, number[]> = { tasks: [], raw: [], selectOne: [] };
+// The fuller the tables the slower, so each is measured early and late.
+const turns: readonly Name[] = ['tasks', 'raw', 'selectOne', 'selectOne', 'raw', 'tasks'];
+for (const name of turns) latencies[name] = latencies[name].concat(await during(seconds * 500, works[name]));
+
+const resultOf = (of: readonly number[]) => ({ ...spreadOf(of), perSecond: of.length / seconds });
 finish({
-  tasks: await measure(throughTasks),
-  raw: await measure(byRawPg),
-  selectOne: await measure(selectOne),
+  tasks: resultOf(latencies.tasks),
+  raw: resultOf(latencies.raw),
+  selectOne: resultOf(latencies.selectOne),
 });

@@ -1,6 +1,7 @@
 // Creates tasks over HTTP, on connections that are kept alive, each as fast as it is answered.
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lengthOf } from '../length.ts';
 import { spreadOf } from '../statistics.ts';
 import { finish, readSpec } from './load.ts';
 
@@ -51,6 +52,6 @@ const during = async (ms: number) => {
   const end = performance.now() + ms;
   return (await Promise.all(Array.from({ length: connections }, () => createUntil(end)))).flat();
 };
-await during(1_000);
+await during(lengthOf({ full: 1_000, short: 100 }));
 const latencies = await during(seconds * 1_000);
 finish({ ...spreadOf(latencies), perSecond: latencies.length / seconds });

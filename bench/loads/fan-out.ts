@@ -1,8 +1,15 @@
 // Many watch one task; measures how many messages a second reach them.
 import { Client } from 'pg';
+import { Arrivals } from '../arrivals.ts';
 import { openLightClient } from '../light-client.ts';
-import { reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
+import { revisionOf } from '../message.ts';
+import { readRevisions, reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
 import { finish, inParallel, readSpec } from './load.ts';
+
+export interface FanOutResult {
+  readonly perSecond: number;
+  readonly misplaced: number;
+}
 
 export interface FanOutSpec {
   readonly url: string;
@@ -30,26 +37,31 @@ const until = (count: number) => {
   if (received >= wanted) reached.resolve();
   return reached.promise;
 };
-const onMessage = () => {
-  received += 1;
-  if (received === wanted) reached.resolve();
-};
+const [base = 0] = await readRevisions(writer, [taskId]);
+const arrivals = Array.from({ length: subscribers }, () => new Arrivals(base));
 const subscribed = until(subscribers);
 await inParallel(Array.from({ length: subscribers }), 50, async (_, index) => {
-  const client = await openLightClient(url, { token, graphql }, onMessage);
+  const ofClient = arrivals[index] as Arrivals;
+  const client = await openLightClient(url, { token, graphql }, (payload) => {
+    if (ofClient.take(revisionOf(payload)) === 'again') return;
+    received += 1;
+    if (received === wanted) reached.resolve();
+  });
   client.send(subscribeMessage(index + 100_000, taskId));
 });
 await subscribed;
 
 const write = async (count: number) => {
-  const base = received;
+  const before = received;
   for (let revision = 1; revision <= count; revision += 1) {
     await writer.query(reviseSql, reviseParams(taskId));
-    await until(base + (revision - window) * subscribers);
+    await until(before + (revision - window) * subscribers);
   }
-  await until(base + count * subscribers);
+  await until(before + count * subscribers);
 };
 await write(window);
 const began = performance.now();
 await write(revisions);
-finish({ perSecond: (revisions * subscribers * 1_000) / (performance.now() - began) });
+const perSecond = (revisions * subscribers * 1_000) / (performance.now() - began);
+const misplaced = arrivals.reduce((sum, each) => sum + each.misplaced, 0);
+finish({ perSecond, misplaced } satisfies FanOutResult);

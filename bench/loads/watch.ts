@@ -1,9 +1,12 @@
 // Writes revisions at a steady rate and measures how long each takes to the one who watches its task.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
+import { Arrivals } from '../arrivals.ts';
 import { type LightClient, openLightClient } from '../light-client.ts';
-import { spreadOf } from '../statistics.ts';
-import { reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
+import { revisionOf, subscriptionOf } from '../message.ts';
+import { openStalledClient } from '../stalled-client.ts';
+import { type Spread, spreadOf } from '../statistics.ts';
+import { readRevisions, reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
 import { finish, inParallel, readSpec } from './load.ts';
 
 export interface WatchSpec {
@@ -16,11 +19,29 @@ export interface WatchSpec {
   /** Revisions a second. */
   readonly rate: number;
   readonly seconds: number;
-  /** Whether one more client watches all of it, and does not read. */
-  readonly besidePaused: boolean;
+  /** With one, one more client watches besides, and does not read: many revisions of this task wait for it already. */
+  readonly stalledBy?: string;
 }
 
-const { url, token, graphql, databaseUrl, taskIds, sockets, rate, seconds, besidePaused } =
+export interface Watched extends Spread {
+  readonly missing: number;
+  readonly misplaced: number;
+  readonly rate: number;
+  /** Of one message. */
+  readonly bytes: number;
+}
+
+/** One task and its one subscription. */
+interface WatchedTask {
+  readonly id: string;
+  readonly arrivals: Arrivals;
+  /** The revision that is written last. */
+  newest: number;
+  /** When each revision that is on its way was written: one at most, unless the server is far behind. */
+  readonly sent: Map<number, number>;
+}
+
+const { url, token, graphql, databaseUrl, taskIds, sockets, rate, seconds, stalledBy } =
   readSpec<WatchSpec>();
 const writers = new Pool({
   connectionString: databaseUrl,
@@ -28,35 +49,36 @@ const writers = new Pool({
   // The disk is not what is measured.
   options: '-c synchronous_commit=off',
 });
-// Of each task what is on its way: one revision at most, unless the server is far behind.
-const sent: number[][] = taskIds.map(() => []);
+const revisions = await readRevisions(writers, taskIds);
+const tasks: WatchedTask[] = taskIds.map((id, index) => {
+  const newest = revisions[index] as number;
+  return { id, newest, arrivals: new Arrivals(newest), sent: new Map() };
+});
 const latencies: number[] = [];
-let first = taskIds.length;
+let first = tasks.length;
 let bytes = 0;
 
 const onMessage = (payload: Buffer) => {
   const now = performance.now();
-  const text = payload.toString('latin1', 0, 40);
-  const index = Number(/^\{"id":"(\d+)"/.exec(text)?.[1]);
-  if (Number.isNaN(index)) return;
+  const task = tasks[subscriptionOf(payload)];
+  if (!task) return;
   bytes = payload.length;
-  const began = sent[index]?.shift();
-  // What comes first is the task as it is.
-  if (began === undefined) first -= 1;
-  else latencies.push(now - began);
+  const revision = revisionOf(payload);
+  const arrival = task.arrivals.take(revision);
+  if (arrival === 'first') first -= 1;
+  const began = task.sent.get(revision);
+  if (arrival !== 'next' || began === undefined) return;
+  task.sent.delete(revision);
+  latencies.push(now - began);
 };
 const clients: LightClient[] = [];
 await inParallel(Array.from({ length: sockets }), 50, async () => {
   clients.push(await openLightClient(url, { token, graphql }, onMessage));
 });
-for (const [index, taskId] of taskIds.entries()) {
-  clients[index % sockets]?.send(subscribeMessage(index, taskId));
-}
+for (const [index, { id }] of tasks.entries()) clients[index % sockets]?.send(subscribeMessage(index, id));
 while (first > 0) await delay(10);
-if (besidePaused) {
-  const paused = await openLightClient(url, { token, graphql }, () => {});
-  for (const [index, taskId] of taskIds.entries()) paused.send(subscribeMessage(index, taskId));
-  paused.pause();
+if (stalledBy !== undefined) {
+  await openStalledClient(url, { token, graphql }, { database: writers, taskId: stalledBy, taskIds, bytes });
 }
 
 const warmUp = Math.min(rate, 200);
@@ -67,12 +89,22 @@ for (let n = 0; n < total; n += 1) {
   const wait = due - performance.now();
   if (wait > 1) await delay(wait);
   if (n === warmUp) latencies.length = 0;
-  const index = n % taskIds.length;
+  const task = tasks[n % tasks.length] as WatchedTask;
+  task.newest += 1;
   // The clock runs from before the statement is sent: what the database takes is in it.
-  sent[index]?.push(performance.now());
-  void writers.query(reviseSql, reviseParams(taskIds[index] as string));
+  task.sent.set(task.newest, performance.now());
+  void writers.query(reviseSql, reviseParams(task.id));
 }
 const wroteMs = performance.now() - began;
-for (let patience = 500; patience > 0 && sent.some((each) => each.length > 0); patience -= 1) await delay(10);
-const missing = sent.reduce((sum, each) => sum + each.length, 0);
-finish({ ...spreadOf(latencies), missing, rate: (total / wroteMs) * 1_000, bytes });
+for (let patience = 500; patience > 0 && tasks.some(({ sent }) => sent.size > 0); patience -= 1) {
+  await delay(10);
+}
+const missing = tasks.reduce((sum, { sent }) => sum + sent.size, 0);
+const misplaced = tasks.reduce((sum, { arrivals }) => sum + arrivals.misplaced, 0);
+finish({
+  ...spreadOf(latencies),
+  missing,
+  misplaced,
+  rate: (total / wroteMs) * 1_000,
+  bytes,
+} satisfies Watched);

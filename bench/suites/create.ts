@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { type BenchDatabase, startBenchDatabase } from '../bench-database.ts';
 import type { Figure } from '../figure.ts';
 import { startGroundcrewProcess, token } from '../groundcrew-process.ts';
+import { lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
 import type { CreateDirectSpec } from '../loads/create-direct.ts';
 import type { CreateHttpSpec } from '../loads/create-http.ts';
 import type { Spread } from '../statistics.ts';
 
 const connections = 8;
-const seconds = 4;
+const seconds = lengthOf({ full: 4, short: 0.3 });
 
 type Created = Spread & { readonly perSecond: number };
 

@@ -1,108 +1,78 @@
-import { execFileSync } from 'node:child_process';
 import { startBenchDatabase } from '../bench-database.ts';
+import { type Contender, createContenders, type Target, withServer } from '../contenders.ts';
 import type { Figure } from '../figure.ts';
-import { startGroundcrewProcess, token } from '../groundcrew-process.ts';
+import { type Memory, measureIdleMemory, socketsUpTo } from '../idle-memory.ts';
+import { lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
-import type { FanOutSpec } from '../loads/fan-out.ts';
-import type { IdleSpec } from '../loads/idle.ts';
-import type { WatchSpec } from '../loads/watch.ts';
-import { type ServerProcess, startServer } from '../server-process.ts';
-import type { Spread } from '../statistics.ts';
+import type { FanOutResult, FanOutSpec } from '../loads/fan-out.ts';
+import type { Watched, WatchSpec } from '../loads/watch.ts';
 
-const tasks = 1_000;
-
-/** Whom is measured. All are asked for the same, on the same database. */
-interface Contender {
-  readonly name: string;
-  readonly path: string;
-  readonly graphql: boolean;
-  readonly token?: string;
-  start(): Promise<ServerProcess>;
-}
-
-/** Where a load goes, and how. */
-interface Target {
-  readonly url: string;
-  readonly token?: string;
-  readonly graphql: boolean;
-}
-
-interface Watched extends Spread {
-  readonly missing: number;
-  readonly rate: number;
-  readonly bytes: number;
-}
-
-interface Memory {
-  readonly heap: number;
-  readonly resident: number;
-}
+const busyTasks = lengthOf({ full: 1_000, short: 100 });
+const subscribers = lengthOf({ full: 2_000, short: 100 });
+const idleSockets = socketsUpTo(lengthOf({ full: 10_000, short: 100 }));
+const idleWarmUp = lengthOf({ full: 500, short: 50 });
+const revisedSockets = socketsUpTo(lengthOf({ full: 2_000, short: 100 }));
+const revisedWarmUp = lengthOf({ full: 200, short: 50 });
+/** Of each task: as many as a server of ours keeps at hand at most. */
+const revisions = 32;
 
 /** From a write to the clients: Groundcrew, and in the same run on the same database what it is built on. */
 export async function benchRealtime(): Promise<Figure[]> {
   await using database = await startBenchDatabase();
-  const taskIds = await database.createTasks(tasks);
+  const databaseUrl = database.url;
+  const taskIds = await database.createTasks(busyTasks);
+  const [stallingTask = ''] = await database.createTasks(1);
+  const revisedTaskIds = await database.createTasks(revisedWarmUp + revisedSockets);
   let messageBytes = 0;
-  const ours: Contender = {
-    name: 'Groundcrew',
-    path: '/graphql',
-    graphql: true,
-    token,
-    start: () => startGroundcrewProcess('api', database),
+  const { ours, ws, yoga } = createContenders(database, () => messageBytes);
+  /** One straight after the other: what else the machine does changes with time. Ours is the first. */
+  const ofAll = async <T>(work: (contender: Contender) => Promise<T>): Promise<T[]> => {
+    const measured: T[] = [];
+    for (const each of [ours, ws, yoga]) measured.push(await work(each));
+    return measured;
   };
-  const ws: Contender = {
-    name: 'bare ws',
-    path: '/',
-    graphql: false,
-    start: () => startServer(['bench/floors/ws-server.ts', database.url, String(messageBytes)]),
-  };
-  const yoga: Contender = {
-    name: 'bare Yoga',
-    path: '/graphql',
-    graphql: true,
-    start: () => startServer(['--no-warnings', 'bench/floors/yoga-server.ts', database.url]),
-  };
-  const watch = (
-    target: Target,
-    spec: Pick<WatchSpec, 'taskIds' | 'sockets' | 'rate' | 'seconds'>,
-    besidePaused = false,
-  ) =>
-    runLoad<Watched>('watch', {
-      ...target,
-      ...spec,
-      databaseUrl: database.url,
-      besidePaused,
-    } satisfies WatchSpec);
 
-  // Each thing of all of them, one straight after the other: what else the machine does changes with time.
-  const idleSpec = { taskIds: taskIds.slice(0, 1), sockets: 1, rate: 100, seconds: 3 };
-  const busySpec = { taskIds, sockets: 100, rate: 1_000, seconds: 5 };
-  const idle = [await withServer(ours, (_, target) => watch(target, idleSpec))];
-  // As many as the others are to send.
-  messageBytes = idle[0]?.bytes ?? 0;
-  for (const floor of [ws, yoga]) idle.push(await withServer(floor, (_, target) => watch(target, idleSpec)));
-  const busy: Watched[] = [];
-  for (const each of [ours, ws, yoga])
-    busy.push(await withServer(each, (_, target) => watch(target, busySpec)));
-  const besidePaused = await withServer(ours, (_, target) => watch(target, busySpec, true));
-  const fanOut: { perSecond: number }[] = [];
-  for (const each of [ours, ws, yoga]) {
-    const spec = {
-      databaseUrl: database.url,
-      taskId: taskIds[0] as string,
-      subscribers: 2_000,
-      revisions: 60,
-    };
-    fanOut.push(
-      await withServer(each, (_, target) => runLoad('fan-out', { ...target, ...spec } satisfies FanOutSpec)),
+  const watch = (contender: Contender, spec: Omit<WatchSpec, 'databaseUrl' | keyof Target>) =>
+    withServer(contender, (target) =>
+      runLoad<Watched>('watch', { ...target, ...spec, databaseUrl } satisfies WatchSpec),
     );
-  }
-  const memory: Memory[] = [];
-  for (const each of [ours, ws, yoga]) {
-    memory.push(await withServer(each, (server, target) => measureMemory(server, target, taskIds)));
-  }
+  const idle = await ofAll(async (each) => {
+    const watched = await watch(each, {
+      taskIds: taskIds.slice(0, 1),
+      sockets: 1,
+      rate: 100,
+      seconds: lengthOf({ full: 3, short: 0.5 }),
+    });
+    // The others are to send as many as ours.
+    messageBytes ||= watched.bytes;
+    return watched;
+  });
+  const busySpec = { taskIds, sockets: 100, rate: 1_000, seconds: lengthOf({ full: 5, short: 0.5 }) };
+  const busy = await ofAll((each) => watch(each, busySpec));
+  const besideStalled = await watch(ours, { ...busySpec, stalledBy: stallingTask });
 
-  /** Ours comes first in `measured`, then its floors. */
+  const fanOutSpec = {
+    databaseUrl,
+    taskId: taskIds[0] as string,
+    subscribers,
+    revisions: lengthOf({ full: 60, short: 10 }),
+  };
+  const fanOut = await ofAll((each) =>
+    withServer(each, (target) =>
+      runLoad<FanOutResult>('fan-out', { ...target, ...fanOutSpec } satisfies FanOutSpec),
+    ),
+  );
+  const idleSpec = { databaseUrl, taskIds, warmUp: idleWarmUp, sockets: idleSockets, revisions: 0 };
+  const idleMemory = await ofAll((each) => measureIdleMemory(each, idleSpec));
+  const revisedSpec = {
+    databaseUrl,
+    taskIds: revisedTaskIds,
+    warmUp: revisedWarmUp,
+    sockets: revisedSockets,
+    revisions,
+  };
+  const revisedMemory = await ofAll((each) => measureIdleMemory(each, revisedSpec));
+
   const beside = <T>(
     name: string,
     unit: string,
@@ -119,9 +89,14 @@ export async function benchRealtime(): Promise<Figure[]> {
       floorIs: floor.name,
       ...(goal && index === 0 ? { goal } : {}),
     }));
-  const load = `${Math.round(busy[0]?.rate ?? 0)}/s over ${tasks} tasks`;
-  const idleName = `idle subscription, ${idleSockets()} sockets`;
+  const memory = (name: string, measured: readonly Memory[]) => [
+    ...beside(`${name}, heap`, 'KiB', measured, (each) => each.heap, { atMost: 25 }),
+    ...beside(`${name}, resident`, 'KiB', measured, (each) => each.resident),
+  ];
+  const load = `${Math.round(busy[0]?.rate ?? 0)}/s over ${busyTasks} tasks`;
   const p99 = busy[0]?.p99 ?? Number.NaN;
+  const watchedByOurs = [idle[0], busy[0], besideStalled];
+  const sumOf = (counts: (number | undefined)[]) => counts.reduce<number>((sum, n) => sum + (n ?? 0), 0);
   return [
     ...beside('commit to client, idle, p50', 'ms', idle, (each) => each.p50, { atMost: 3 }),
     ...beside('commit to client, idle, p99', 'ms', idle, (each) => each.p99, { atMost: 10 }),
@@ -131,54 +106,29 @@ export async function benchRealtime(): Promise<Figure[]> {
       suite: 'realtime',
       name: 'the same p99 beside a client that does not read',
       unit: 'ms',
-      value: besidePaused.p99,
+      value: besideStalled.p99,
       floor: p99,
       floorIs: 'without it',
       goal: { atMost: 1.2 * p99 },
     },
-    ...beside('fan-out to 2000, messages', '/s', fanOut, (each) => each.perSecond, { atLeast: 40_000 }),
-    ...beside(`${idleName}, heap`, 'KiB', memory, (each) => each.heap, { atMost: 25 }),
-    ...beside(`${idleName}, resident`, 'KiB', memory, (each) => each.resident),
+    ...beside(`fan-out to ${subscribers}, messages`, '/s', fanOut, (each) => each.perSecond, {
+      atLeast: 40_000,
+    }),
+    ...memory(`idle subscription, ${idleSockets} sockets`, idleMemory),
+    ...memory(`idle after ${revisions} revisions, ${revisedSockets} sockets, a task each`, revisedMemory),
     {
       suite: 'realtime',
       name: 'revisions that did not arrive',
       unit: '',
-      value: [idle[0], busy[0], besidePaused].reduce((sum, each) => sum + (each?.missing ?? 0), 0),
+      value: sumOf(watchedByOurs.map((each) => each?.missing)),
+      goal: { atMost: 0 },
+    },
+    {
+      suite: 'realtime',
+      name: 'messages that were not the next revision',
+      unit: '',
+      value: sumOf([...watchedByOurs, fanOut[0]].map((each) => each?.misplaced)),
       goal: { atMost: 0 },
     },
   ];
-}
-
-/** In a process that has done nothing else. */
-async function withServer<T>(
-  contender: Contender,
-  work: (server: ServerProcess, target: Target) => Promise<T>,
-): Promise<T> {
-  await using server = await contender.start();
-  const { path, graphql, token } = contender;
-  return await work(server, { url: server.url + path, graphql, ...(token === undefined ? {} : { token }) });
-}
-
-/** KiB for each idle subscription on a socket of its own. */
-async function measureMemory(
-  server: ServerProcess,
-  target: Target,
-  taskIds: readonly string[],
-): Promise<Memory> {
-  const usage: NodeJS.MemoryUsage[] = [];
-  const sockets = idleSockets();
-  const spec = { ...target, taskIds, warmUp: 500, sockets } satisfies IdleSpec;
-  await runLoad('idle', spec, async () => {
-    usage.push(await server.memory());
-  });
-  const [warm, open] = usage as [NodeJS.MemoryUsage, NodeJS.MemoryUsage];
-  const heapOf = ({ heapUsed, external }: NodeJS.MemoryUsage) => heapUsed + external;
-  const each = (bytes: number) => bytes / 1_024 / sockets;
-  return { heap: each(heapOf(open) - heapOf(warm)), resident: each(open.rss - warm.rss) };
-}
-
-/** Ten thousand, or as many as this process and its children may open. */
-function idleSockets(): number {
-  const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
-  return limit === 'unlimited' ? 10_000 : Math.min(10_000, Number(limit) - 1_000);
 }

@@ -1,0 +1,45 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { Kysely, PostgresDialect } from 'kysely';
+import { Pool } from 'pg';
+import { ormOptions } from '../src/db/orm.ts';
+import { kindOfId, newId } from '../src/tasks/id.ts';
+
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+}
+
+/** What `work` sends to the database: it runs for real, on a connection that keeps a record. */
+export async function recordStatements(
+  databaseUrl: string,
+  work: (em: EntityManager) => Promise<unknown>,
+): Promise<Statement[]> {
+  const statements: Statement[] = [];
+  const recorder = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: new Pool({ connectionString: databaseUrl, max: 1 }) }),
+    log: ({ query }) => void statements.push({ sql: query.sql, params: query.parameters }),
+  });
+  const orm = await MikroORM.init({ ...ormOptions(databaseUrl, 1), driverOptions: recorder });
+  try {
+    await work(orm.em.fork() as EntityManager);
+  } finally {
+    await orm.close(true);
+  }
+  return statements;
+}
+
+const ids = /\b[a-z]+_[0-9a-z]{26}\b/g;
+
+/** The same for another task: ids are made anew, but for the workspace's, which exists already. */
+export function paramsForAnother({ params }: Statement): unknown[] {
+  const fresh = new Map<string, string>();
+  const freshId = (id: string) => {
+    const kind = kindOfId(id);
+    if (kind === null || kind === 'workspace') return id;
+    const made = fresh.get(id) ?? newId(kind);
+    fresh.set(id, made);
+    return made;
+  };
+  return params.map((param) => (typeof param === 'string' ? param.replace(ids, freshId) : param));
+}
