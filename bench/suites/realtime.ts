@@ -6,11 +6,13 @@ import { lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
 import type { FanOutResult, FanOutSpec } from '../loads/fan-out.ts';
 import type { Watched, WatchSpec } from '../loads/watch.ts';
+import { spreadOf } from '../statistics.ts';
 
 const busyTasks = lengthOf({ full: 1_000, short: 100 });
 const subscribers = lengthOf({ full: 2_000, short: 100 });
 const idleSockets = socketsUpTo(lengthOf({ full: 10_000, short: 100 }));
 const idleWarmUp = lengthOf({ full: 500, short: 50 });
+const stallTurns = lengthOf({ full: 5, short: 1 });
 const revisedSockets = socketsUpTo(lengthOf({ full: 2_000, short: 100 }));
 const revisedWarmUp = lengthOf({ full: 200, short: 50 });
 /** Of each task: as many as a server of ours keeps at hand at most. */
@@ -49,7 +51,13 @@ export async function benchRealtime(): Promise<Figure[]> {
   });
   const busySpec = { taskIds, sockets: 100, rate: 1_000, seconds: lengthOf({ full: 5, short: 0.5 }) };
   const busy = await ofAll((each) => watch(each, busySpec));
-  const besideStalled = await watch(ours, { ...busySpec, stalledBy: stallingTask });
+  // In turns: a p99 alone differs from one time to the next by more than what is looked for.
+  const alone: Watched[] = [];
+  const besideStalled: Watched[] = [];
+  for (let turn = 0; turn < stallTurns; turn += 1) {
+    besideStalled.push(await watch(ours, { ...busySpec, stalledBy: stallingTask }));
+    alone.push(await watch(ours, busySpec));
+  }
 
   const fanOutSpec = {
     databaseUrl,
@@ -94,8 +102,8 @@ export async function benchRealtime(): Promise<Figure[]> {
     ...beside(`${name}, resident`, 'KiB', measured, (each) => each.resident),
   ];
   const load = `${Math.round(busy[0]?.rate ?? 0)}/s over ${busyTasks} tasks`;
-  const p99 = busy[0]?.p99 ?? Number.NaN;
-  const watchedByOurs = [idle[0], busy[0], besideStalled];
+  const medianP99 = (watched: readonly Watched[]) => spreadOf(watched.map(({ p99 }) => p99)).p50;
+  const watchedByOurs = [idle[0], busy[0], ...alone, ...besideStalled];
   const sumOf = (counts: (number | undefined)[]) => counts.reduce<number>((sum, n) => sum + (n ?? 0), 0);
   return [
     ...beside('commit to client, idle, p50', 'ms', idle, (each) => each.p50, { atMost: 3 }),
@@ -106,10 +114,10 @@ export async function benchRealtime(): Promise<Figure[]> {
       suite: 'realtime',
       name: 'the same p99 beside a client that does not read',
       unit: 'ms',
-      value: besideStalled.p99,
-      floor: p99,
+      value: medianP99(besideStalled),
+      floor: medianP99(alone),
       floorIs: 'without it',
-      goal: { atMost: 1.2 * p99 },
+      goal: { atMost: 1.2 * medianP99(alone) },
     },
     ...beside(`fan-out to ${subscribers}, messages`, '/s', fanOut, (each) => each.perSecond, {
       atLeast: 40_000,
