@@ -47,6 +47,7 @@ describe('a node that no wake-up reaches', () => {
         ).length > 0,
     );
     const subscription = await hub.watchTask(workspaceId, id, 1);
+    const list = await hub.watchTasks(workspaceId, null);
     await client.query(
       `with changed as (update task set revision = 2 where id = $1 returning *)
        insert into task_event (id, task_id, revision, kind, status, state, at)
@@ -56,6 +57,7 @@ describe('a node that no wake-up reaches', () => {
     await client.query('commit');
     await client.end();
     expect(revisionsOf(await readUntil(subscription, 2))).toEqual([2]);
+    expect(revisionsOf(await readUntil(list, 2))).toEqual([2]);
   });
 
   it('asks once a second, whoever watches', async () => {
