@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 import type { Logger } from '../log.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { type Cluster, clusterName, openCluster } from './embedded/cluster.ts';
@@ -99,14 +98,4 @@ async function retry(cluster: Cluster, logger: Logger, start: () => Promise<Serv
       await setTimeout(pauseMs);
     }
   }
-}
-
-/** PostgreSQL cannot choose a port itself. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServer } from '../../agents/agent-server.ts';
 import { AgentMissingError, assertInstalled } from '../../agents/agents.ts';
 import { placeLauncher } from '../../agents/launchers.ts';
 import { findServerBinary } from '../../agents/server-binary.ts';
+import { freePort } from '../../free-port.ts';
 import { agentEnvironment, serverMark } from './agent-environment.ts';
 import { AgentLog } from './agent-log.ts';
 import {
@@ -194,15 +194,4 @@ function serverAt({ port, token }: AgentServerPlan): AgentServer {
 
 async function newPlan(): Promise<AgentServerPlan> {
   return { port: await freePort(), token: randomBytes(24).toString('base64url') };
-}
-
-/** Another program may take it before the server does: then the server ends, and another one is planned. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinaries } from '../../../src/db/embedded/binaries.ts';
@@ -10,6 +7,7 @@ import { prepareHome } from '../../../src/db/embedded/home.ts';
 import { endOrphans, recordedPid } from '../../../src/db/embedded/orphan.ts';
 import { launch, type Server } from '../../../src/db/embedded/server.ts';
 import { migrate } from '../../../src/db/migrate.ts';
+import { freePort } from '../../../src/free-port.ts';
 import { createLogger } from '../../../src/log.ts';
 
 /** A PostgreSQL that a test may stop, kill and start again, on the same port. */
@@ -75,13 +73,4 @@ export async function createOwnCluster(): Promise<OwnCluster> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
