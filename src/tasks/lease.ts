@@ -26,21 +26,23 @@ export async function takeTask(
   taskId: string,
   workerId: string,
 ): Promise<LeasedTask | null> {
-  const [row] = await query(
+  // Whether the worker counts as alive is asked in the same statement: asked a moment later, one that has just come back
+  // would take the task for somebody else's, and its job would end with nobody at work.
+  const [row = {}] = await query(
     em,
-    `with t as (
+    `with alive as (
+       select from worker where id = ? for key share
+     ), t as (
        update task set epoch = epoch + 1, leased_by = ?
-       where id = ? and (leased_by is null or leased_by = ?) and wake_at is not null
-         and exists (select from worker where id = ? for key share)
+       where id = ? and (leased_by is null or leased_by = ?) and wake_at is not null and exists (select from alive)
        returning *
      )
-     select ${taskColumns}, t.epoch, t.endpoint, t.sandbox_metadata from t join project p on p.id = t.project_id`,
-    [workerId, taskId, workerId, workerId],
+     select exists (select from alive) as alive, ${taskColumns}, t.epoch, t.endpoint, t.sandbox_metadata
+     from (select 1) one left join (t join project p on p.id = t.project_id) on true`,
+    [workerId, workerId, taskId, workerId],
   );
-  if (!row) {
-    if ((await query(em, 'select from worker where id = ?', [workerId])).length > 0) return null;
-    throw new WorkerGivenUpError(`worker ${workerId} was given up`);
-  }
+  if (!row.alive) throw new WorkerGivenUpError(`worker ${workerId} was given up`);
+  if (row.id === null) return null;
   return {
     lease: { taskId, epoch: row.epoch as number },
     task: toTask(row),
