@@ -1,13 +1,12 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
-import { startEmbedded } from '../src/db/embedded.ts';
-import { migrate } from '../src/db/migrate.ts';
-import { createOrm } from '../src/db/orm.ts';
+import { startEmbedded } from '../src/db/embedded/start.ts';
+import { openDatabase } from '../src/tables/database.ts';
+import { migrate } from '../src/tables/migrate.ts';
 import { createTask } from '../src/tasks/create-task.ts';
-import { ownersWorkspace } from '../src/tasks/read.ts';
+import { ownersWorkspace } from '../src/tasks/store/task-queries.ts';
 
 export interface BenchDatabase extends AsyncDisposable {
   readonly url: string;
@@ -28,16 +27,16 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
     const logger = pino({ level: 'silent' });
     const { url } = parts.adopt(await startEmbedded({ dataDir, logger }), (each) => each.stop());
     await migrate(url);
-    const orm = parts.adopt(await createOrm(url, { poolSize: 8 }), (each) => each.close(true));
+    const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
     const offer = { providers: ['bench'], defaultAgent: 'demo', allowLocalRepos: true } as const;
     return {
       url,
       dataDir,
       async createTasks(count) {
-        const { id } = await ownersWorkspace(orm.em.fork() as EntityManager);
+        const { id } = await ownersWorkspace(db);
         const input = { repoUrl: 'https://example.com/a/b', prompt: 'Fix the tests' };
         const tasks = await Promise.all(
-          Array.from({ length: count }, () => createTask(orm.em.fork() as EntityManager, id, offer, input)),
+          Array.from({ length: count }, () => createTask(db, id, offer, input)),
         );
         return tasks.map((task) => task.id);
       },

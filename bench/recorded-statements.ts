@@ -1,9 +1,9 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Pool } from 'pg';
-import { ormOptions } from '../src/db/orm.ts';
-import { kindOfId, newId } from '../src/tasks/id.ts';
+import { Database } from '../src/tables/database.ts';
+import { ormOptions } from '../src/tables/orm.ts';
+import { kindOfId, newId } from '../src/tasks/domain/id.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -13,7 +13,7 @@ export interface Statement {
 /** What `work` sends to the database: it runs for real, on a connection that keeps a record. */
 export async function recordStatements(
   databaseUrl: string,
-  work: (em: EntityManager) => Promise<unknown>,
+  work: (db: Database) => Promise<unknown>,
 ): Promise<Statement[]> {
   const statements: Statement[] = [];
   const recorder = new Kysely<unknown>({
@@ -21,10 +21,11 @@ export async function recordStatements(
     log: ({ query }) => void statements.push({ sql: query.sql, params: query.parameters }),
   });
   const orm = await MikroORM.init({ ...ormOptions(databaseUrl, 1), driverOptions: recorder });
+  const db = new Database(orm);
   try {
-    await work(orm.em.fork() as EntityManager);
+    await work(db);
   } finally {
-    await orm.close(true);
+    await db.close();
   }
   return statements;
 }

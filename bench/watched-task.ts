@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import { newId } from '../src/tasks/id.ts';
+import { newId } from '../src/tasks/domain/id.ts';
 
 /** What all servers of a run are asked for, so that all send the same. */
 export const watchQuery = `subscription ($id: ID!) {

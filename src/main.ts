@@ -9,7 +9,7 @@ const commands = {
   start: async () => (await import('./commands/serve.ts')).serve('start'),
   api: async () => (await import('./commands/serve.ts')).serve('api'),
   worker: async () => (await import('./commands/serve.ts')).serve('worker'),
-  migrate: async () => (await import('./commands/migrate.ts')).bringUpToDate(),
+  migrate: async () => (await import('./commands/migrate.ts')).runMigrations(),
   demo: async () => (await import('./commands/demo.ts')).demo(process.argv[3]),
 } as const satisfies Record<string, () => Promise<number>>;
 
@@ -21,7 +21,7 @@ if (!command) {
 try {
   process.exit(await command());
 } catch (error) {
-  const { tellFailure } = await import('./commands/tell-failure.ts');
-  process.stderr.write(`groundcrew: ${tellFailure(error)}\n`);
+  const { describeError } = await import('./commands/describe-error.ts');
+  process.stderr.write(`groundcrew: ${describeError(error)}\n`);
   process.exit(1);
 }

@@ -1,10 +1,9 @@
 // Creates tasks without HTTP: through src/tasks, by the same statement in raw `pg`, and, for what a round trip costs
 // alone, `select 1`. All on as many connections.
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { Pool } from 'pg';
-import { createOrm } from '../../src/db/orm.ts';
-import { createTask, type Offer } from '../../src/tasks/create-task.ts';
-import { ownersWorkspace } from '../../src/tasks/read.ts';
+import { openDatabase } from '../../src/tables/database.ts';
+import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import { ownersWorkspace } from '../../src/tasks/store/task-queries.ts';
 import { lengthOf } from '../length.ts';
 import { paramsForAnother, recordStatements } from '../recorded-statements.ts';
 import { spreadOf } from '../statistics.ts';
@@ -18,16 +17,18 @@ export interface CreateDirectSpec {
 }
 
 const { databaseUrl, repoUrl, connections, seconds } = readSpec<CreateDirectSpec>();
-const offer: Offer = { providers: ['local'], defaultAgent: 'demo', allowLocalRepos: true };
+const offer: TaskDefaults = { providers: ['local'], defaultAgent: 'demo', allowLocalRepos: true };
 const input = { repoUrl, prompt: 'Fix the tests that fail on the build server' };
-const orm = await createOrm(databaseUrl, { poolSize: connections });
-const workspace = await ownersWorkspace(orm.em.fork() as EntityManager);
+const db = await openDatabase(databaseUrl, { poolSize: connections });
+const workspace = await ownersWorkspace(db);
 const pool = new Pool({ connectionString: databaseUrl, max: connections });
 
-const statements = await recordStatements(databaseUrl, (em) => createTask(em, workspace.id, offer, input));
+const statements = await recordStatements(databaseUrl, (recorded) =>
+  createTask(recorded, workspace.id, offer, input),
+);
 
 const works = {
-  tasks: () => createTask(orm.em.fork() as EntityManager, workspace.id, offer, input),
+  tasks: () => createTask(db, workspace.id, offer, input),
   // Named, as those of src/tasks are: planned once for each connection.
   raw: async () => {
     for (const [index, statement] of statements.entries()) {

@@ -98,7 +98,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     endpoint,
     authorization,
     authorizationMayChange: typeof options.token !== 'string',
-    missed: lists.refetch,
+    onGap: lists.refetch,
   });
 
   const urql = new Client({

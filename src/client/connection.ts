@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws';
 import { backoff } from './backoff.ts';
-import { isForbidden, lastingSubscription, type SubscriptionSink } from './lasting-subscription.ts';
+import { isForbidden, resilientSubscription, type SubscriptionSink } from './resilient-subscription.ts';
 import type { SubscriptionRequest } from './resume.ts';
 
 /** The one socket of a client, opened while something is subscribed, and again for as long as it takes. */
@@ -19,14 +19,14 @@ interface ConnectionOptions {
   /** Whether another one may be accepted where one was refused. Else a refusal ends the subscriptions. */
   readonly authorizationMayChange: boolean;
   /** Something may have changed that no subscription has told. */
-  readonly missed: () => void;
+  readonly onGap: () => void;
 }
 
 /** Milliseconds. */
 const pingMs = 10_000;
 
 export function openConnection(options: ConnectionOptions): Connection {
-  const { endpoint, authorization, authorizationMayChange, missed } = options;
+  const { endpoint, authorization, authorizationMayChange, onGap } = options;
   const subscriptions = new Set<() => void>();
   const closing = new AbortController();
   let connectedBefore = false;
@@ -42,7 +42,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     keepAlive: pingMs,
     on: {
       connected: (_socket, _payload, wasRetry) => {
-        if (wasRetry && connectedBefore) missed();
+        if (wasRetry && connectedBefore) onGap();
         connectedBefore = true;
         acknowledged = true;
       },
@@ -67,7 +67,7 @@ export function openConnection(options: ConnectionOptions): Connection {
         return () => {};
       }
       const over = () => subscriptions.delete(complete);
-      const leave = lastingSubscription(
+      const leave = resilientSubscription(
         socket,
         request,
         {
@@ -81,7 +81,7 @@ export function openConnection(options: ConnectionOptions): Connection {
             sink.complete();
           },
         },
-        missed,
+        onGap,
       );
       const complete = () => {
         leave();

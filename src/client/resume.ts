@@ -26,7 +26,7 @@ export type SubscriptionResult = FormattedExecutionResult<Record<string, unknown
  * What is to be done with a message. `new`: pass it on. `seen`: drop it, it was passed on before. `lost`: the server failed
  * to say it; begin again, because the next one would hide that it is missing.
  */
-export type Verdict = 'new' | 'seen' | 'lost';
+export type Disposition = 'new' | 'seen' | 'lost';
 
 /** A subscription that goes on where it was after its socket was lost. */
 export interface Resumable {
@@ -35,7 +35,7 @@ export interface Resumable {
   /** False: beginning again brings only what comes from then on. */
   readonly resumes: boolean;
   /** Notes what was seen. */
-  accept(result: SubscriptionResult): Verdict;
+  filter(result: SubscriptionResult): Disposition;
 }
 
 /** Names that no document of somebody's own has. */
@@ -54,7 +54,7 @@ export function resumable(request: SubscriptionRequest): Resumable {
     return {
       payload: { ...request, variables: request.variables ?? {} },
       resumes: false,
-      accept: ({ errors }) => (errors?.some(isInternal) ? 'lost' : 'new'),
+      filter: ({ errors }) => (errors?.some(isInternal) ? 'lost' : 'new'),
     };
   }
 
@@ -71,7 +71,7 @@ export function resumable(request: SubscriptionRequest): Resumable {
   return {
     payload,
     resumes: true,
-    accept(result) {
+    filter(result) {
       if (result.errors?.some(isInternal)) return 'lost';
       const task = result.data?.[responseKey] as Record<string, unknown> | null | undefined;
       const revision = task?.[revisionAlias];

@@ -1,10 +1,10 @@
 import { loadConfig } from '../config.ts';
-import { startEmbedded } from '../db/embedded.ts';
-import { migrate } from '../db/migrate.ts';
+import { startEmbedded } from '../db/embedded/start.ts';
 import { createLogger } from '../log.ts';
+import { migrate } from '../tables/migrate.ts';
 
 /** Brings the database up to date. Returns the exit code. */
-export async function bringUpToDate(): Promise<number> {
+export async function runMigrations(): Promise<number> {
   const { databaseUrl, dataDir, logLevel } = loadConfig(process.env);
   if (databaseUrl !== undefined) {
     await migrate(databaseUrl);

@@ -1,7 +1,7 @@
+import { onShutdownSignal } from '../app/shutdown-signals.ts';
+import { type Role, startGroundcrew } from '../app/start.ts';
 import { loadConfig } from '../config.ts';
-import { type Role, startGroundcrew } from '../groundcrew.ts';
 import { createLogger } from '../log.ts';
-import { stopOnSignal } from '../signals.ts';
 
 /** Serves until a signal comes. Returns the exit code. */
 export async function serve(role: Role): Promise<number> {
@@ -12,7 +12,7 @@ export async function serve(role: Role): Promise<number> {
   process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled'));
 
-  const stopped = stopOnSignal(logger);
+  const stopped = onShutdownSignal(logger);
   const groundcrew = await startGroundcrew(role, config, logger);
   if (role !== 'api') process.stdout.write('groundcrew worker ready\n');
   if (groundcrew.url !== undefined) process.stdout.write(`groundcrew ready on ${groundcrew.url}\n`);

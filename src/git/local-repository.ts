@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GitOptions } from './git.ts';
-import type { RepoAddress } from './repo-url.ts';
+import type { RepoAddress } from './git-address.ts';
 
 /**
  * Calls `use` with the git options that reading `address` needs.
@@ -11,7 +11,7 @@ import type { RepoAddress } from './repo-url.ts';
  * configuration names it, and the server half of a local fetch does not see what `-c` says. So it gets a global
  * configuration that includes the user's own and adds this one path.
  */
-export async function withAccess<T>(
+export async function withLocalRepoAccess<T>(
   address: RepoAddress,
   use: (options: Pick<GitOptions, 'allowFile' | 'globalConfig'>) => Promise<T>,
 ): Promise<T> {

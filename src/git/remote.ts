@@ -1,7 +1,7 @@
 import { runGit } from './git.ts';
+import { toGitAddress } from './git-address.ts';
 import { GitError } from './git-error.ts';
-import { withAccess } from './local-repository.ts';
-import { addressOf } from './repo-url.ts';
+import { withLocalRepoAccess } from './local-repository.ts';
 import {
   BaseRefNotFoundError,
   RepositoryEmptyError,
@@ -21,7 +21,7 @@ export interface Remote {
   readonly head: string | undefined;
 }
 
-export interface LookOptions {
+export interface ListRemoteOptions {
   /** Whether the repository may be a path on this machine. */
   readonly allowLocal: boolean;
   readonly signal?: AbortSignal;
@@ -35,10 +35,10 @@ export interface LookOptions {
  * Throws RepositoryNotFoundError, RepositoryEmptyError or RepositoryUnreachableError; the signal's reason when it
  * aborts.
  */
-export async function lookAtRemote(repoUrl: string, options: LookOptions): Promise<Remote> {
-  const address = addressOf(repoUrl, options);
+export async function listRemote(repoUrl: string, options: ListRemoteOptions): Promise<Remote> {
+  const address = toGitAddress(repoUrl, options);
   try {
-    const listing = await withAccess(address, (access) =>
+    const listing = await withLocalRepoAccess(address, (access) =>
       runGit(['ls-remote', '--symref', '--', address.url], {
         ...access,
         signal: options.signal,

@@ -1,16 +1,16 @@
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { isConnectionError } from '../db/connection-error.ts';
-import { persist } from '../db/persist.ts';
-import { repeat } from '../db/repeat.ts';
+import { retryWhileUnavailable } from '../db/retry.ts';
 import type { Logger } from '../log.ts';
-import { InvalidInputError, NotFoundError } from '../tasks/errors.ts';
-import { type Lack, readChangesSince, readRevisions, readTasks } from '../tasks/feed.ts';
-import { isId } from '../tasks/id.ts';
-import { findProject } from '../tasks/read.ts';
-import type { Task } from '../tasks/task.ts';
-import { GatheredReads } from './gathered-reads.ts';
+import { runEvery } from '../run-every.ts';
+import type { Database } from '../tables/database.ts';
+import { InvalidInputError, NotFoundError } from '../tasks/domain/errors.ts';
+import { isId } from '../tasks/domain/id.ts';
+import type { Task } from '../tasks/domain/task.ts';
+import { type RevisionRange, readChangesSince, readRevisions, readTasks } from '../tasks/store/task-feed.ts';
+import { findProject } from '../tasks/store/task-queries.ts';
+import type { Listener } from '../tasks/store/wake-up-listener.ts';
+import { BatchedReads } from './batched-reads.ts';
 import { ListTopic } from './list-topic.ts';
-import type { Listener } from './listener.ts';
 import type { Subscription } from './subscription.ts';
 import { TaskTopic } from './task-topic.ts';
 
@@ -32,7 +32,7 @@ const tasksAtOnce = 500;
 /** Pages of up to a hundred revisions in one read. */
 const pagesAtOnce = 10;
 
-const nameOfPage = ({ task, after }: Lack) => `${task.id} ${after}`;
+const nameOfPage = ({ task, after }: RevisionRange) => `${task.id} ${after}`;
 const noSuchTask = () => new NotFoundError('there is no such task', { field: 'id' });
 
 /** Milliseconds between looks at what has changed, in case that no wake-up came. */
@@ -42,35 +42,34 @@ const pollMs = 1_000;
  * Serves all subscribers of this process from the event table. A wake-up only says that there is something to read; while
  * one read is under way the next ones gather, so that a busy database costs fewer and larger reads.
  */
-export function createHub(options: { orm: MikroORM; listener: Listener; logger: Logger }): Hub {
-  const { orm, listener, logger } = options;
-  const em = () => orm.em.fork() as EntityManager;
+export function createHub(options: { db: Database; listener: Listener; logger: Logger }): Hub {
+  const { db, listener, logger } = options;
   const stopping = new AbortController();
   const topics = new Map<string, TaskTopic>();
   const lists = new Map<string, ListTopic>();
   const dirtyTopics = new Set<TaskTopic>();
   const dirtyTasks = new Set<string>();
-  const agingTopics = new Set<TaskTopic>();
+  const evictableTopics = new Set<TaskTopic>();
   let reading: Promise<void> | undefined;
   let cursor: string | null = null;
   let polling: Promise<void> = Promise.resolve();
   let unsubscribe = () => {};
 
   /** Tasks as they are when somebody comes to watch them. */
-  const beginnings = new GatheredReads<string, Task>({
-    nameOf: (id) => id,
-    readMany: async (ids) => new Map((await readTasks(em(), ids)).map((task) => [task.id, task])),
-    atOnce: tasksAtOnce,
+  const initialTasks = new BatchedReads<string, Task>({
+    keyOf: (id) => id,
+    readMany: async (ids) => new Map((await readTasks(db, ids)).map((task) => [task.id, task])),
+    maxBatch: tasksAtOnce,
     signal: stopping.signal,
   });
   /** For those who are further behind than what is at hand. */
-  const pages = new GatheredReads<Lack, readonly Task[]>({
-    nameOf: nameOfPage,
+  const pages = new BatchedReads<RevisionRange, readonly Task[]>({
+    keyOf: nameOfPage,
     readMany: async (lacks) => {
-      const read = await readRevisions(em(), lacks);
+      const read = await readRevisions(db, lacks);
       return new Map(lacks.map((lack, index) => [nameOfPage(lack), read[index] ?? []]));
     },
-    atOnce: pagesAtOnce,
+    maxBatch: pagesAtOnce,
     signal: stopping.signal,
   });
 
@@ -85,10 +84,10 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
   }): void {
     const { taskId, revision } = change;
     const topic = topics.get(taskId);
-    topic?.mark(revision);
-    if (topic?.missing) dirtyTopics.add(topic);
+    topic?.announce(revision);
+    if (topic?.gap) dirtyTopics.add(topic);
     const listed = lists.size > 0 ? listsOf(change.workspaceId, change.projectId) : [];
-    if (listed.some((list) => list.lacks(taskId, revision))) dirtyTasks.add(taskId);
+    if (listed.some((list) => list.isNewer(taskId, revision))) dirtyTasks.add(taskId);
     readWhatIsDirty();
   }
 
@@ -111,23 +110,23 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
 
   async function readDirtyTopics(): Promise<void> {
     if (dirtyTopics.size === 0) return;
-    const wanted = [...dirtyTopics].slice(0, tasksAtOnce).flatMap((topic) => topic.missing ?? []);
-    const pages = await readRevisions(em(), wanted);
+    const wanted = [...dirtyTopics].slice(0, tasksAtOnce).flatMap((topic) => topic.gap ?? []);
+    const pages = await readRevisions(db, wanted);
     for (const [index, page] of pages.entries()) {
-      const topic = topics.get((wanted[index] as Lack).task.id);
+      const topic = topics.get((wanted[index] as RevisionRange).task.id);
       if (!topic) continue;
       for (const revision of page) topic.publish(revision);
-      if (page.length === 0) topic.nothingMore();
-      else agingTopics.add(topic);
+      if (page.length === 0) topic.discardAnnouncement();
+      else evictableTopics.add(topic);
     }
-    for (const topic of dirtyTopics) if (!topic.missing) dirtyTopics.delete(topic);
+    for (const topic of dirtyTopics) if (!topic.gap) dirtyTopics.delete(topic);
   }
 
   async function readDirtyTasks(): Promise<void> {
     if (dirtyTasks.size === 0) return;
     // Not all at once: who watches takes what is published before more is.
     const ids = [...dirtyTasks].slice(0, tasksAtOnce);
-    const tasks = await readTasks(em(), ids);
+    const tasks = await readTasks(db, ids);
     for (const id of ids) dirtyTasks.delete(id);
     for (const task of tasks) {
       for (const list of listsOf(task.workspaceId, task.project.id)) list.publish(task);
@@ -140,12 +139,12 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
       const made = new TaskTopic({ readRevisions: readPage }, () => {
         topics.delete(id);
         dirtyTopics.delete(made);
-        agingTopics.delete(made);
+        evictableTopics.delete(made);
       });
       topics.set(id, made);
       topic = made;
     }
-    topic.enter();
+    topic.retain();
     return topic;
   }
 
@@ -158,13 +157,13 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
   async function poll(): Promise<void> {
     // Who comes to watch later begins with the task as it is then; unless he comes while this look is under way.
     const watched = isWatched();
-    const since = await readChangesSince(em(), watched ? cursor : null);
+    const since = await readChangesSince(db, watched ? cursor : null);
     if (watched || !isWatched()) cursor = since.cursor;
     for (const change of since.changes) changed(change);
     // Also what an earlier read could not get.
     readWhatIsDirty();
-    for (const topic of agingTopics) if (!topic.letGo()) agingTopics.delete(topic);
-    for (const list of lists.values()) list.letGo();
+    for (const topic of evictableTopics) if (!topic.evict()) evictableTopics.delete(topic);
+    for (const list of lists.values()) list.evict();
   }
 
   function onPollError(error: unknown): void {
@@ -178,7 +177,7 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
         reconnected: () => void poll().catch(onPollError),
       });
       await poll();
-      polling = repeat(pollMs, stopping.signal, poll, onPollError);
+      polling = runEvery(pollMs, stopping.signal, poll, onPollError);
     },
 
     async stop() {
@@ -192,7 +191,7 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
       // From here on the topic hears of changes, so that none falls between the read and the subscription.
       const topic = enterTopic(id);
       try {
-        const task = await beginnings.read(id);
+        const task = await initialTasks.read(id);
         if (task?.workspaceId !== workspaceId) throw noSuchTask();
         if (afterRevision !== null && (afterRevision < 0 || afterRevision > task.revision)) {
           throw new InvalidInputError(
@@ -202,20 +201,23 @@ export function createHub(options: { orm: MikroORM; listener: Listener; logger: 
             },
           );
         }
-        topic.open(task);
+        topic.seed(task);
         const subscription = topic.subscribe(task, afterRevision ?? task.revision - 1);
-        if (topic.missing) dirtyTopics.add(topic);
+        if (topic.gap) dirtyTopics.add(topic);
         readWhatIsDirty();
         return subscription;
       } catch (error) {
-        topic.leave();
+        topic.release();
         throw error;
       }
     },
 
     async watchTasks(workspaceId, projectId) {
       if (projectId !== null) {
-        const project = await persist(() => findProject(em(), workspaceId, projectId), stopping.signal);
+        const project = await retryWhileUnavailable(
+          () => findProject(db, workspaceId, projectId),
+          stopping.signal,
+        );
         if (!project) throw new NotFoundError('there is no such project', { field: 'projectId' });
       }
       const key = projectId === null ? workspaceId : `${workspaceId} ${projectId}`;

@@ -1,5 +1,5 @@
-import { FellBehindError } from '../tasks/errors.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Task } from '../tasks/domain/task.ts';
+import { SubscriberLaggedError } from './errors.ts';
 import { Subscription } from './subscription.ts';
 
 /** Changes that are kept for subscribers who have not taken them yet; of each task only the newest. */
@@ -24,19 +24,19 @@ export class ListTopic {
   #changes: Change[] = [];
   #number = 0;
   /** Nothing up to this number can be had any more. */
-  #forgotten = 0;
+  #evictedUpTo = 0;
 
   constructor(onEmpty: () => void) {
     this.#onEmpty = onEmpty;
   }
 
   /** Whether that revision has not been published. */
-  lacks(taskId: string, revision: number): boolean {
+  isNewer(taskId: string, revision: number): boolean {
     return revision > (this.#revisions.get(taskId) ?? 0);
   }
 
   publish(task: Task): void {
-    if (!this.lacks(task.id, task.revision)) return;
+    if (!this.isNewer(task.id, task.revision)) return;
     this.#revisions.delete(task.id);
     this.#revisions.set(task.id, task.revision);
     if (this.#revisions.size > knownTasks) this.#revisions.delete(this.#revisions.keys().next().value ?? '');
@@ -47,40 +47,40 @@ export class ListTopic {
     this.#changes.push(change);
     if (this.#changes.length > 2 * keptChanges) {
       // First those whose place another one has taken.
-      this.#forget(0);
-      this.#forget(this.#changes.at(-keptChanges - 1)?.number ?? 0);
+      this.#evict(0);
+      this.#evict(this.#changes.at(-keptChanges - 1)?.number ?? 0);
     }
     for (const subscription of this.#subscriptions.keys()) subscription.wake();
   }
 
   /** Throws FellBehindError to a subscriber who has not taken what is not kept any more. */
   subscribe(): Subscription<Task> {
-    const place = { seen: this.#number };
+    const position = { seen: this.#number };
     const subscription: Subscription<Task> = new Subscription<Task>({
-      take: () => {
-        const next = this.#after(place.seen);
-        if (next) place.seen = next.number;
+      takeNext: () => {
+        const next = this.#after(position.seen);
+        if (next) position.seen = next.number;
         return next?.task;
       },
-      lags: () => place.seen < this.#forgotten,
-      fetch: () => Promise.reject(new FellBehindError('the subscriber fell too far behind')),
+      isBehind: () => position.seen < this.#evictedUpTo,
+      catchUp: () => Promise.reject(new SubscriberLaggedError('the subscriber fell too far behind')),
       close: () => {
         this.#subscriptions.delete(subscription);
         if (this.#subscriptions.size === 0) this.#onEmpty();
       },
     });
-    this.#subscriptions.set(subscription, place);
+    this.#subscriptions.set(subscription, position);
     return subscription;
   }
 
   /** Lets go of what all subscribers have taken. */
-  letGo(): void {
+  evict(): void {
     const taken = Math.min(...[...this.#subscriptions.values()].map(({ seen }) => seen));
-    if (this.#changes.length > 0) this.#forget(taken);
+    if (this.#changes.length > 0) this.#evict(taken);
   }
 
   #after(number: number): Change | undefined {
-    if (number < this.#forgotten) return undefined;
+    if (number < this.#evictedUpTo) return undefined;
     for (let index = this.#indexAfter(number); index < this.#changes.length; index += 1) {
       const change = this.#changes[index] as Change;
       // A later change of the same task takes its place.
@@ -100,7 +100,7 @@ export class ListTopic {
     return low;
   }
 
-  #forget(upTo: number): void {
+  #evict(upTo: number): void {
     const kept: Change[] = [];
     for (const change of this.#changes) {
       const { id } = change.task;
@@ -109,7 +109,7 @@ export class ListTopic {
         kept.push(change);
       } else {
         this.#newest.delete(id);
-        this.#forgotten = change.number;
+        this.#evictedUpTo = change.number;
       }
     }
     this.#changes = kept;

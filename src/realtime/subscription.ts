@@ -1,10 +1,10 @@
 /** Where a subscription's values come from. */
 export interface Source<T> {
   /** The next value, when it is at hand. */
-  take(): T | undefined;
+  takeNext(): T | undefined;
   /** Whether what is next is no longer at hand, and to be fetched; otherwise a wake-up will come. */
-  lags(): boolean;
-  fetch(): Promise<void>;
+  isBehind(): boolean;
+  catchUp(): Promise<void>;
   close(): void;
 }
 
@@ -25,9 +25,9 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
 
   async next(): Promise<IteratorResult<T, undefined>> {
     while (this.#open) {
-      const value = this.#source.take();
+      const value = this.#source.takeNext();
       if (value !== undefined) return { done: false, value };
-      if (this.#source.lags()) {
+      if (this.#source.isBehind()) {
         await this.#fetch();
       } else {
         await new Promise<void>((resolve) => {
@@ -59,7 +59,7 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     const left = Promise.withResolvers<void>();
     this.#leave = left.resolve;
     try {
-      await Promise.race([this.#source.fetch(), left.promise]);
+      await Promise.race([this.#source.catchUp(), left.promise]);
     } catch (error) {
       if (!this.#open) return;
       await this.return();

@@ -1,4 +1,4 @@
-import type { Task } from '../tasks/task.ts';
+import type { Task } from '../tasks/domain/task.ts';
 import { Subscription } from './subscription.ts';
 
 /** Revisions that are kept at hand for those who are nearly up to date; who is further behind reads the event table. */
@@ -20,7 +20,7 @@ export class TaskTopic {
   /** Without gaps, oldest first; ends with `#loaded`. */
   #kept: Task[] = [];
   /** How many of them were at hand already when somebody last looked. */
-  #aged = 0;
+  #cachedAtLastEviction = 0;
   #loaded = 0;
   #newest = 0;
 
@@ -30,22 +30,22 @@ export class TaskTopic {
   }
 
   /** What is to be read; undefined when everything is. */
-  get missing(): { task: Task; after: number } | undefined {
+  get gap(): { task: Task; after: number } | undefined {
     return this.#task && this.#newest > this.#loaded ? { task: this.#task, after: this.#loaded } : undefined;
   }
 
-  enter(): void {
+  retain(): void {
     this.#users += 1;
   }
 
-  leave(): void {
+  release(): void {
     this.#users -= 1;
     if (this.#users === 0) this.#onEmpty();
   }
 
   /** The task as it was read by somebody who has entered before. */
-  open(task: Task): void {
-    this.mark(task.revision);
+  seed(task: Task): void {
+    this.announce(task.revision);
     if (this.#task) return;
     this.#task = task;
     this.#kept = [task];
@@ -53,12 +53,12 @@ export class TaskTopic {
   }
 
   /** There is such a revision. */
-  mark(revision: number): void {
+  announce(revision: number): void {
     this.#newest = Math.max(this.#newest, revision);
   }
 
   /** What it was woken for is not there: anybody may send a wake-up. */
-  nothingMore(): void {
+  discardAnnouncement(): void {
     this.#newest = this.#loaded;
   }
 
@@ -68,7 +68,7 @@ export class TaskTopic {
     this.#kept.push(task);
     if (this.#kept.length > keptRevisions) {
       this.#kept.shift();
-      this.#aged = Math.max(0, this.#aged - 1);
+      this.#cachedAtLastEviction = Math.max(0, this.#cachedAtLastEviction - 1);
     }
     this.#loaded = task.revision;
     this.#newest = Math.max(this.#newest, task.revision);
@@ -79,9 +79,9 @@ export class TaskTopic {
    * Lets go of all but the newest that were at hand already the last time: who has not taken them by now reads slowly, and
    * they are large. False: there is nothing more to let go of.
    */
-  letGo(): boolean {
-    this.#kept.splice(0, Math.min(this.#aged, this.#kept.length - 1));
-    this.#aged = this.#kept.length;
+  evict(): boolean {
+    this.#kept.splice(0, Math.min(this.#cachedAtLastEviction, this.#kept.length - 1));
+    this.#cachedAtLastEviction = this.#kept.length;
     return this.#kept.length > 1;
   }
 
@@ -91,21 +91,21 @@ export class TaskTopic {
     let page: readonly Task[] = [];
     let turned = 0;
     const subscription: Subscription<Task> = new Subscription<Task>({
-      take: () => {
+      takeNext: () => {
         const next = page[turned] ?? this.#at(seen + 1);
         if (next) seen = next.revision;
         turned += 1;
         if (turned >= page.length) page = [];
         return next;
       },
-      lags: () => seen < this.#loaded,
-      fetch: async () => {
+      isBehind: () => seen < this.#loaded,
+      catchUp: async () => {
         page = await this.#reader.readRevisions(task, seen);
         turned = 0;
       },
       close: () => {
         this.#subscriptions.delete(subscription);
-        this.leave();
+        this.release();
       },
     });
     this.#subscriptions.add(subscription);

@@ -1,6 +1,7 @@
 import type { Hub } from '../realtime/hub.ts';
-import type { Workspace } from '../tasks/read.ts';
-import type { Tasks } from '../tasks/service.ts';
+import type { Database } from '../tables/database.ts';
+import type { TaskDefaults } from '../tasks/create-task.ts';
+import type { Workspace } from '../tasks/store/task-queries.ts';
 
 /** Who a request is made as. */
 export interface Viewer {
@@ -10,6 +11,7 @@ export interface Viewer {
 /** What resolvers are given. Made once for each operation, so nothing in it remembers what it has read. */
 export interface Context {
   readonly viewer: Viewer;
-  readonly tasks: Tasks;
+  readonly db: Database;
+  readonly taskDefaults: TaskDefaults;
   readonly hub: Hub;
 }

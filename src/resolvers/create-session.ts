@@ -1,7 +1,8 @@
+import { addSession } from '../tasks/add-session.ts';
 import type { CreateSessionInput } from '../tasks/input.ts';
-import type { TaskSession } from '../tasks/read.ts';
+import type { TaskSession } from '../tasks/store/task-queries.ts';
 import type { Context } from './context.ts';
 
-export function createSession(input: CreateSessionInput, { tasks, viewer }: Context): Promise<TaskSession> {
-  return tasks.createSession(viewer.workspace.id, input);
+export function createSession(input: CreateSessionInput, { db, viewer }: Context): Promise<TaskSession> {
+  return addSession(db, viewer.workspace.id, input);
 }

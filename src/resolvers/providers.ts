@@ -5,6 +5,6 @@ export interface ProviderName {
   readonly isDefault: boolean;
 }
 
-export function providers({ tasks }: Context): ProviderName[] {
-  return tasks.providers.map((name, index) => ({ name, isDefault: index === 0 }));
+export function providers({ taskDefaults }: Context): ProviderName[] {
+  return taskDefaults.providers.map((name, index) => ({ name, isDefault: index === 0 }));
 }

@@ -1,6 +1,7 @@
-import type { Task } from '../tasks/task.ts';
+import type { Task } from '../tasks/domain/task.ts';
+import { findTask } from '../tasks/store/task-queries.ts';
 import type { Context } from './context.ts';
 
-export function task(id: string, { tasks, viewer }: Context): Promise<Task | null> {
-  return tasks.find(viewer.workspace.id, id);
+export function task(id: string, { db, viewer }: Context): Promise<Task | null> {
+  return findTask(db, viewer.workspace.id, id);
 }

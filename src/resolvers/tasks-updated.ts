@@ -1,5 +1,5 @@
 import type { Subscription } from '../realtime/subscription.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Task } from '../tasks/domain/task.ts';
 import type { Context } from './context.ts';
 
 export function tasksUpdated(

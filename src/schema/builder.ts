@@ -2,7 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import { GraphQLError } from 'graphql';
 import type { Context } from '../resolvers/context.ts';
-import type { Timestamp } from '../tasks/task.ts';
+import type { Timestamp } from '../tasks/domain/task.ts';
 
 export interface SchemaTypes {
   Context: Context;

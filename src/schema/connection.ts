@@ -1,5 +1,5 @@
 import type { ObjectRef } from '@pothos/core';
-import type { Page, PageArguments } from '../tasks/page.ts';
+import type { Page, PageArguments } from '../tasks/domain/pagination.ts';
 import { builder } from './builder.ts';
 
 const PageInfo = builder.objectRef<Page<unknown>['pageInfo']>('PageInfo');

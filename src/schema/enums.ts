@@ -1,4 +1,4 @@
-import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/status.ts';
+import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/domain/status.ts';
 import { builder } from './builder.ts';
 
 /** An enum of the API, in upper case, for values that are stored in lower case under the same names. */

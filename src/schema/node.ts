@@ -1,4 +1,4 @@
-import { type IdKind, kindOfId } from '../tasks/id.ts';
+import { type IdKind, kindOfId } from '../tasks/domain/id.ts';
 import { builder } from './builder.ts';
 
 export interface NodeShape {

@@ -1,8 +1,8 @@
 import { projectTasks } from '../resolvers/project-tasks.ts';
 import { taskEvents } from '../resolvers/task-events.ts';
-import { availableActions } from '../tasks/machine.ts';
-import { sessionsOf, type TaskFilter, type TaskSession } from '../tasks/read.ts';
-import type { Project, Sandbox, Step, Task, TaskEvent, TaskFailure } from '../tasks/task.ts';
+import type { Project, Sandbox, Step, Task, TaskEvent, TaskFailure } from '../tasks/domain/task.ts';
+import { availableActions } from '../tasks/domain/task-machine.ts';
+import { sessionsOf, type TaskFilter, type TaskSession } from '../tasks/store/task-queries.ts';
 import { builder } from './builder.ts';
 import { connectionCost, connectionOf, pageArgs } from './connection.ts';
 import { SessionStatusEnum, StepNameEnum, StepStateEnum, TaskActionEnum, TaskStatusEnum } from './enums.ts';

@@ -1,6 +1,6 @@
 import type { Viewer } from '../resolvers/context.ts';
 import type { ProviderName } from '../resolvers/providers.ts';
-import type { Workspace } from '../tasks/read.ts';
+import type { Workspace } from '../tasks/store/task-queries.ts';
 import { builder } from './builder.ts';
 import { Node } from './node.ts';
 

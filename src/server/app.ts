@@ -2,15 +2,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
-import { createEngine } from './engine.ts';
-import { createErrorTranslation } from './errors.ts';
-import { replyGraphiql } from './graphiql.ts';
-import { createGraphqlHttp } from './graphql-http.ts';
-import { createGraphqlWebSocket } from './graphql-websocket.ts';
+import { replyLogin } from './auth/login.ts';
+import { createErrorTranslation } from './graphql/errors.ts';
+import { createGraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
-import { replyLogin } from './login.ts';
+import { replyGraphiql } from './http/graphiql.ts';
+import { createGraphqlHttp } from './http/graphql-http.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
+import { createGraphqlWebSocket } from './websocket/graphql-websocket.ts';
 
 export interface AppOptions<Viewer, Context extends object> {
   readonly schema: GraphQLSchema;
@@ -26,7 +26,7 @@ export interface AppOptions<Viewer, Context extends object> {
    */
   readonly createContext: (viewer: Viewer) => Context;
   /** Groups viewers with the same rights: within such a group, results are shared. */
-  readonly rightsOf: (viewer: Viewer) => string;
+  readonly accessScope: (viewer: Viewer) => string;
   /** Whether an error goes by itself: what is tried again in a moment may work, as when the database was restarted. */
   readonly isTransient: (error: unknown) => boolean;
   /** null when it can serve, else the reason, which may be shown. */
@@ -47,7 +47,7 @@ export function createApp<Viewer, Context extends object>(
 ): App {
   const { logger, authenticate, readiness } = options;
   const translateError = createErrorTranslation(logger);
-  const shared = { ...options, engine: createEngine(options.schema), translateError, tuning };
+  const shared = { ...options, engine: createGraphqlPipeline(options.schema), translateError, tuning };
   const graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxMessage });
   const graphqlWebSocket = createGraphqlWebSocket(shared);
   let stopped: Promise<void> | undefined;

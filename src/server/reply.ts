@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
-import { formatError } from './errors.ts';
+import { formatError } from './graphql/errors.ts';
 
 export function replyText(
   response: ServerResponse,

@@ -1,18 +1,18 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
-import { InvalidInputError } from './errors.ts';
-import { newId } from './id.ts';
-import { claimSql, findByKey, hashInput } from './idempotency.ts';
+import { parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
+import type { Database } from '../tables/database.ts';
+import { InvalidInputError } from './domain/errors.ts';
+import { newId } from './domain/id.ts';
+import type { Task } from './domain/task.ts';
+import { createTaskState } from './domain/task-state.ts';
 import { type CreateTaskInput, createTaskInput, parseInput } from './input.ts';
-import { readTaskAt } from './read.ts';
-import { parseRepoUrl, type RepoUrl } from './repo-url.ts';
-import { query, timestamp } from './rows.ts';
-import { addProvisionJobSql } from './store.ts';
-import type { Task } from './task.ts';
-import { createTaskState } from './task-state.ts';
-import { notifySql } from './wake-up.ts';
+import { addProvisionJobSql } from './store/change-task.ts';
+import { findIdempotentResult, hashInput, insertKeySql } from './store/idempotency-keys.ts';
+import { readTaskAt } from './store/task-queries.ts';
+import { query, timestamp } from './store/task-rows.ts';
+import { notifySql } from './store/wake-up.ts';
 
 /** What this installation offers to tasks. */
-export interface Offer {
+export interface TaskDefaults {
   /** The first is the default. */
   readonly providers: readonly [string, ...string[]];
   readonly defaultAgent: string;
@@ -24,9 +24,9 @@ export interface Offer {
  * revision 1. The same idempotency key with the same input returns the task that it made before.
  */
 export async function createTask(
-  em: EntityManager,
+  db: Database,
   workspaceId: string,
-  offer: Offer,
+  offer: TaskDefaults,
   rawInput: CreateTaskInput,
 ): Promise<Task> {
   const input = parseInput(createTaskInput, rawInput);
@@ -57,10 +57,10 @@ export async function createTask(
   const inputHash = key === null ? '' : hashInput('createTask', input);
 
   for (;;) {
-    const existing = key === null ? null : await findByKey(em, workspaceId, key, inputHash);
-    const made = existing === null ? null : await readTaskAt(em, existing, 1);
+    const existing = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
+    const made = existing === null ? null : await readTaskAt(db, existing, 1);
     if (made) return made;
-    const task = await insert(em, draft, repo, key === null ? null : { key, inputHash });
+    const task = await insert(db, draft, repo, key === null ? null : { key, inputHash });
     if (task) return task;
     // Somebody else used the key, or created the project, at the same moment: by now it can be seen.
   }
@@ -86,7 +86,7 @@ type Draft = Omit<Task, 'project'>;
 
 /** Null: the key is used already, or the project came into being at the same moment. Nothing was stored then. */
 async function insert(
-  em: EntityManager,
+  db: Database,
   draft: Draft,
   repo: RepoUrl,
   claim: { key: string; inputHash: string } | null,
@@ -103,7 +103,7 @@ async function insert(
   bind(state.sessions[0].id, newId('event'), null);
 
   const [row] = await query(
-    em,
+    db,
     `with existing as (
        select * from project where workspace_id = ? and repo_url = ?
      ), inserted as (
@@ -112,7 +112,7 @@ async function insert(
        on conflict do nothing returning *
      ), project_of_task as (
        select * from existing union all select * from inserted
-     ), ${claim ? `${claimSql('project_of_task')},` : ''} changed as (
+     ), ${claim ? `${insertKeySql('project_of_task')},` : ''} changed as (
        insert into task (id, workspace_id, project_id, repo_url, prompt, provider, agent, base_ref, revision, status,
          state, created_at, updated_at, wake_at)
        select ?, ?, project_of_task.id, ?, ?, ?, ?, ?, 1, ?, ?::jsonb, ?::timestamptz, ?::timestamptz, ?::timestamptz

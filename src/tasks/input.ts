@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isBranchName } from './branch-name.ts';
-import { InvalidInputError } from './errors.ts';
+import { isBranchName } from '../repository/branch-name.ts';
+import { InvalidInputError } from './domain/errors.ts';
 
 /** Characters. Longer prompts belong in a file of the repository. */
 const maxPromptLength = 100_000;

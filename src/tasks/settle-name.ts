@@ -1,22 +1,22 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
-import { isBranchTaken } from './branch-name.ts';
-import { branchNamesFromTitle, titleFromPrompt } from './naming.ts';
-import { type Database, inTransaction, query } from './rows.ts';
-import { type Changed, changeTask, type Lease } from './store.ts';
-import type { Task } from './task.ts';
+import { isBranchTaken } from '../repository/branch-name.ts';
+import type { Database } from '../tables/database.ts';
+import { branchNamesFromTitle, titleFromPrompt } from './domain/naming.ts';
+import type { Task } from './domain/task.ts';
+import { type ChangeResult, changeTask, type Lease } from './store/change-task.ts';
+import { query } from './store/task-rows.ts';
 
 /**
  * Settles the title and the branch: what the client gave stays, the rest is derived. The branch is unique among the
  * remote's branches and the other tasks of the project, also of those that settle theirs at the same moment.
  */
 export function settleName(
-  em: EntityManager,
+  db: Database,
   task: Task,
   lease: Lease,
   remoteBranches: ReadonlySet<string>,
-): Promise<Changed | null> {
+): Promise<ChangeResult | null> {
   const title = task.state.title ?? titleFromPrompt(task.prompt);
-  return inTransaction(em, async (tx) => {
+  return db.transaction(async (tx) => {
     const branchName = task.state.branchName ?? (await freeBranchName(tx, task, title, remoteBranches));
     const event = { type: 'nameSettled', at: new Date().toISOString(), title, branchName } as const;
     return changeTask(tx, task.id, { event, lease }, task);

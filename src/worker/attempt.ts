@@ -1,5 +1,5 @@
 import type { StepContext } from '../sandbox/provider.ts';
-import { StepError } from './failure.ts';
+import { StepError } from './provisioning/failure.ts';
 
 export interface Attempt {
   readonly number: number;
@@ -8,7 +8,7 @@ export interface Attempt {
   readonly signal: AbortSignal;
   log(line: string): void;
   /** Work that went on after it was given up has ended: its effect may be there after all. */
-  onLateEnd?(): void;
+  onLateCompletion?(): void;
 }
 
 /**
@@ -37,6 +37,6 @@ export async function runAttempt<T>(attempt: Attempt, run: (context: StepContext
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
-    if (signal.aborted) void work.catch(() => {}).then(() => attempt.onLateEnd?.());
+    if (signal.aborted) void work.catch(() => {}).then(() => attempt.onLateCompletion?.());
   }
 }

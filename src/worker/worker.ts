@@ -1,35 +1,41 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Task } from 'graphile-worker';
 import { Pool } from 'pg';
 import type { Config } from '../config.ts';
+import { answerTimeoutMs, applicationName } from '../db/connection.ts';
 import { isConnectionError } from '../db/connection-error.ts';
-import { answerTimeoutMs, applicationName } from '../db/orm.ts';
 import { PreparedClient } from '../db/prepared-client.ts';
-import { repeat } from '../db/repeat.ts';
 import type { Logger } from '../log.ts';
-import type { Listener } from '../realtime/listener.ts';
+import { runEvery } from '../run-every.ts';
 import type { Providers } from '../sandbox/registry.ts';
-import { type JobName, jobs } from '../tasks/jobs.ts';
-import { claimSweep } from '../tasks/sweep-claim.ts';
-import { forgetWorker, rescueFromAllWorkers } from '../tasks/worker-registry.ts';
-import { Holds } from './holds.ts';
+import type { Database } from '../tables/database.ts';
+import { type JobName, jobs } from '../tasks/store/jobs.ts';
+import { acquireSweepTurn } from '../tasks/store/sweep-turns.ts';
+import type { Listener } from '../tasks/store/wake-up-listener.ts';
+import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
+import { ActiveTasks } from './active-tasks.ts';
 import { type JobRunner, startJobRunner } from './job-runner.ts';
-import { provisionTask } from './provision-task.ts';
-import type { ProvisionDependencies } from './provisioning.ts';
-import { createRegistration } from './registration.ts';
+import { createHeartbeat } from './liveness/heartbeat.ts';
+import { provisionTask } from './provisioning/provision-task.ts';
+import type { ProvisionDependencies } from './provisioning/provisioning.ts';
 import { releaseSandbox } from './release-sandbox.ts';
-import { sweepForgotten, sweepLeases, sweepSandboxes, sweepWorkers, takeOver } from './sweep.ts';
+import {
+  reclaimKilledWorkers,
+  sweepLeases,
+  sweepOverdue,
+  sweepSandboxes,
+  sweepWorkers,
+} from './sweeps/sweeps.ts';
 
 export interface WorkerOptions {
   readonly config: Config;
   readonly databaseUrl: string;
-  readonly orm: MikroORM;
+  readonly db: Database;
   readonly listener: Listener;
   readonly providers: Providers;
   readonly logger: Logger;
   /** Whether no other process uses the database: all workers that stand in it are dead, then. */
-  readonly alone: boolean;
+  readonly exclusive: boolean;
 }
 
 export interface Worker {
@@ -45,17 +51,16 @@ const releaseConcurrency = 10;
 /** Milliseconds that running steps have to end by themselves before they are handed over. */
 const graceMs = 3_000;
 /** Milliseconds to write down that they were. */
-const handOverMs = 4_000;
-const signOffMs = 1_500;
+const interruptTimeoutMs = 4_000;
+const deregisterTimeoutMs = 1_500;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, databaseUrl, orm, listener, providers, logger } = options;
-  const em = () => orm.em.fork() as EntityManager;
-  const holds = new Holds();
-  const stopping = new AbortController();
-  const handOver = new AbortController();
+  const { config, databaseUrl, db, listener, providers, logger } = options;
+  const activeTasks = new ActiveTasks();
+  const draining = new AbortController();
+  const interrupt = new AbortController();
   const sweeping = new AbortController();
-  const registration = createRegistration({ url: databaseUrl, logger });
+  const heartbeat = createHeartbeat({ url: databaseUrl, logger });
   const pool = new Pool({
     connectionString: databaseUrl,
     application_name: `${applicationName} jobs`,
@@ -72,17 +77,17 @@ export function createWorker(options: WorkerOptions): Worker {
   pool.on('connect', (client) => client.on('error', onLost));
 
   const dependencies: ProvisionDependencies = {
-    em,
+    db,
     logger,
     providers,
-    holds,
+    activeTasks,
     allowLocalRepos: config.allowLocalRepos,
-    workerId: () => registration.workerId,
+    workerId: () => heartbeat.workerId,
     stepTimeoutMs: config.stepTimeoutMs,
     stepMaxAttempts: config.stepMaxAttempts,
     retryBaseMs: config.retryBaseMs,
-    stopping: stopping.signal,
-    handOver: handOver.signal,
+    draining: draining.signal,
+    interrupt: interrupt.signal,
   };
   // Neither waits for the other: a sandbox is released while all slots are taken, and tasks get there beside a provider
   // that does not let go of its sandboxes.
@@ -102,56 +107,58 @@ export function createWorker(options: WorkerOptions): Worker {
   let sweeps: Promise<unknown> = Promise.resolve();
 
   function startSweeps(): void {
-    const sweep = { em, logger, providers, registration, holds };
+    const sweep = { db, logger, providers, heartbeat, activeTasks };
     const every = (ms: number, name: string, work: () => Promise<void>) =>
-      repeat(ms, sweeping.signal, work, (error) =>
+      runEvery(ms, sweeping.signal, work, (error) =>
         logger[isConnectionError(error) ? 'debug' : 'error']({ err: error, sweep: name }, 'sweep failed'),
       );
-    const onceForAll = (name: string, ms: number, work: () => Promise<void>) =>
+    const oncePerCluster = (name: string, ms: number, work: () => Promise<void>) =>
       every(1_000, name, async () => {
-        if (await claimSweep(em(), name, ms)) await work();
+        if (await acquireSweepTurn(db, name, ms)) await work();
       });
     sweeps = Promise.all([
       every(250, 'workers', () => sweepWorkers(sweep)),
       every(500, 'leases', () => sweepLeases(sweep)),
-      onceForAll('forgotten', 2_000, () => sweepForgotten(sweep)),
-      onceForAll('sandboxes', 15_000, () => sweepSandboxes(sweep, sweeping.signal)),
+      oncePerCluster('forgotten', 2_000, () => sweepOverdue(sweep)),
+      oncePerCluster('sandboxes', 15_000, () => sweepSandboxes(sweep, sweeping.signal)),
     ]);
   }
 
   return {
     async start() {
-      unsubscribe = listener.subscribe({ wakeUp: ({ taskId, epoch }) => holds.lost(taskId, epoch) });
-      if (options.alone) {
-        const rescued = await rescueFromAllWorkers(em());
+      unsubscribe = listener.subscribe({ wakeUp: ({ taskId, epoch }) => activeTasks.lost(taskId, epoch) });
+      if (options.exclusive) {
+        const rescued = await reclaimFromAllWorkers(db);
         if (rescued.tasks.length > 0) logger.info(rescued, 'going on with what was under way');
-      } else await takeOver(em, registration.workerId, stopping.signal);
+      } else await reclaimKilledWorkers(db, heartbeat.workerId, draining.signal);
       runners = Object.entries(work).map(([name, { run, concurrency }]) =>
-        startJobRunner({ pool, tasks: { [name]: run }, concurrency, logger, onPool: registration.usePool }),
+        startJobRunner({ pool, tasks: { [name]: run }, concurrency, logger, onPool: heartbeat.attachPool }),
       );
       await Promise.all(runners.map(({ started }) => started));
       startSweeps();
     },
     async stop() {
       const reason = new Error('the worker is stopping');
-      stopping.abort(reason);
-      const timer = setTimeout(() => handOver.abort(reason), graceMs);
+      draining.abort(reason);
+      const timer = setTimeout(() => interrupt.abort(reason), graceMs);
       // Without a database nothing can be handed over: whoever comes next takes it.
-      const timeUp = delay(graceMs + handOverMs, undefined, { ref: false });
+      const timeUp = delay(graceMs + interruptTimeoutMs, undefined, { ref: false });
       await Promise.race([Promise.all(runners.map((runner) => runner.stop())), timeUp]);
       clearTimeout(timer);
-      handOver.abort(reason);
+      interrupt.abort(reason);
       unsubscribe();
       sweeping.abort();
       const signOff = async () => {
         await sweeps;
-        await registration.stop();
-        await forgetWorker(em(), registration.workerId);
+        await heartbeat.stop();
+        await deregisterWorker(db, heartbeat.workerId);
         await pool.end();
       };
-      await Promise.race([signOff(), delay(signOffMs, undefined, { ref: false })]).catch((error: unknown) => {
-        logger.debug({ err: error }, 'could not sign off; the other workers will notice');
-      });
+      await Promise.race([signOff(), delay(deregisterTimeoutMs, undefined, { ref: false })]).catch(
+        (error: unknown) => {
+          logger.debug({ err: error }, 'could not sign off; the other workers will notice');
+        },
+      );
     },
   };
 }

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 import { drawnTest, long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 const names = [
   // More often than the others: each loss in a transaction may cost a place in the pool.

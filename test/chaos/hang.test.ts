@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 /** CONTRACT.md, promise 4: of one that hangs or is cut off. */
 const rescueMs = 15_000;

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import type { StartedProcess } from '../support/processes.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 import { type Cell, KillPlan } from './support/kill-plan.ts';
 import { drawnTest, long, tell, worst } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 /** CONTRACT.md, promise 4. */
 const soonMs = 2_000;

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { never } from '../support/scripted-provider.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 import { long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 /** Starts workers again when they end, as whatever runs them would. */
 async function supervise(on: Installation, count: number): Promise<{ stop(): void; deaths: number }> {

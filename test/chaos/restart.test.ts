@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { createOwnCluster } from './support/own-cluster.ts';
 import { drawnTest, long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 const count = long ? 500 : 30;
 const restarts = long ? 15 : 2;

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { fails, hangs, never } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { lockTask, type RowLock } from './support/row-lock.ts';
 import { long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 // They wait for sweeps most of the time.
 it.concurrent(

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { hangs } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { patienceMs } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 /** CONTRACT.md: the sandbox of a canceled or archived task is gone within that. */
 const goneMs = 10_000;

@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { connect } from '../support/graphql-ws-client.ts';
 import { hangs, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { long, patienceMs, tell } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 const stopMs = 10_000;
 

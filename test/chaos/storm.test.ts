@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { StartedProcess } from '../support/processes.ts';
+import { expectWholeness } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { drawnTest, long, tell, worst } from './support/seed.ts';
-import { expectWholeness } from './support/wholeness.ts';
 
 const blows = long ? 40 : 4;
 

@@ -30,7 +30,7 @@ describe.each([
   ],
 ])('a subscription %s', (_name, query, variables) => {
   test('stays valid, and moves forward with what was seen', () => {
-    const { payload, accept } = resumable({ query, variables });
+    const { payload, filter: accept } = resumable({ query, variables });
     expect(validate(schema, parse(payload.query))).toEqual([]);
     const key = query.includes('task:') ? 'task' : 'taskUpdated';
     const result = () => ({ data: { [key]: { [alias]: 4 } as Record<string, unknown> } });
@@ -51,7 +51,7 @@ test('begins with the revision that was given', () => {
 
 test('leaves every other operation as it is', () => {
   const query = 'subscription { tasksUpdated { id } }';
-  const { payload, accept } = resumable({ query });
+  const { payload, filter: accept } = resumable({ query });
   expect(payload.query).toBe(query);
   expect(accept({ data: { tasksUpdated: { id: 'x' } } })).toBe('new');
 });
@@ -66,7 +66,7 @@ describe.each([
   const message = () => structuredClone(data);
 
   test('is lost, and stays to be asked for, when the server is to blame', () => {
-    const { payload, accept } = resumable({ query, variables: { id: 'x' } });
+    const { payload, filter: accept } = resumable({ query, variables: { id: 'x' } });
     expect(accept({ data: { taskUpdated: { [alias]: 4 } } })).toBe('new');
     const errors = [error('BAD_USER_INPUT'), error('INTERNAL_SERVER_ERROR')];
     expect(accept({ data: message(), errors })).toBe('lost');
@@ -74,13 +74,13 @@ describe.each([
   });
 
   test('is passed on when the caller is to blame', () => {
-    const { accept } = resumable({ query, variables: { id: 'x' } });
+    const { filter: accept } = resumable({ query, variables: { id: 'x' } });
     expect(accept({ data: message(), errors: [error('BAD_USER_INPUT')] })).toBe('new');
   });
 });
 
 test('loses what the server failed to say of every other operation', () => {
-  const { accept } = resumable({ query: 'subscription { tasksUpdated { id } }' });
+  const { filter: accept } = resumable({ query: 'subscription { tasksUpdated { id } }' });
   const errors = [new GraphQLError('failed', { extensions: { code: 'INTERNAL_SERVER_ERROR' } })];
   expect(accept({ data: null, errors })).toBe('lost');
 });

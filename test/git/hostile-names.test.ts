@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { addressOf } from '../../src/git/repo-url.ts';
-import { isBranchName } from '../../src/tasks/branch-name.ts';
+import { toGitAddress } from '../../src/git/git-address.ts';
+import { isBranchName } from '../../src/repository/branch-name.ts';
 
 const anywhere = [
   '',
@@ -33,14 +33,14 @@ const anywhere = [
 ];
 
 test.each(anywhere)('refuses %j as a repository, wherever it is configured', (url) => {
-  expect(() => addressOf(url, { allowLocal: true })).toThrow(
+  expect(() => toGitAddress(url, { allowLocal: true })).toThrow(
     expect.objectContaining({ code: 'REPOSITORY_NOT_FOUND', retryable: false }),
   );
 });
 
 test.each(['/etc', '/etc/', 'file:///etc'])('refuses %j unless paths are allowed', (url) => {
-  expect(() => addressOf(url, { allowLocal: false })).toThrow('not allowed');
-  expect(addressOf(url, { allowLocal: true }).localPath).toBe('/etc');
+  expect(() => toGitAddress(url, { allowLocal: false })).toThrow('not allowed');
+  expect(toGitAddress(url, { allowLocal: true }).localPath).toBe('/etc');
 });
 
 test.each([
@@ -50,7 +50,7 @@ test.each([
   'git@github.com:o/r.git',
   'host.example:path/to/repo',
 ])('takes %j', (url) => {
-  expect(addressOf(url, { allowLocal: false })).toEqual({ url, localPath: undefined });
+  expect(toGitAddress(url, { allowLocal: false })).toEqual({ url, localPath: undefined });
 });
 
 test.each([

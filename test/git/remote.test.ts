@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lookAtRemote, resolveBaseRef } from '../../src/git/remote.ts';
+import { listRemote, resolveBaseRef } from '../../src/git/remote.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 
 const local = { allowLocal: true };
@@ -34,7 +34,7 @@ test('lists branches and tags and knows the default branch', async () => {
   await using repository = await createGitRepository();
   repository.git('tag', '--annotate', '--message', 'v1', 'v1');
   repository.git('branch', 'feature/one');
-  const remote = await lookAtRemote(repository.path, local);
+  const remote = await listRemote(repository.path, local);
   expect([...remote.branches].sort()).toEqual(['feature/one', 'main']);
   expect(remote.defaultBranch).toBe('main');
   expect(resolveBaseRef(remote, 'feature/one')).toBe(repository.git('rev-parse', 'main'));
@@ -44,7 +44,7 @@ test('lists branches and tags and knows the default branch', async () => {
 
 test('says that a base ref does not exist', async () => {
   await using repository = await createGitRepository();
-  const remote = await lookAtRemote(repository.path, local);
+  const remote = await listRemote(repository.path, local);
   expect(() => resolveBaseRef(remote, 'nowhere')).toThrow(
     expect.objectContaining({ code: 'BASE_REF_NOT_FOUND', retryable: false }),
   );
@@ -52,7 +52,7 @@ test('says that a base ref does not exist', async () => {
 
 test('says that a repository is empty', async () => {
   await using repository = await createGitRepository({ empty: true });
-  const error = await failure(lookAtRemote(repository.path, local));
+  const error = await failure(listRemote(repository.path, local));
   expect(error).toMatchObject({ code: 'REPOSITORY_EMPTY', retryable: false });
 });
 
@@ -60,14 +60,14 @@ test.each([404, 401, 403])(
   'takes a repository that answers %i for one that does not exist',
   async (status) => {
     await using server = await answering(status);
-    const error = await failure(lookAtRemote(`http://${server.host}/o/r.git`, local));
+    const error = await failure(listRemote(`http://${server.host}/o/r.git`, local));
     expect(error).toMatchObject({ code: 'REPOSITORY_NOT_FOUND', retryable: false });
   },
 );
 
 test.each([500, 503, 429])('tries a host that answers %i again', async (status) => {
   await using server = await answering(status);
-  const error = await failure(lookAtRemote(`http://${server.host}/o/r.git`, local));
+  const error = await failure(listRemote(`http://${server.host}/o/r.git`, local));
   expect(error).toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
 });
 
@@ -76,10 +76,10 @@ test('tries a host again that refuses, is unknown, or says nothing in time', asy
   await new Promise((resolve) => silent.once('listening', resolve));
   const { port } = silent.address() as AddressInfo;
   const looks = [
-    lookAtRemote('http://127.0.0.1:9/o/r', local),
-    lookAtRemote('https://host.invalid/o/r', local),
-    lookAtRemote('ssh://git@127.0.0.1:9/o/r', local),
-    lookAtRemote(`http://127.0.0.1:${port}/o/r`, { ...local, timeoutMs: 300 }),
+    listRemote('http://127.0.0.1:9/o/r', local),
+    listRemote('https://host.invalid/o/r', local),
+    listRemote('ssh://git@127.0.0.1:9/o/r', local),
+    listRemote(`http://127.0.0.1:${port}/o/r`, { ...local, timeoutMs: 300 }),
   ];
   for (const error of await Promise.all(looks.map(failure))) {
     expect(error).toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
@@ -92,7 +92,7 @@ test('never says what credentials an address holds', async () => {
   await using server = await answering(401);
   const addresses = [`http://user:hunter2@${server.host}/o/r`, 'https://user:hunter2@host.invalid/o/r'];
   for (const address of addresses) {
-    const error = await failure(lookAtRemote(address, local));
+    const error = await failure(listRemote(address, local));
     expect(
       JSON.stringify([error, error.message, (error as Error).stack, String((error as Error).cause)]),
     ).not.toContain('hunter2');
@@ -104,7 +104,7 @@ test('finds no repository where there is none on this machine', async () => {
   const file = join(folder, 'file');
   await writeFile(file, 'no repository');
   for (const path of [folder, file, `${folder}/missing`, `file://${folder}`]) {
-    expect(await failure(lookAtRemote(path, local))).toMatchObject({
+    expect(await failure(listRemote(path, local))).toMatchObject({
       code: 'REPOSITORY_NOT_FOUND',
       retryable: false,
     });
@@ -118,9 +118,9 @@ test.skipIf(process.getuid?.() !== 0)(
     await using repository = await createGitRepository();
     const entries = await readdir(repository.path, { recursive: true });
     for (const entry of ['', ...entries]) await chown(join(repository.path, entry), 12_345, 12_345);
-    const remote = await lookAtRemote(repository.path, local);
+    const remote = await listRemote(repository.path, local);
     expect(remote.defaultBranch).toBe('main');
-    expect((await lookAtRemote(`file://${repository.path}/`, local)).defaultBranch).toBe('main');
+    expect((await listRemote(`file://${repository.path}/`, local)).defaultBranch).toBe('main');
   },
 );
 
@@ -135,7 +135,7 @@ test('ends git when the signal aborts', async () => {
     }),
   );
   const { port } = silent.address() as AddressInfo;
-  const look = lookAtRemote(`http://127.0.0.1:${port}/o/r`, { ...local, signal: controller.signal });
+  const look = listRemote(`http://127.0.0.1:${port}/o/r`, { ...local, signal: controller.signal });
   await expect(look).rejects.toThrow('canceled');
   await closed; // git's helper, which held the connection, is dead too
   await new Promise((resolve) => silent.close(resolve));

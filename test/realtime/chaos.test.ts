@@ -5,15 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { startEmbedded } from '../../src/db/embedded.ts';
-import { migrate } from '../../src/db/migrate.ts';
-import { createOrm } from '../../src/db/orm.ts';
-import { persist } from '../../src/db/persist.ts';
+import { startEmbedded } from '../../src/db/embedded/start.ts';
+import { retryWhileUnavailable } from '../../src/db/retry.ts';
+import { openDatabase } from '../../src/tables/database.ts';
+import { migrate } from '../../src/tables/migrate.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
+import { roam, type Seen } from './flaky-client.ts';
 import { type Api, createFleet, token } from './fleet.ts';
-import { roam, type Seen } from './roaming-client.ts';
 import { seededRandom } from './seeded-random.ts';
 import { TaskWriter } from './task-writer.ts';
 import { range } from './watched-database.ts';
@@ -38,9 +38,9 @@ it('gives every client each revision once and in order, whatever is killed or lo
   const cluster = await startCluster(parts);
   const proxy = parts.use(await startPostgresProxy(cluster.url, { swallowing: true }));
   const repository = parts.use(await createGitRepository());
-  const orm = parts.adopt(await createOrm(cluster.url, { poolSize: 10 }), (each) => each.close(true));
+  const db = parts.adopt(await openDatabase(cluster.url, { poolSize: 10 }), (each) => each.close());
   const fleet = parts.use(await createFleet());
-  const writer = new TaskWriter(orm);
+  const writer = new TaskWriter(db);
   const random = seededRandom(seed);
   const hurry = AbortSignal.timeout(chaosMs + 60_000);
 
@@ -71,13 +71,13 @@ it('gives every client each revision once and in order, whatever is killed or lo
   for (const { id } of written) watch(id);
   const writing = written.map(async ({ id }) => {
     while (!over.yet) {
-      await persist(() => writer.revise(id), hurry);
+      await retryWhileUnavailable(() => writer.revise(id), hurry);
       await delay(pace * (0.2 + 1.6 * random()));
     }
     // Named before it is written, so that no client can miss that it was the last.
-    const { revision } = await persist(() => writer.revise(id), hurry);
+    const { revision } = await retryWhileUnavailable(() => writer.revise(id), hurry);
     ends.set(id, revision + 1);
-    await persist(() => writer.revise(id), hurry);
+    await retryWhileUnavailable(() => writer.revise(id), hurry);
   });
   const creating = range(1, tasks / 2).map(async (turn) => {
     await delay((chaosMs * turn) / (tasks / 2));

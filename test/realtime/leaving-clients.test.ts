@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { createOrm } from '../../src/db/orm.ts';
+import { openDatabase } from '../../src/tables/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import type { StartedProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { watchQuery } from './flaky-client.ts';
 import { type Api, createFleet, token } from './fleet.ts';
-import { watchQuery } from './roaming-client.ts';
 import { seededRandom } from './seeded-random.ts';
 import { TaskWriter } from './task-writer.ts';
 import { range } from './watched-database.ts';
@@ -25,10 +25,10 @@ async function startWatched(nodeOptions: readonly string[] = []): Promise<Watche
   const parts = new AsyncDisposableStack();
   onTestFinished(() => parts.disposeAsync());
   const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
-  const orm = parts.adopt(await createOrm(url, { poolSize: 4 }), (each) => each.close(true));
+  const db = parts.adopt(await openDatabase(url, { poolSize: 4 }), (each) => each.close());
   const proxy = parts.use(await startPostgresProxy(url));
   const fleet = parts.use(await createFleet());
-  return { api: await fleet.startApi(proxy.url, nodeOptions), writer: new TaskWriter(orm), proxy };
+  return { api: await fleet.startApi(proxy.url, nodeOptions), writer: new TaskWriter(db), proxy };
 }
 
 function watch(client: GraphqlWsClient, id: string, after: number) {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
+import { SubscriberLaggedError } from '../../src/realtime/errors.ts';
 import { ListTopic } from '../../src/realtime/list-topic.ts';
-import { FellBehindError } from '../../src/tasks/errors.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
 import { range } from './watched-database.ts';
 
 const task = (id: string, revision: number) => ({ id, revision }) as Task;
@@ -33,7 +33,7 @@ describe('a list topic', () => {
     expect(await behind.next()).toMatchObject({ value: { revision: 50_000 } });
     expect(await busy.next()).toMatchObject({ value: { revision: 50_000 } });
     for (const n of range(1, 30_000)) list.publish(task(`task ${n}`, 1));
-    await expect(behind.next()).rejects.toThrow(FellBehindError);
+    await expect(behind.next()).rejects.toThrow(SubscriberLaggedError);
     expect(await behind.next()).toEqual({ done: true, value: undefined });
   });
 
@@ -43,8 +43,8 @@ describe('a list topic', () => {
     for (const n of range(1, 4)) list.publish(task(`task ${n}`, 1));
     for (const n of range(1, 4)) expect(await quick.next()).toMatchObject({ value: { id: `task ${n}` } });
     expect(await slow.next()).toMatchObject({ value: { id: 'task 1' } });
-    list.letGo();
-    list.letGo();
+    list.evict();
+    list.evict();
     list.publish(task('task 1', 1));
     list.publish(task('task 2', 2));
     for (const [n, revision] of [

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/id.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/id.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
 import { seededRandom } from './seeded-random.ts';
 import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/id.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
 import { range, watchDatabase } from './watched-database.ts';
 
 describe('a list that is watched', () => {

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { createOrm } from '../../src/db/orm.ts';
 import { createHub, type Hub } from '../../src/realtime/hub.ts';
-import { createListener, type Listener } from '../../src/realtime/listener.ts';
 import type { Subscription } from '../../src/realtime/subscription.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import { openDatabase } from '../../src/tables/database.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
+import { createListener, type Listener } from '../../src/tasks/store/wake-up-listener.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { TaskWriter } from './task-writer.ts';
@@ -30,11 +30,11 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
   const logger = pino({ level: 'silent' });
   const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
   const proxy = parts.use(await startPostgresProxy(url, options));
-  const writing = parts.adopt(await createOrm(url, { poolSize: 8 }), (orm) => orm.close(true));
-  const reading = parts.adopt(await createOrm(proxy.url, { poolSize: 4 }), (orm) => orm.close(true));
+  const writing = parts.adopt(await openDatabase(url, { poolSize: 8 }), (db) => db.close());
+  const reading = parts.adopt(await openDatabase(proxy.url, { poolSize: 4 }), (db) => db.close());
   const listener = parts.adopt(createListener({ url: proxy.url, logger }), (each) => each.stop());
   await listener.start();
-  const hub = parts.adopt(createHub({ orm: reading, listener, logger }), (each) => each.stop());
+  const hub = parts.adopt(createHub({ db: reading, listener, logger }), (each) => each.stop());
   await hub.start();
   const writer = new TaskWriter(writing);
   return {
@@ -44,7 +44,7 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
     writer,
     url,
     workspaceId: await writer.workspaceId(),
-    execute: (sql) => writing.em.fork().execute(sql),
+    execute: (sql) => writing.em().execute(sql),
   };
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { isAlive, sandboxMark, startOf } from '../../src/sandbox/local/processes.ts';
+import { isAlive, sandboxEnvVar, startOf } from '../../src/sandbox/local/processes.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { context, eventually, openLocalSandboxes, rejection, request } from './local-sandboxes.ts';
 
@@ -18,7 +18,7 @@ test('ends all that runs in the sandbox, in sessions of its own too, and removes
     cwd: sandbox.cwd,
     detached: true,
     stdio: 'ignore',
-    env: { ...process.env, [sandboxMark]: sandboxes.root('one') },
+    env: { ...process.env, [sandboxEnvVar]: sandboxes.root('one') },
   });
   const ended = new Promise((resolve) => stray.once('exit', resolve));
   // The server, its agent, and both of those.

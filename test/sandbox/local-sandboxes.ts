@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { launchersFolder } from '../../src/agents/launchers.ts';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
-import { markedProcesses } from '../../src/sandbox/local/processes.ts';
+import { findSandboxProcesses } from '../../src/sandbox/local/processes.ts';
 import type { CreateSandboxRequest, SandboxProvider, StepContext } from '../../src/sandbox/provider.ts';
 
 /** The local provider on a data folder of its own. Disposing destroys all sandboxes and fails if something still runs. */
@@ -34,11 +34,11 @@ export async function openLocalSandboxes(
     provider,
     dataDir,
     root,
-    running: (key) => markedProcesses(root(key)),
+    running: (key) => findSandboxProcesses(root(key)),
     async [Symbol.asyncDispose]() {
       const keys = (await provider.listSandboxes(context())).map(({ key }) => key);
       for (const key of keys) await provider.destroySandbox(key, context());
-      const left = (await Promise.all(keys.map((key) => markedProcesses(root(key))))).flat();
+      const left = (await Promise.all(keys.map((key) => findSandboxProcesses(root(key))))).flat();
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
       if (left.length > 0) throw new Error(`still running: ${left.join(', ')}`);
     },
@@ -98,7 +98,7 @@ export async function installAgent(root: string, script: string, mode = 0o755): 
 
 /** How many agent servers run in a sandbox. */
 export async function serversIn(root: string): Promise<number[]> {
-  const pids = await markedProcesses(root);
+  const pids = await findSandboxProcesses(root);
   const commands = await Promise.all(
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   );

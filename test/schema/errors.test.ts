@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/id.ts';
-import { type TaskStatus, taskStatuses } from '../../src/tasks/status.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
+import { type TaskStatus, taskStatuses } from '../../src/tasks/domain/status.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
 import { repoUrl, type StartedApp, startApp } from './started-app.ts';

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  BreakingChangeType,
   buildSchema as buildFromText,
   findBreakingChanges,
   type GraphQLNamedType,
@@ -52,8 +53,18 @@ describe('the schema', () => {
     expect(printSchema(lexicographicSortSchema(shown))).toBe(printSchema(lexicographicSortSchema(schema)));
   });
 
-  test.skipIf(!existsSync(contractFile))('takes nothing from the public contract', () => {
-    const contract = buildFromText(readFileSync(contractFile, 'utf8'));
-    expect(findBreakingChanges(contract, buildFromText(printSchema(schema)))).toEqual([]);
+  it('takes nothing away that was released', () => {
+    const released = buildFromText(readFileSync(resolve(import.meta.dirname, 'released.graphql'), 'utf8'));
+    expect(findBreakingChanges(released, buildFromText(printSchema(schema)))).toEqual([]);
   });
+
+  test.skipIf(!existsSync(contractFile))(
+    'differs from the public contract only in what is not built yet',
+    () => {
+      const contract = buildFromText(readFileSync(contractFile, 'utf8'));
+      const changes = findBreakingChanges(contract, buildFromText(printSchema(schema)));
+      const notBuilt: string[] = [BreakingChangeType.TYPE_REMOVED, BreakingChangeType.FIELD_REMOVED];
+      expect(changes.filter(({ type }) => !notBuilt.includes(type))).toEqual([]);
+    },
+  );
 });

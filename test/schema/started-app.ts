@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Role, startGroundcrew } from '../../src/app/start.ts';
 import { loadConfig } from '../../src/config.ts';
-import { type Role, startGroundcrew } from '../../src/groundcrew.ts';
 import { createLogger } from '../../src/log.ts';
-import type { MachineEvent } from '../../src/tasks/machine.ts';
-import type { TaskStatus } from '../../src/tasks/status.ts';
+import type { TaskStatus } from '../../src/tasks/domain/status.ts';
+import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import { fetchGraphql, type GraphqlResponse } from '../support/fetch-graphql.ts';
 import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts';
-import { at, failed, started } from '../tasks/machine-states.ts';
+import { at, failed, started } from '../tasks/domain/machine-states.ts';
 import { eventsToRunning, openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
 
 /** The whole of Groundcrew in this process, on a database and with a provider of the test's own. */

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { type App, createApp } from '../../src/server/app.ts';
 import { defaultTuning, type Tuning } from '../../src/server/tuning.ts';
-import { InvalidInputError, InvalidStateError, NotFoundError } from '../../src/tasks/errors.ts';
+import { InvalidInputError, InvalidStateError, NotFoundError } from '../../src/tasks/domain/errors.ts';
 import { TestSource } from './test-source.ts';
 
 /** A viewer is what its token says: two tokens that begin alike have the same rights. */
@@ -99,7 +99,7 @@ export class ExampleApp {
         logger: pino({ level: 'trace' }, keep),
         authenticate: (authorization) => this.authenticate(authorization),
         createContext: (viewer) => ({ viewer }),
-        rightsOf: (viewer) => viewer.name.slice(0, 'good-x'.length),
+        accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),
         isTransient: (error) => error instanceof Error && error.message === 'not now',
         readiness: async () => {
           if (this.notReady instanceof Error) throw this.notReady;

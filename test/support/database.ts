@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
+import { migrate } from '../../src/tables/migrate.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface TestDatabase {

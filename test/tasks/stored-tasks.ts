@@ -1,23 +1,21 @@
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { createOrm } from '../../src/db/orm.ts';
-import { createTask, type Offer } from '../../src/tasks/create-task.ts';
+import { type Database, openDatabase } from '../../src/tables/database.ts';
+import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import type { StepName } from '../../src/tasks/domain/status.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
+import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
-import { takeTask } from '../../src/tasks/lease.ts';
-import type { MachineEvent } from '../../src/tasks/machine.ts';
-import { ownersWorkspace, type Workspace } from '../../src/tasks/read.ts';
-import type { StepName } from '../../src/tasks/status.ts';
-import { changeTask, type Lease } from '../../src/tasks/store.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import { changeTask, type Lease } from '../../src/tasks/store/change-task.ts';
+import { leaseTask } from '../../src/tasks/store/task-leases.ts';
+import { ownersWorkspace, type Workspace } from '../../src/tasks/store/task-queries.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { started, succeeded } from './machine-states.ts';
+import { started, succeeded } from './domain/machine-states.ts';
 
 /** Tasks in a database of the test's own, with no server and no worker. */
 export interface StoredTasks extends AsyncDisposable {
   readonly url: string;
-  readonly orm: MikroORM;
+  readonly db: Database;
   readonly workspace: Workspace;
-  readonly offer: Offer;
-  em(): EntityManager;
+  readonly offer: TaskDefaults;
   sql<T = Record<string, unknown>>(text: string, params?: unknown[]): Promise<T[]>;
   create(input?: Partial<CreateTaskInput>): Promise<Task>;
   /** Lets events happen to the task; each has to be accepted. */
@@ -31,23 +29,21 @@ export const repoUrl = 'https://example.com/o/r';
 
 export async function openTasks(): Promise<StoredTasks> {
   const database = await createTestDatabase();
-  const orm = await createOrm(database.url, { poolSize: 20 });
-  const em = () => orm.em.fork() as EntityManager;
-  const workspace = await ownersWorkspace(em());
-  const offer: Offer = { providers: ['local', 'other'], defaultAgent: 'demo', allowLocalRepos: true };
+  const db = await openDatabase(database.url, { poolSize: 20 });
+  const workspace = await ownersWorkspace(db);
+  const offer: TaskDefaults = { providers: ['local', 'other'], defaultAgent: 'demo', allowLocalRepos: true };
   const stored: StoredTasks = {
     url: database.url,
-    orm,
+    db,
     workspace,
     offer,
-    em,
-    sql: (text, params = []) => em().execute(text, params, 'all') as Promise<never>,
+    sql: (text, params = []) => db.em().execute(text, params, 'all') as Promise<never>,
     create: (input = {}) =>
-      createTask(em(), workspace.id, offer, { repoUrl, prompt: 'Fix the tests', ...input }),
+      createTask(db, workspace.id, offer, { repoUrl, prompt: 'Fix the tests', ...input }),
     async change(taskId, ...events) {
       let task: Task | undefined;
       for (const event of events) {
-        const changed = await changeTask(em(), taskId, { event });
+        const changed = await changeTask(db, taskId, { event });
         if (changed?.outcome !== 'changed') throw new Error(`${event.type}: ${changed?.outcome}`);
         task = changed.task;
       }
@@ -57,12 +53,12 @@ export async function openTasks(): Promise<StoredTasks> {
       await stored.sql(`insert into worker (id, pool_ids) values (?, '{}')`, [id]);
     },
     async lease(taskId, workerId) {
-      const leased = await takeTask(em(), taskId, workerId);
+      const leased = await leaseTask(db, taskId, workerId);
       if (!leased) throw new Error(`${workerId} cannot take ${taskId}`);
       return leased.lease;
     },
     async [Symbol.asyncDispose]() {
-      await orm.close(true);
+      await db.close();
       await database.drop();
     },
   };

@@ -63,7 +63,7 @@ describe('a try', () => {
     const controller = new AbortController();
     const late = Promise.withResolvers<void>();
     const work = Promise.withResolvers<void>();
-    const running = runAttempt(attempt({ signal: controller.signal, onLateEnd: late.resolve }), () => {
+    const running = runAttempt(attempt({ signal: controller.signal, onLateCompletion: late.resolve }), () => {
       controller.abort(new Error('canceled'));
       return work.promise;
     });
@@ -76,7 +76,10 @@ describe('a try', () => {
   it('leaves no timer and no listener behind', async () => {
     const controller = new AbortController();
     let late = 0;
-    await runAttempt(attempt({ signal: controller.signal, onLateEnd: () => late++ }), async () => 'done');
+    await runAttempt(
+      attempt({ signal: controller.signal, onLateCompletion: () => late++ }),
+      async () => 'done',
+    );
     controller.abort();
     expect(late).toBe(0);
   });

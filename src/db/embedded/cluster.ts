@@ -3,8 +3,8 @@ import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
 import type { Binaries } from './binaries.ts';
+import type { Home } from './cluster-dir.ts';
 import { EmbeddedPostgresError } from './error.ts';
-import type { Home } from './home.ts';
 import { runTool } from './tool.ts';
 
 /** The name of the superuser, and of the database. */

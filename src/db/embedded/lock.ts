@@ -21,7 +21,7 @@ const held = new Set<DatabaseSync>();
  * SQLite is here for its file lock, which node itself does not offer: the kernel gives it to exactly one process and
  * takes it back however that process ends, so neither kill -9 nor a reused pid can fool it.
  */
-export async function lockHome(dir: string, dataDir: string): Promise<Lock> {
+export async function lockClusterDir(dir: string, dataDir: string): Promise<Lock> {
   const pidFile = join(dir, 'owner.pid');
   for (let attempt = 1; ; attempt++) {
     const database = tryLock(join(dir, 'owner.lock'));

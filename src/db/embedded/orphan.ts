@@ -15,7 +15,7 @@ const escalation = [
 const pauseMs = 20;
 
 /** The pid that a server wrote into its data folder, dead or alive, its own or by now somebody else's. */
-export async function recordedPid(data: string): Promise<number | undefined> {
+export async function postmasterPid(data: string): Promise<number | undefined> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   return Number.parseInt(text, 10) || undefined;
 }
@@ -26,7 +26,7 @@ export async function endOrphans(data: string, logger: Logger): Promise<void> {
   if (pids.length === 0) return;
   logger.warn({ pids }, 'ending the database server that an earlier process left behind');
   for (const [signal, patienceMs] of escalation) {
-    const postmaster = await recordedPid(data);
+    const postmaster = await postmasterPid(data);
     // The postmaster takes its children along; only when it is gone or deaf are they ended one by one.
     const through = signal !== 'SIGKILL' && pids.find((pid) => pid === postmaster);
     for (const pid of through ? [through] : pids) send(pid, signal);
@@ -43,7 +43,7 @@ export async function endOrphans(data: string, logger: Logger): Promise<void> {
 /** Looks at what the processes are, never at a pid alone: pids are reused. */
 async function findServers(data: string): Promise<number[]> {
   if (process.platform !== 'linux') {
-    const pid = await recordedPid(data);
+    const pid = await postmasterPid(data);
     return pid !== undefined && (await commandOf(pid)).includes(`-D ${data}`) ? [pid] : [];
   }
   const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);

@@ -1,18 +1,18 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lookAtRemote, resolveBaseRef } from '../../git/remote.ts';
-import { addressOf } from '../../git/repo-url.ts';
+import { toGitAddress } from '../../git/git-address.ts';
+import { listRemote, resolveBaseRef } from '../../git/remote.ts';
 import { InvalidBranchError } from '../../git/repository-errors.ts';
 import { redact } from '../../redact.ts';
-import { isBranchName } from '../../tasks/branch-name.ts';
+import { isBranchName } from '../../repository/branch-name.ts';
 import type { CreateSandboxRequest, SandboxRef, StepContext } from '../provider.ts';
-import { makeCheckout } from './checkout.ts';
+import { makeCheckout } from './checkout/checkout.ts';
+import { updateMirror } from './checkout/mirror.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
 import { sandboxGone } from './errors.ts';
-import { exists, type LocalFolders, passingFolders, removal } from './folders.ts';
-import { updateMirror } from './mirror.ts';
-import { isAlive, sandboxMark } from './processes.ts';
-import { passingName, pathsIn, type SandboxPaths, sandboxPaths } from './sandbox-paths.ts';
+import { exists, type LocalFolders, rmOptions, transitionalFolders } from './folders.ts';
+import { isAlive, sandboxEnvVar } from './processes.ts';
+import { pathsIn, type SandboxPaths, sandboxPaths, transitionalName } from './sandbox-paths.ts';
 
 /** What `sandbox.json` says. */
 export interface SandboxDescription {
@@ -34,7 +34,7 @@ export async function createSandbox(
   context: StepContext,
 ): Promise<SandboxRef> {
   const paths = sandboxPaths(folders.sandboxes, request.key);
-  const address = addressOf(request.repoUrl, { allowLocal: folders.allowLocalRepos });
+  const address = toGitAddress(request.repoUrl, { allowLocal: folders.allowLocalRepos });
   if (!isBranchName(request.branch)) {
     throw new InvalidBranchError(
       `Git takes no branch of the name ${JSON.stringify(request.branch).slice(0, 300)}.`,
@@ -48,16 +48,16 @@ export async function createSandbox(
 
   // The folder comes before anything else: whoever destroys the sandbox meanwhile sees it and takes it away, and the
   // rename below then fails.
-  const draft = pathsIn(request.key, join(folders.sandboxes, await passingName(request.key, 'making')));
+  const draft = pathsIn(request.key, join(folders.sandboxes, await transitionalName(request.key, 'making')));
   await mkdir(draft.root, { recursive: true, mode: 0o700 });
   try {
     const { signal } = context;
     context.log(`Looking at ${redact(request.repoUrl)}`);
-    const remote = await lookAtRemote(request.repoUrl, { allowLocal: folders.allowLocalRepos, signal });
+    const remote = await listRemote(request.repoUrl, { allowLocal: folders.allowLocalRepos, signal });
     const start = remote.branches.has(request.branch) ? '' : resolveBaseRef(remote, request.baseRef);
     const mirror = await updateMirror(folders.mirrors, address, remote, signal);
     context.log(`Checking out ${request.branch}`);
-    const env = { [sandboxMark]: paths.root };
+    const env = { [sandboxEnvVar]: paths.root };
     const { branch } = request;
     await makeCheckout({
       folder: draft.root,
@@ -80,7 +80,7 @@ export async function createSandbox(
     if (!(await exists(draft.root))) throw sandboxGone(request.key);
     throw error;
   } finally {
-    await rm(draft.root, removal).catch(() => {}); // the next call for this key tries again
+    await rm(draft.root, rmOptions).catch(() => {}); // the next call for this key tries again
   }
   return refOf(paths);
 }
@@ -102,10 +102,10 @@ async function removeAbandoned(
   const isWhole = await exists(paths.description);
   // What ran when the sandbox was removed may have written a folder anew on its way out.
   if (!isWhole && (await exists(paths.root))) await destroySandbox(folders, paths.key, context.signal);
-  for (const { name, passing } of await passingFolders(folders, paths.key)) {
-    if (passing === undefined || (await isAlive(passing.by))) continue;
+  for (const { name, inProgress } of await transitionalFolders(folders, paths.key)) {
+    if (inProgress === undefined || (await isAlive(inProgress.by))) continue;
     // Of a half-removed sandbox things may still run, marked like those of the one that is about to be made.
-    if (passing.kind === 'removing' && !isWhole) await destroySandbox(folders, paths.key, context.signal);
-    await rm(join(folders.sandboxes, name), removal).catch(() => {});
+    if (inProgress.kind === 'removing' && !isWhole) await destroySandbox(folders, paths.key, context.signal);
+    await rm(join(folders.sandboxes, name), rmOptions).catch(() => {});
   }
 }

@@ -1,9 +1,9 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { serverProcesses } from './agent-servers.ts';
-import { allFolders, type LocalFolders, removal } from './folders.ts';
+import { serverProcesses } from './agent/agent-servers.ts';
+import { allFolders, type LocalFolders, rmOptions } from './folders.ts';
 import { killSandbox } from './processes.ts';
-import { passingName, pathsIn, sandboxPaths } from './sandbox-paths.ts';
+import { pathsIn, sandboxPaths, transitionalName } from './sandbox-paths.ts';
 
 /**
  * Removes everything of `key`: the sandbox, and what other calls are still making of it, whose rename then finds its
@@ -16,13 +16,13 @@ export async function destroySandbox(folders: LocalFolders, key: string, signal:
     signal.throwIfAborted();
     const found = (await allFolders(folders)).filter((folder) => folder.key === key);
     const aside: string[] = [];
-    for (const { name, passing } of found) {
+    for (const { name, inProgress } of found) {
       const path = join(folders.sandboxes, name);
-      if (passing?.kind === 'removing') {
+      if (inProgress?.kind === 'removing') {
         aside.push(path);
         continue;
       }
-      const away = join(folders.sandboxes, await passingName(key, 'removing'));
+      const away = join(folders.sandboxes, await transitionalName(key, 'removing'));
       await rename(path, away).then(
         () => aside.push(away),
         (error: NodeJS.ErrnoException) => {
@@ -34,7 +34,7 @@ export async function destroySandbox(folders: LocalFolders, key: string, signal:
       aside.map((path) => serverProcesses(pathsIn(key, path).agentServers, root)),
     );
     await killSandbox(root, servers.flat(), signal);
-    await Promise.all(aside.map((path) => rm(path, removal)));
+    await Promise.all(aside.map((path) => rm(path, rmOptions)));
     if (found.length === 0) return;
   }
 }

@@ -22,8 +22,10 @@ export async function allFolders(folders: LocalFolders): Promise<SandboxFolder[]
 }
 
 /** What is being made or removed, or was when its process died, under this key. */
-export async function passingFolders(folders: LocalFolders, key: string): Promise<SandboxFolder[]> {
-  return (await allFolders(folders)).filter((folder) => folder.key === key && folder.passing !== undefined);
+export async function transitionalFolders(folders: LocalFolders, key: string): Promise<SandboxFolder[]> {
+  return (await allFolders(folders)).filter(
+    (folder) => folder.key === key && folder.inProgress !== undefined,
+  );
 }
 
 /** A sandbox is there when its folder is: it appears whole. */
@@ -35,4 +37,4 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /** How folders are removed: something may still be writing into them. */
-export const removal = { recursive: true, force: true, maxRetries: 10 } as const;
+export const rmOptions = { recursive: true, force: true, maxRetries: 10 } as const;

@@ -1,14 +1,14 @@
 import { AgentServerGoneError } from '../../agents/agent-server.ts';
 import type { Logger } from '../../log.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../provider.ts';
+import { endAgents } from './agent/end-agents.ts';
+import { ensureAgent, findServer } from './agent/ensure-agent.ts';
+import { openSession } from './agent/open-session.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
-import { endAgents } from './end-agents.ts';
-import { ensureAgent, findServer } from './ensure-agent.ts';
 import { LocalSandboxError, sandboxGone, withCode } from './errors.ts';
 import { exists, type LocalFolders, openFolders } from './folders.ts';
 import { listSandboxes } from './list-sandboxes.ts';
-import { openSession } from './open-session.ts';
 import { sandboxPaths } from './sandbox-paths.ts';
 
 export interface LocalProviderOptions {

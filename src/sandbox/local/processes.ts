@@ -11,7 +11,7 @@ export interface ProcessIdentity {
 }
 
 /** Set in the environment of everything that runs in a sandbox, to the sandbox's folder, and inherited from there. */
-export const sandboxMark = 'GROUNDCREW_SANDBOX';
+export const sandboxEnvVar = 'GROUNDCREW_SANDBOX';
 
 const run = promisify(execFile);
 const linux = process.platform === 'linux';
@@ -47,19 +47,19 @@ export function currentProcess(): Promise<ProcessIdentity> {
  * Whether a process of this pid carries the sandbox's mark; undefined when its environment cannot be read, which is so
  * for a moment while it becomes another program (`exec`), and always elsewhere than on Linux.
  */
-export async function carriesMark(pid: number, root: string): Promise<boolean | undefined> {
+export async function hasSandboxMarker(pid: number, root: string): Promise<boolean | undefined> {
   const environment = await environmentOf(pid);
-  return environment.length === 0 ? undefined : environment.includes(`${sandboxMark}=${root}`);
+  return environment.length === 0 ? undefined : environment.includes(`${sandboxEnvVar}=${root}`);
 }
 
 /**
  * Pids of all processes that carry the mark of the sandbox at `root`, and `also` in their environment. Linux only:
  * elsewhere none are found.
  */
-export async function markedProcesses(root: string, also?: string): Promise<number[]> {
+export async function findSandboxProcesses(root: string, also?: string): Promise<number[]> {
   if (!linux) return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const wanted = [`${sandboxMark}=${root}`, ...(also === undefined ? [] : [also])];
+  const wanted = [`${sandboxEnvVar}=${root}`, ...(also === undefined ? [] : [also])];
   const ours = await Promise.all(
     pids.map(async (pid) => {
       const environment = await environmentOf(pid);
@@ -94,7 +94,7 @@ export async function killSandbox(
         alive.push(leader.pid);
       }
     }
-    for (const pid of await markedProcesses(root, also)) {
+    for (const pid of await findSandboxProcesses(root, also)) {
       kill(pid);
       alive.push(pid);
     }

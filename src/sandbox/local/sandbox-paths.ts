@@ -45,7 +45,7 @@ export function safeName(key: string): string {
 
 // Half-made and half-removed sandboxes lie beside the real ones as KEY~KIND~PID~START~NONCE. No key holds a tilde.
 
-export async function passingName(key: string, kind: 'making' | 'removing'): Promise<string> {
+export async function transitionalName(key: string, kind: 'making' | 'removing'): Promise<string> {
   const { pid, start } = await currentProcess();
   return [key, kind, pid, start, randomBytes(6).toString('hex')].join('~');
 }
@@ -54,13 +54,13 @@ export interface SandboxFolder {
   readonly name: string;
   readonly key: string;
   /** Set for a folder that is being made or removed: by whom. */
-  readonly passing: { readonly kind: string; readonly by: ProcessIdentity } | undefined;
+  readonly inProgress: { readonly kind: string; readonly by: ProcessIdentity } | undefined;
 }
 
 /** Reads a folder's name; undefined when it is none of ours. */
 export function readFolderName(name: string): SandboxFolder | undefined {
   const [key = '', kind, pid, start] = name.split('~');
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(key)) return undefined;
-  if (kind === undefined) return { name, key, passing: undefined };
-  return { name, key, passing: { kind, by: { pid: Number(pid), start: start ?? '' } } };
+  if (kind === undefined) return { name, key, inProgress: undefined };
+  return { name, key, inProgress: { kind, by: { pid: Number(pid), start: start ?? '' } } };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool, type QueryResultRow } from 'pg';
-import { sandboxKey } from '../../../src/tasks/sandbox-key.ts';
+import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { fetchGraphql, type GraphqlResponse } from '../../support/fetch-graphql.ts';
 import { type StartedProcess, startProcess } from '../../support/processes.ts';

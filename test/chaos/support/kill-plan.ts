@@ -1,5 +1,5 @@
-import type { StepName } from '../../../src/tasks/status.ts';
-import { stepNames } from '../../../src/tasks/status.ts';
+import type { StepName } from '../../../src/tasks/domain/status.ts';
+import { stepNames } from '../../../src/tasks/domain/status.ts';
 import type { StartedProcess } from '../../support/processes.ts';
 import { type Method, never } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';

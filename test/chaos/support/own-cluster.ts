@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinaries } from '../../../src/db/embedded/binaries.ts';
 import { clusterName, openCluster } from '../../../src/db/embedded/cluster.ts';
-import { prepareHome } from '../../../src/db/embedded/home.ts';
-import { endOrphans, recordedPid } from '../../../src/db/embedded/orphan.ts';
+import { prepareClusterDir } from '../../../src/db/embedded/cluster-dir.ts';
+import { endOrphans, postmasterPid } from '../../../src/db/embedded/orphan.ts';
 import { launch, type Server } from '../../../src/db/embedded/server.ts';
-import { migrate } from '../../../src/db/migrate.ts';
 import { freePort } from '../../../src/free-port.ts';
 import { createLogger } from '../../../src/log.ts';
+import { migrate } from '../../../src/tables/migrate.ts';
 
 /** A PostgreSQL that a test may stop, kill and start again, on the same port. */
 export interface OwnCluster extends AsyncDisposable {
@@ -25,7 +25,7 @@ export async function createOwnCluster(): Promise<OwnCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-chaos-'));
   // As root another user runs the database, and must pass.
   await chmod(dataDir, 0o711);
-  const home = await prepareHome(dataDir, logger);
+  const home = await prepareClusterDir(dataDir, logger);
   const binaries = await findBinaries(home.account);
   const { data, password } = await openCluster(home, binaries, logger);
   const port = String(await freePort());
@@ -47,7 +47,7 @@ export async function createOwnCluster(): Promise<OwnCluster> {
           timezone: 'UTC',
           fsync: 'off',
         },
-        stalePid: await recordedPid(data),
+        stalePid: await postmasterPid(data),
       },
       logger,
     );

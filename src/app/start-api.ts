@@ -1,0 +1,65 @@
+import { type Config, ConfigError } from '../config.ts';
+import { isConnectionError } from '../db/connection-error.ts';
+import type { Logger } from '../log.ts';
+import { createHub } from '../realtime/hub.ts';
+import type { Context, Viewer } from '../resolvers/context.ts';
+import type { Providers } from '../sandbox/registry.ts';
+import { buildSchema } from '../schema/schema.ts';
+import { createApp } from '../server/app.ts';
+import { createTokenCheck, loadOwnersToken } from '../server/auth/token.ts';
+import type { Database } from '../tables/database.ts';
+import type { TaskDefaults } from '../tasks/create-task.ts';
+import { ownersWorkspace } from '../tasks/store/task-queries.ts';
+import type { Listener } from '../tasks/store/wake-up-listener.ts';
+
+export interface ApiOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly db: Database;
+  readonly providers: Providers;
+  readonly listener: Listener;
+}
+
+/** Puts the API's parts together. Returns its address. */
+export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<string> {
+  const { config, logger, db, providers, listener } = options;
+  const isOwner = createTokenCheck(await loadOwnersToken(config.token, config.dataDir));
+  const viewer: Viewer = { workspace: await ownersWorkspace(db) };
+  const [first, ...others] = providers.names;
+  const taskDefaults: TaskDefaults = {
+    providers: [first as string, ...others],
+    defaultAgent: config.defaultAgent,
+    allowLocalRepos: config.allowLocalRepos,
+  };
+  const hub = parts.adopt(createHub({ db, listener, logger }), (each) => each.stop());
+  await hub.start();
+  const app = parts.adopt(
+    createApp<Viewer, Context>({
+      schema: buildSchema(),
+      host: config.host,
+      port: config.port,
+      logger,
+      authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
+      createContext: (each) => ({ viewer: each, db, taskDefaults, hub }),
+      accessScope: (each) => each.workspace.id,
+      isTransient: isConnectionError,
+      readiness: async () => {
+        try {
+          await db.em().execute('select 1');
+        } catch (error) {
+          if (!isConnectionError(error)) throw error;
+          return 'The database cannot be reached.';
+        }
+        return listener.connected ? null : 'The database sends no wake-ups.';
+      },
+    }),
+    (each) => each.stop(),
+  );
+  try {
+    return (await app.start()).url;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const setting = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
+    throw new ConfigError(`${setting}: ${message}`, { cause: error });
+  }
+}

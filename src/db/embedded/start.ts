@@ -1,0 +1,101 @@
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { freePort } from '../../free-port.ts';
+import type { Logger } from '../../log.ts';
+import { findBinaries } from './binaries.ts';
+import { type Cluster, clusterName, openCluster } from './cluster.ts';
+import { prepareClusterDir } from './cluster-dir.ts';
+import { EmbeddedPostgresError } from './error.ts';
+import { lockClusterDir } from './lock.ts';
+import { endOrphans, postmasterPid } from './orphan.ts';
+import { launch, type Server } from './server.ts';
+import { supervise } from './supervisor.ts';
+
+export interface EmbeddedOptions {
+  /** Absolute. The database is kept in its folder `postgres`, between starts. */
+  readonly dataDir: string;
+  readonly logger: Logger;
+  /** PostgreSQL's settings, over our own. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedPostgres {
+  /** Of the superuser; holds the password. Stays the same while the server is started again after a crash. */
+  readonly url: string;
+  /** Never rejects: undefined after stop(), the reason when the server ended and could not be started again. */
+  readonly exited: Promise<Error | undefined>;
+  /** Resolves when the server is gone, at most 15 s later. May be called again. */
+  stop(): Promise<void>;
+}
+
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_line_prefix: '',
+  jit: 'off',
+};
+const attempts = 10;
+const pauseMs = 200;
+
+/**
+ * Starts the PostgreSQL that lies in node_modules on the data in `dataDir`, made at the first start. Takes over from a
+ * process that was killed, and ends its server if that still runs. Throws DataDirInUseError while another live process
+ * uses the data, EmbeddedPostgresError when the server cannot run; both say why on one line.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const dataDir = resolve(options.dataDir);
+  const { logger } = options;
+  const home = await prepareClusterDir(dataDir, logger);
+  const lock = await lockClusterDir(home.dir, dataDir);
+  try {
+    const binaries = await findBinaries(home.account);
+    await endOrphans(join(home.dir, 'data'), logger);
+    const cluster = await openCluster(home, binaries, logger);
+
+    const start = async (port: number) =>
+      launch(
+        {
+          program: binaries.postgres,
+          data: cluster.data,
+          account: home.account,
+          settings: { ...settings, ...options.settings, port: String(port) },
+          stalePid: await postmasterPid(cluster.data),
+        },
+        logger,
+      );
+    let port = 0;
+    const first = await retry(cluster, logger, async () => {
+      port = await freePort();
+      return start(port);
+    });
+    // On the same port, so that everybody's connections come back by themselves.
+    const server = supervise(first, () => retry(cluster, logger, () => start(port)), logger);
+    const url = `postgresql://${clusterName}:${cluster.password}@127.0.0.1:${port}/${clusterName}`;
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= server.stop().finally(() => lock.release());
+      return stopped;
+    };
+    return { url, exited: server.exited, stop };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Starts again when a port was taken by somebody else, or backends have outlived their server. */
+async function retry(cluster: Cluster, logger: Logger, start: () => Promise<Server>): Promise<Server> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof EmbeddedPostgresError) || attempt === attempts) throw error;
+      if (/pre-existing shared memory block/.test(error.message)) await endOrphans(cluster.data, logger);
+      else if (!/could not (bind|create any TCP)/.test(error.message)) throw error;
+      await setTimeout(pauseMs);
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AgentServer } from '../../../agents/agent-server.ts';
+import { AgentMissingError, assertInstalled } from '../../../agents/agents.ts';
+import { placeLauncher } from '../../../agents/launchers.ts';
+import { findServerBinary } from '../../../agents/server-binary.ts';
+import { freePort } from '../../../free-port.ts';
+import { LocalSandboxError, sandboxGone } from '../errors.ts';
+import { claim } from '../exclusive-file.ts';
+import { exists } from '../folders.ts';
+import { killSandbox } from '../processes.ts';
+import type { SandboxPaths } from '../sandbox-paths.ts';
+import { agentEnvironment, serverMark } from './agent-environment.ts';
+import { AgentLog } from './agent-log.ts';
+import {
+  type AgentServerPlan,
+  type AgentServerRecord,
+  execServerScript,
+  latestServer,
+  pidPath,
+  planPath,
+  serverState,
+} from './agent-servers.ts';
+import type { ServerInUse } from './open-session.ts';
+
+// A server that has died (its port was taken in the meantime, say) is followed by another one, but not forever.
+const maxServersPerCall = 4;
+const startMs = 15_000;
+
+/** Makes sure that the sandbox's agent server runs, and that it can start this agent. */
+export async function ensureAgent(
+  paths: SandboxPaths,
+  agent: string,
+  signal: AbortSignal,
+): Promise<AgentServer> {
+  const binary = await findServerBinary();
+  if (binary === undefined) {
+    throw new LocalSandboxError(
+      'AGENT_FAILED',
+      `The agent server is not installed: npm has no @sandbox-agent/cli-${process.platform}-${process.arch}.`,
+      { retryable: false },
+    );
+  }
+  // One after the other, never recursively: the sandbox's folder must not come back when it is gone.
+  for (const folder of [paths.agentServers, paths.home]) {
+    await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') throw sandboxGone(paths.key);
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+  return await requiringAgent(async () => {
+    await placeLauncher(paths.home, agent);
+    const server = await ensureServer(paths, binary, signal);
+    await assertInstalled(server, agent, signal);
+    return server;
+  });
+}
+
+/** What a missing agent means here: AGENT_FAILED, for good. */
+async function requiringAgent<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof AgentMissingError)) throw error;
+    throw new LocalSandboxError('AGENT_FAILED', error.message, { retryable: false, cause: error });
+  }
+}
+
+/** The sandbox's agent server for a session with `agent`. AGENT_GONE when it is not the one at `baseUrl`, or is dead. */
+export async function findServer(
+  paths: SandboxPaths,
+  baseUrl: string,
+  agent: string,
+  signal: AbortSignal,
+): Promise<ServerInUse> {
+  if (!(await exists(paths.description))) throw sandboxGone(paths.key);
+  const latest = await latestServer(paths.agentServers);
+  const server = latest && serverAt(latest);
+  if (
+    !server ||
+    server.baseUrl !== baseUrl.replace(/\/+$/, '') ||
+    !(await isRunning(paths, latest, server, signal))
+  ) {
+    throw new LocalSandboxError('AGENT_GONE', 'The agent server has ended.');
+  }
+  // The server was started for another agent, perhaps.
+  return await requiringAgent(async () => {
+    await placeLauncher(paths.home, agent);
+    await assertInstalled(server, agent, signal);
+    return { server, number: latest.number };
+  });
+}
+
+async function isRunning(
+  paths: SandboxPaths,
+  record: AgentServerRecord,
+  server: AgentServer,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const state = await serverState(paths.agentServers, paths.root, record.number);
+  return typeof state === 'object' && (await server.isHealthy(signal));
+}
+
+async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSignal): Promise<AgentServer> {
+  const folder = paths.agentServers;
+  for (let started = 0; started < maxServersPerCall; ) {
+    const latest = await latestServer(folder);
+    if (latest && (await serverState(folder, paths.root, latest.number)) !== 'dead') {
+      const server = serverAt(latest);
+      if (await becomesHealthy(paths, binary, latest, server, signal)) return server;
+    }
+    if (!(await exists(paths.description))) throw sandboxGone(paths.key);
+    // Agents outlive a server that was killed, and would go on working beside the next one's.
+    if (latest) await killSandbox(paths.root, [], signal, serverMark(latest.number));
+    // Of several callers one plans the next server; all of them then go on with that one.
+    const next = (latest?.number ?? 0) + 1;
+    await claim(planPath(folder, next), await newPlan());
+    started += 1;
+  }
+  throw new LocalSandboxError(
+    'AGENT_FAILED',
+    `The agent server does not start${await new AgentLog(paths.agentLog).recentErrors()}.`,
+  );
+}
+
+/** Starts the server unless it has been, and waits for its answer. False when its process has died. */
+async function becomesHealthy(
+  paths: SandboxPaths,
+  binary: string,
+  record: AgentServerRecord,
+  server: AgentServer,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = Date.now() + startMs;
+  let spawned = false;
+  for (;;) {
+    signal.throwIfAborted();
+    const state = await serverState(paths.agentServers, paths.root, record.number);
+    if (state === 'dead') return false;
+    if (state === 'unclaimed' && !spawned) {
+      await spawnServer(paths, binary, record);
+      spawned = true;
+    }
+    if (state !== 'unclaimed' && (await server.isHealthy(signal))) return true;
+    if (!(await exists(paths.description))) throw sandboxGone(paths.key);
+    if (Date.now() > deadline) {
+      // It hangs: the next try is to begin with another one.
+      if (typeof state === 'object')
+        await killSandbox(paths.root, [state], signal, serverMark(record.number));
+      throw new LocalSandboxError(
+        'AGENT_FAILED',
+        `The agent server does not answer${await new AgentLog(paths.agentLog).recentErrors()}.`,
+      );
+    }
+    await delay(20, undefined, { signal });
+  }
+}
+
+async function spawnServer(paths: SandboxPaths, binary: string, { number, port, token }: AgentServerRecord) {
+  const log = await open(paths.agentLog, 'a', 0o600);
+  try {
+    // A session of its own: it outlives the worker, and signals to the worker's process group do not reach it.
+    const child = spawn(
+      '/bin/sh',
+      [
+        ...['-c', execServerScript, 'agent-server', pidPath(paths.agentServers, number), binary, 'server'],
+        ...['--host', '127.0.0.1', '--port', String(port), '--token', token, '--no-telemetry'],
+      ],
+      {
+        cwd: paths.checkout,
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+        env: {
+          ...agentEnvironment(paths),
+          ...Object.fromEntries([serverMark(number).split('=')]),
+          SANDBOX_AGENT_LOG_STDOUT: '1',
+          // Nothing is downloaded: an agent is installed or it is not.
+          SANDBOX_AGENT_REQUIRE_PREINSTALL: '1',
+        },
+      },
+    );
+    child.on('error', () => {}); // no claim then: the caller's deadline tells
+    child.unref();
+  } finally {
+    await log.close();
+  }
+}
+
+function serverAt({ port, token }: AgentServerPlan): AgentServer {
+  return new AgentServer({ baseUrl: `http://127.0.0.1:${port}`, token });
+}
+
+async function newPlan(): Promise<AgentServerPlan> {
+  return { port: await freePort(), token: randomBytes(24).toString('base64url') };
+}

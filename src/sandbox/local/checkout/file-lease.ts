@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { claim, readClaim } from '../exclusive-file.ts';
+import { currentProcess, isAlive, type ProcessIdentity } from '../processes.ts';
+
+const heartbeatMs = 1_000;
+const staleMs = 8_000;
+
+/**
+ * Calls `work` while no other process does so under the same path. One that has died or stands still loses its lease
+ * to whoever waits.
+ *
+ * A lease spares work that would be done twice; it must not be what keeps the work right, because its holder may have
+ * lost it without knowing.
+ */
+export async function withLease<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const mine = { ...(await currentProcess()), nonce: randomBytes(8).toString('hex') };
+  while (!(await claim(path, mine))) {
+    signal.throwIfAborted();
+    if (await isStale(path)) await takeAway(path);
+    else await delay(50, undefined, { signal });
+  }
+  const heartbeat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, heartbeatMs);
+  heartbeat.unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(heartbeat);
+    const holder = await readClaim<{ nonce: string }>(path).catch(() => undefined);
+    if (holder?.nonce === mine.nonce) await rm(path, { force: true });
+  }
+}
+
+async function isStale(path: string): Promise<boolean> {
+  try {
+    const holder: ProcessIdentity = JSON.parse(await readFile(path, 'utf8'));
+    if (!(await isAlive(holder))) return true;
+    return Date.now() - (await stat(path)).mtimeMs > staleMs;
+  } catch {
+    return false; // just given back
+  }
+}
+
+async function takeAway(path: string): Promise<void> {
+  const aside = `${path}~${randomBytes(6).toString('hex')}`;
+  await rename(path, aside).catch(() => {});
+  await rm(aside, { force: true });
+}

@@ -1,0 +1,63 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { link, open, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '../../config.ts';
+import { makeDataDir } from '../../data-dir.ts';
+
+/**
+ * The owner's token: the setting, or else the one in the data folder, made at the first start. Safe to call in several
+ * processes at once: they agree on one.
+ */
+export async function loadOwnersToken(setting: string | undefined, dataDir: string): Promise<string> {
+  if (setting !== undefined) return setting;
+  const file = join(dataDir, 'token');
+  return (await readToken(file)) ?? (await makeToken(dataDir, file));
+}
+
+async function readToken(file: string): Promise<string | null> {
+  try {
+    const token = (await readFile(file, 'utf8')).trim();
+    if (token.length < 8) throw new ConfigError(`GROUNDCREW_TOKEN: the token in ${file} is too short`);
+    return token;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function makeToken(dataDir: string, file: string): Promise<string> {
+  await makeDataDir(dataDir);
+  const token = randomBytes(32).toString('base64url');
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${token}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  try {
+    // A link comes into being whole or not at all, and only once.
+    await link(draft, file);
+    return token;
+  } catch (error) {
+    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? await readToken(file) : null;
+    if (other === null) throw error;
+    return other;
+  } finally {
+    await unlink(draft);
+  }
+}
+
+/** Whether the header `Authorization: Bearer TOKEN` holds this token; takes as long for any other. */
+export function createTokenCheck(token: string): (authorization: string) => boolean {
+  const expected = digest(token);
+  return (authorization) => {
+    const given = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    return given !== undefined && timingSafeEqual(digest(given), expected);
+  };
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,45 @@
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Kysely, Transaction } from 'kysely';
+import { answerTimeoutMs } from '../db/connection.ts';
+import { ormOptions } from './orm.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * The database as the rest of the code sees it, on a pool or within one transaction: `kysely` is MikroORM's typed query
+ * builder, `em()` its EntityManager.
+ */
+export class Database {
+  readonly orm: MikroORM;
+  readonly kysely: Kysely<Tables>;
+  readonly #transaction: Transaction<Tables> | undefined;
+
+  constructor(orm: MikroORM, transaction?: Transaction<Tables>) {
+    this.orm = orm;
+    this.#transaction = transaction;
+    this.kysely = transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
+  }
+
+  /** A new EntityManager, which remembers nothing that was read before. */
+  em(): EntityManager {
+    const em = this.orm.em.fork();
+    if (this.#transaction) em.setTransactionContext(this.#transaction);
+    return em as EntityManager;
+  }
+
+  /**
+   * Runs `work` in one transaction. Not `em.transactional`: MikroORM 7.2.1 never gives a connection back to the pool that is
+   * lost during BEGIN or COMMIT.
+   */
+  transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return this.kysely.transaction().execute((transaction) => work(new Database(this.orm, transaction)));
+  }
+
+  close(): Promise<void> {
+    return this.orm.close(true);
+  }
+}
+
+/** Connects at the first query. Close it when done. */
+export async function openDatabase(url: string, options: { poolSize: number }): Promise<Database> {
+  return new Database(await MikroORM.init(ormOptions(url, options.poolSize, answerTimeoutMs)));
+}

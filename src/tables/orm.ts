@@ -1,0 +1,34 @@
+import { Migrator } from '@mikro-orm/migrations';
+import type { Options } from '@mikro-orm/postgresql';
+import { applicationName } from '../db/connection.ts';
+import { PreparedClient } from '../db/prepared-client.ts';
+import { entities } from './entities.ts';
+import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
+
+/** `timeoutMs` is of one statement; without it, one may take as long as it does: a migration on large tables. */
+export function ormOptions(url: string, poolSize: number, timeoutMs?: number): Options {
+  return {
+    clientUrl: url,
+    entities: [...entities],
+    extensions: [Migrator],
+    pool: { min: 0, max: poolSize },
+    driverOptions: {
+      application_name: applicationName,
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+      query_timeout: timeoutMs,
+      Client: PreparedClient,
+      // A process that is stopped, or cut off, in a transaction must not keep its locks: nobody could rescue its tasks.
+      idle_in_transaction_session_timeout: 5_000,
+    },
+    migrations: {
+      migrationsList: [{ name: 'migration-001-tasks', class: Migration001Tasks }],
+      tableName: 'groundcrew_migration',
+      snapshot: false,
+    },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'] },
+    ensureDatabase: false,
+    forceUtcTimezone: true,
+    logger: () => {},
+  };
+}

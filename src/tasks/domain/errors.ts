@@ -1,0 +1,48 @@
+import type { TaskStatus } from './status.ts';
+
+/** The codes that a caller's own mistake can have. Everything else that goes wrong is the server's. */
+export type DomainErrorCode = 'NOT_FOUND' | 'BAD_USER_INPUT' | 'IDEMPOTENCY_CONFLICT' | 'INVALID_STATE';
+
+/**
+ * What a caller did wrong, in words that may be shown to him. Knows no GraphQL: `src/server/errors.ts` translates it,
+ * once, at the edge.
+ */
+export abstract class DomainError extends Error {
+  abstract readonly code: DomainErrorCode;
+  /** The input's field that is to blame, where one is. */
+  readonly field: string | undefined;
+
+  constructor(message: string, options: { field?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.field = options.field;
+  }
+}
+
+/** There is no such object, or it is another workspace's: the two cannot be told apart. */
+export class NotFoundError extends DomainError {
+  override readonly name = 'NotFoundError';
+  readonly code = 'NOT_FOUND';
+}
+
+export class InvalidInputError extends DomainError {
+  override readonly name = 'InvalidInputError';
+  readonly code = 'BAD_USER_INPUT';
+}
+
+/** The idempotency key was used before, with another input. */
+export class IdempotencyConflictError extends DomainError {
+  override readonly name = 'IdempotencyConflictError';
+  readonly code = 'IDEMPOTENCY_CONFLICT';
+}
+
+/** The task's status does not allow what was asked. */
+export class InvalidStateError extends DomainError {
+  override readonly name = 'InvalidStateError';
+  readonly code = 'INVALID_STATE';
+  readonly status: TaskStatus;
+
+  constructor(message: string, status: TaskStatus) {
+    super(message);
+    this.status = status;
+  }
+}

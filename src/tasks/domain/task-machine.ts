@@ -1,0 +1,313 @@
+import { type StepName, statusOfStep, type TaskAction, type TaskStatus, taskActions } from './status.ts';
+import type { Sandbox, Steps, TaskFailure, TaskState, Timestamp } from './task.ts';
+
+import {
+  closeTask,
+  currentStep,
+  mapSessions,
+  newSession,
+  runningStep,
+  startingSession,
+  withFirstSession,
+  withoutNextAttempts,
+  withSession,
+  withStep,
+  withStepSucceeded,
+  withStepsUndone,
+} from './task-state.ts';
+
+/** What can happen to a task. Each is one revision where it is accepted. */
+export type MachineEvent =
+  | { type: 'stepStarted'; at: Timestamp; step: StepName; deadlineAt: Timestamp }
+  /**
+   * `nextAttemptAt` null: given up. `backTo` names the earlier step whose work is gone, when that is why; provisioning
+   * begins again with it.
+   */
+  | {
+      type: 'stepFailed';
+      at: Timestamp;
+      step: StepName;
+      error: TaskFailure;
+      nextAttemptAt: Timestamp | null;
+      backTo?: StepName;
+    }
+  /** The worker stops, and hands the step over: not a failure, and no try is used up. */
+  | { type: 'stepInterrupted'; at: Timestamp; step: StepName }
+  | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
+  | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }
+  | { type: 'agentStarted'; at: Timestamp }
+  | { type: 'sessionOpened'; at: Timestamp; sessionId: string }
+  | { type: 'provisioned'; at: Timestamp }
+  | { type: 'sessionAdded'; at: Timestamp; sessionId: string; agent: string }
+  | { type: 'sessionStarted'; at: Timestamp; sessionId: string; deadlineAt: Timestamp }
+  | {
+      type: 'sessionFailed';
+      at: Timestamp;
+      sessionId: string;
+      error: TaskFailure;
+      nextAttemptAt: Timestamp | null;
+    }
+  | { type: 'sessionInterrupted'; at: Timestamp; sessionId: string }
+  | { type: 'taskRetried'; at: Timestamp }
+  | { type: 'taskCanceled'; at: Timestamp }
+  | { type: 'taskArchived'; at: Timestamp }
+  | { type: 'sandboxReleased'; at: Timestamp };
+
+export type MachineEventType = MachineEvent['type'];
+type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
+
+/** What a revision says: the state from then on, and what the history shows. */
+export interface Transition {
+  readonly state: TaskState;
+  readonly kind: TaskEventKind;
+  readonly step: StepName | null;
+  readonly error: TaskFailure | null;
+}
+
+export const taskEventKinds = [
+  'task.created',
+  'task.named',
+  'task.status_changed',
+  'task.retried',
+  'task.canceled',
+  'task.archived',
+  'step.started',
+  'step.failed',
+  'step.interrupted',
+  'sandbox.created',
+  'sandbox.released',
+  'agent.started',
+  'session.created',
+  'session.started',
+  'session.ready',
+  'session.failed',
+  'session.interrupted',
+] as const;
+export type TaskEventKind = (typeof taskEventKinds)[number];
+
+const untilRunning = ['stepStarted', 'sessionAdded', 'taskCanceled'] as const;
+const whileTrying = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
+
+/** Which events each status accepts. Whatever is not here is refused, and changes nothing. */
+export const acceptedEvents = {
+  init_enqueue_provision: untilRunning,
+  init_ensure_name: [...whileTrying, 'nameSettled'],
+  init_create_sandbox: [...whileTrying, 'sandboxCreated'],
+  init_ensure_agent: [...whileTrying, 'agentStarted'],
+  init_create_session: [...whileTrying, 'sessionOpened', 'provisioned'],
+  running: [
+    'sessionAdded',
+    'sessionStarted',
+    'sessionOpened',
+    'sessionFailed',
+    'sessionInterrupted',
+    'taskCanceled',
+    'taskArchived',
+  ],
+  error: ['sessionAdded', 'taskRetried', 'taskCanceled', 'taskArchived'],
+  canceled: ['sandboxReleased'],
+  archived: ['sandboxReleased'],
+} as const satisfies Record<TaskStatus, readonly MachineEventType[]>;
+
+const eventOfAction = {
+  retry: 'taskRetried',
+  cancel: 'taskCanceled',
+  archive: 'taskArchived',
+  create_session: 'sessionAdded',
+} as const satisfies Record<TaskAction, MachineEventType>;
+
+/** What may be asked of a task in this status. */
+export function availableActions(status: TaskStatus): TaskAction[] {
+  return taskActions.filter((action) => accepts(status, eventOfAction[action]));
+}
+
+function accepts(status: TaskStatus, type: MachineEventType): boolean {
+  return (acceptedEvents[status] as readonly MachineEventType[]).includes(type);
+}
+
+/**
+ * The one place that decides what becomes of a task. Pure: no clock, no id, no `await`; all of that comes in with the
+ * event. Null: this state refuses this event.
+ */
+export function transition(state: TaskState, event: MachineEvent): Transition | null {
+  if (!accepts(state.status, event.type)) return null;
+  const apply = transitions[event.type] as (state: TaskState, event: MachineEvent) => Transition | null;
+  return apply(state, event);
+}
+
+const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<T>) => Transition | null } = {
+  stepStarted(state, { step: name, at, deadlineAt }) {
+    const step = currentStep(state);
+    if (step?.name !== name || step.state === 'running') return null;
+    const status = statusOfStep[name];
+    const next = withStep(state, name, {
+      state: 'running',
+      attempt: step.attempt + 1,
+      startedAt: at,
+      finishedAt: null,
+      deadlineAt,
+      nextAttemptAt: null,
+    });
+    const sessions =
+      name === 'create_session'
+        ? withFirstSession(next, { status: 'pending_session_create' })
+        : next.sessions;
+    return {
+      state: { ...next, status, sessions },
+      kind: status === state.status ? 'step.started' : 'task.status_changed',
+      step: name,
+      error: null,
+    };
+  },
+
+  stepFailed(state, { step: name, at, error, nextAttemptAt, backTo }) {
+    const step = runningStep(state, name);
+    if (!step) return null;
+    let next = withStep(state, name, {
+      state: 'failed',
+      failures: step.failures + 1,
+      finishedAt: at,
+      deadlineAt: null,
+      nextAttemptAt,
+      error,
+    });
+    if (backTo) next = withStepsUndone(next, backTo, name);
+    if (nextAttemptAt === null) {
+      const sessions =
+        name === 'create_session' ? withFirstSession(next, { status: 'error', error }) : next.sessions;
+      next = { ...withoutNextAttempts(next), status: 'error', error, sessions };
+    }
+    return { state: next, kind: 'step.failed', step: name, error };
+  },
+
+  stepInterrupted(state, { step: name, at }) {
+    if (!runningStep(state, name)) return null;
+    const next = withStep(state, name, { state: 'pending', finishedAt: at, deadlineAt: null });
+    return { state: next, kind: 'step.interrupted', step: name, error: null };
+  },
+
+  nameSettled(state, { at, title, branchName }) {
+    const next = withStepSucceeded(state, 'ensure_name', at);
+    return (
+      next && { state: { ...next, title, branchName }, kind: 'task.named', step: 'ensure_name', error: null }
+    );
+  },
+
+  sandboxCreated(state, { at, sandbox }) {
+    const next = withStepSucceeded(state, 'create_sandbox', at);
+    return (
+      next && { state: { ...next, sandbox }, kind: 'sandbox.created', step: 'create_sandbox', error: null }
+    );
+  },
+
+  agentStarted(state, { at }) {
+    const next = withStepSucceeded(state, 'ensure_agent', at);
+    return next && { state: next, kind: 'agent.started', step: 'ensure_agent', error: null };
+  },
+
+  sessionOpened(state, { at, sessionId }) {
+    const ready = { status: 'ready', readyAt: at, deadlineAt: null, nextAttemptAt: null } as const;
+    if (state.status === 'init_create_session') {
+      if (state.sessions[0].id !== sessionId) return null;
+      const next = withStepSucceeded(state, 'create_session', at);
+      if (!next) return null;
+      const sessions = withFirstSession(next, { ...ready, error: null });
+      return { state: { ...next, sessions }, kind: 'session.ready', step: 'create_session', error: null };
+    }
+    const session = startingSession(state, sessionId);
+    if (!session) return null;
+    const next = withSession(state, sessionId, { ...ready, error: null, failures: 0 });
+    return { state: next, kind: 'session.ready', step: null, error: null };
+  },
+
+  provisioned(state, { at }) {
+    if (currentStep(state)) return null;
+    const sessions = mapSessions(state, (session) =>
+      session.status === 'pending_provision' ? { ...session, status: 'pending_session_create' } : session,
+    );
+    return {
+      state: { ...state, status: 'running', sessions, readyAt: state.readyAt ?? at },
+      kind: 'task.status_changed',
+      step: null,
+      error: null,
+    };
+  },
+
+  sessionAdded(state, { at, sessionId, agent }) {
+    const status = state.status === 'running' ? 'pending_session_create' : 'pending_provision';
+    const session = newSession(sessionId, agent, status, at);
+    return {
+      state: { ...state, sessions: [...state.sessions, session] },
+      kind: 'session.created',
+      step: null,
+      error: null,
+    };
+  },
+
+  sessionStarted(state, { at, sessionId, deadlineAt }) {
+    const session = state.sessions.find(({ id }) => id === sessionId);
+    if (session?.status !== 'pending_session_create' || session.deadlineAt !== null) return null;
+    const next = withSession(state, sessionId, {
+      attempt: session.attempt + 1,
+      startedAt: at,
+      deadlineAt,
+      nextAttemptAt: null,
+    });
+    return { state: next, kind: 'session.started', step: null, error: null };
+  },
+
+  sessionFailed(state, { sessionId, error, nextAttemptAt }) {
+    const session = startingSession(state, sessionId);
+    if (!session) return null;
+    const next = withSession(state, sessionId, {
+      status: nextAttemptAt === null ? 'error' : session.status,
+      failures: session.failures + 1,
+      deadlineAt: null,
+      nextAttemptAt,
+      error,
+    });
+    return { state: next, kind: 'session.failed', step: null, error };
+  },
+
+  sessionInterrupted(state, { sessionId }) {
+    if (!startingSession(state, sessionId)) return null;
+    const next = withSession(state, sessionId, { deadlineAt: null });
+    return { state: next, kind: 'session.interrupted', step: null, error: null };
+  },
+
+  taskRetried(state) {
+    const step = currentStep(state);
+    if (!step) return null;
+    const next = withStep(state, step.name, { state: 'pending', failures: 0, nextAttemptAt: null });
+    // A step that went back to an earlier one has failed too, and gets its tries anew with it.
+    const steps = next.steps.map((each) =>
+      each.state === 'failed' ? { ...each, state: 'pending', failures: 0, nextAttemptAt: null } : each,
+    ) as unknown as Steps;
+    const sessions = withFirstSession(next, { status: 'pending_provision', error: null });
+    return {
+      state: { ...next, steps, sessions, status: 'init_enqueue_provision', error: null },
+      kind: 'task.retried',
+      step: step.name,
+      error: null,
+    };
+  },
+
+  taskCanceled: (state, { at }) => ({
+    state: closeTask(state, 'canceled', at),
+    kind: 'task.canceled',
+    step: null,
+    error: null,
+  }),
+
+  taskArchived: (state, { at }) => ({
+    state: closeTask(state, 'archived', at),
+    kind: 'task.archived',
+    step: null,
+    error: null,
+  }),
+
+  sandboxReleased(state) {
+    if (!state.sandbox) return null;
+    return { state: { ...state, sandbox: null }, kind: 'sandbox.released', step: null, error: null };
+  },
+};

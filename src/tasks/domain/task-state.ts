@@ -1,0 +1,127 @@
+import { type StepName, stepNames } from './status.ts';
+import type { AttemptState, Session, Step, Steps, TaskState, Timestamp } from './task.ts';
+
+// What the machine's transitions are put together of: pure changes of a state, and looks at it.
+
+const noAttempts: AttemptState = {
+  attempt: 0,
+  failures: 0,
+  startedAt: null,
+  deadlineAt: null,
+  nextAttemptAt: null,
+  error: null,
+};
+
+/** A task as it is created: nothing tried yet. */
+export function createTaskState(input: {
+  at: Timestamp;
+  title: string | null;
+  branchName: string | null;
+  sessionId: string;
+  agent: string;
+}): TaskState {
+  return {
+    status: 'init_enqueue_provision',
+    error: null,
+    title: input.title,
+    branchName: input.branchName,
+    steps: stepNames.map((name) => ({
+      ...noAttempts,
+      name,
+      state: 'pending',
+      finishedAt: null,
+    })) as unknown as Steps,
+    sandbox: null,
+    sessions: [newSession(input.sessionId, input.agent, 'pending_provision', input.at)],
+    readyAt: null,
+  };
+}
+
+export function newSession(id: string, agent: string, status: Session['status'], at: Timestamp): Session {
+  return { ...noAttempts, id, agent, status, createdAt: at, readyAt: null };
+}
+
+export function stepOf(state: TaskState, name: StepName): Step {
+  return state.steps[stepNames.indexOf(name)] as Step;
+}
+
+/** The step to do next, or under way; undefined once all four have succeeded. */
+export function currentStep(state: TaskState): Step | undefined {
+  return state.steps.find((step) => step.state !== 'succeeded');
+}
+
+export function runningStep(state: TaskState, name: StepName): Step | undefined {
+  const step = currentStep(state);
+  return step?.name === name && step.state === 'running' ? step : undefined;
+}
+
+export function startingSession(state: TaskState, id: string): Session | undefined {
+  return state.sessions.find((session) => session.id === id && session.deadlineAt !== null);
+}
+
+export function withStep(state: TaskState, name: StepName, change: Partial<Step>): TaskState {
+  const steps = state.steps.map((step) => (step.name === name ? { ...step, ...change } : step));
+  return { ...state, steps: steps as unknown as Steps };
+}
+
+export function withStepSucceeded(state: TaskState, name: StepName, at: Timestamp): TaskState | null {
+  if (!runningStep(state, name)) return null;
+  return withStep(state, name, { state: 'succeeded', failures: 0, finishedAt: at, deadlineAt: null });
+}
+
+/** Nothing is tried again by itself. */
+export function withoutNextAttempts(state: TaskState): TaskState {
+  const steps = state.steps.map((step) => ({ ...step, nextAttemptAt: null }));
+  return { ...state, steps: steps as unknown as Steps };
+}
+
+/** Steps from `first` up to, without, `until` begin again: what they made is gone. */
+export function withStepsUndone(state: TaskState, first: StepName, until: StepName): TaskState {
+  const steps = state.steps.map((step, index) =>
+    index >= stepNames.indexOf(first) && index < stepNames.indexOf(until)
+      ? { ...step, state: 'pending', finishedAt: null }
+      : step,
+  );
+  const sandbox = stepNames.indexOf(first) <= stepNames.indexOf('create_sandbox') ? null : state.sandbox;
+  return { ...state, steps: steps as unknown as Steps, sandbox };
+}
+
+export function mapSessions(state: TaskState, change: (session: Session) => Session): TaskState['sessions'] {
+  const [first, ...others] = state.sessions;
+  return [change(first), ...others.map(change)];
+}
+
+export function withFirstSession(state: TaskState, change: Partial<Session>): TaskState['sessions'] {
+  const [first, ...others] = state.sessions;
+  return [{ ...first, ...change }, ...others];
+}
+
+export function withSession(state: TaskState, id: string, change: Partial<Session>): TaskState {
+  return {
+    ...state,
+    sessions: mapSessions(state, (session) => (session.id === id ? { ...session, ...change } : session)),
+  };
+}
+
+/** Ends all that was going on or waiting. What has succeeded, and the sandbox until it is released, stays to be seen. */
+export function closeTask(state: TaskState, status: 'canceled' | 'archived', at: Timestamp): TaskState {
+  const steps = state.steps.map((step): Step => {
+    if (step.state === 'running') {
+      const error = {
+        code: 'CANCELED',
+        message: 'The task was canceled.',
+        step: step.name,
+        retryable: false,
+      };
+      return { ...step, state: 'failed', finishedAt: at, deadlineAt: null, error };
+    }
+    return { ...step, nextAttemptAt: null };
+  });
+  const sessions = mapSessions(state, (session) => ({
+    ...session,
+    status: 'closed',
+    deadlineAt: null,
+    nextAttemptAt: null,
+  }));
+  return { ...state, status, error: null, steps: steps as unknown as Steps, sessions };
+}

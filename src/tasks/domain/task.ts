@@ -1,0 +1,98 @@
+import type { SessionStatus, StepName, StepState, TaskStatus } from './status.ts';
+
+/** An instant as the API says it: ISO 8601, UTC, milliseconds. */
+export type Timestamp = string;
+
+/** Why a step, a session or a task failed, in words that may be shown to anybody: no secret, no stack, no SQL. */
+export interface TaskFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly step: StepName | null;
+  readonly retryable: boolean;
+}
+
+/** The tries of something that may fail: a step, or a session that was added later. */
+export interface AttemptState {
+  /** 0 until the first try; goes on counting over retries. */
+  readonly attempt: number;
+  /** Tries that failed since the last success or `retryTask`: what the limit is compared with. */
+  readonly failures: number;
+  readonly startedAt: Timestamp | null;
+  /** When the running try times out; null while none runs. */
+  readonly deadlineAt: Timestamp | null;
+  readonly nextAttemptAt: Timestamp | null;
+  readonly error: TaskFailure | null;
+}
+
+export interface Step extends AttemptState {
+  readonly name: StepName;
+  readonly state: StepState;
+  readonly finishedAt: Timestamp | null;
+}
+
+export interface Session extends AttemptState {
+  readonly id: string;
+  readonly agent: string;
+  readonly status: SessionStatus;
+  readonly createdAt: Timestamp;
+  readonly readyAt: Timestamp | null;
+}
+
+/** A sandbox as the API shows it. */
+export interface Sandbox {
+  readonly id: string;
+  readonly provider: string;
+  readonly cwd: string;
+}
+
+export type Steps = readonly [Step, Step, Step, Step];
+
+/** What of a task changes, and so what an event holds: a revision can be shown as it was. */
+export interface TaskState {
+  readonly status: TaskStatus;
+  readonly error: TaskFailure | null;
+  readonly title: string | null;
+  readonly branchName: string | null;
+  readonly steps: Steps;
+  readonly sandbox: Sandbox | null;
+  /** Oldest first; the first one came with the task. */
+  readonly sessions: readonly [Session, ...Session[]];
+  readonly readyAt: Timestamp | null;
+}
+
+export interface Project {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly repoUrl: string;
+  readonly name: string;
+  readonly createdAt: Timestamp;
+}
+
+/** A task at one of its revisions. */
+export interface Task {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly project: Project;
+  /** As the client spelled it: what git is asked for. */
+  readonly repoUrl: string;
+  readonly prompt: string;
+  readonly provider: string;
+  readonly agent: string;
+  readonly baseRef: string | null;
+  readonly createdAt: Timestamp;
+  readonly revision: number;
+  readonly updatedAt: Timestamp;
+  readonly state: TaskState;
+}
+
+/** One revision in a task's history. */
+export interface TaskEvent {
+  readonly id: string;
+  readonly revision: number;
+  readonly kind: string;
+  readonly status: TaskStatus;
+  readonly step: StepName | null;
+  readonly error: TaskFailure | null;
+  readonly at: Timestamp;
+  readonly task: Task;
+}

@@ -1,0 +1,45 @@
+import type { Database } from '../tables/database.ts';
+import { InvalidStateError, NotFoundError } from './domain/errors.ts';
+import type { TaskStatus } from './domain/status.ts';
+import type { Task } from './domain/task.ts';
+import type { MachineEvent } from './domain/task-machine.ts';
+import { changeTask } from './store/change-task.ts';
+import { findTask } from './store/task-queries.ts';
+
+/** Queues provisioning again, from the step that failed. Throws InvalidStateError unless the task's status is ERROR. */
+export function retryTask(db: Database, workspaceId: string, id: string): Promise<Task> {
+  return act(db, workspaceId, id, 'retried', 'taskRetried');
+}
+
+/**
+ * Stops the task wherever it is; its worker hears of it at once and its sandbox is destroyed in the background. A write to
+ * the row, so it never waits behind the step that it stops. A CANCELED task is returned as it is.
+ */
+export function cancelTask(db: Database, workspaceId: string, id: string): Promise<Task> {
+  return act(db, workspaceId, id, 'canceled', 'taskCanceled', 'canceled');
+}
+
+/** Releases the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. */
+export function archiveTask(db: Database, workspaceId: string, id: string): Promise<Task> {
+  return act(db, workspaceId, id, 'archived', 'taskArchived', 'archived');
+}
+
+async function act(
+  db: Database,
+  workspaceId: string,
+  id: string,
+  done: string,
+  type: Extract<MachineEvent['type'], 'taskRetried' | 'taskCanceled' | 'taskArchived'>,
+  already?: TaskStatus,
+): Promise<Task> {
+  const known = await findTask(db, workspaceId, id);
+  if (!known) throw new NotFoundError('there is no such task');
+  const changed = await changeTask(db, id, { event: { type, at: new Date().toISOString() } }, known);
+  if (!changed) throw new NotFoundError('there is no such task');
+  const { task, outcome } = changed;
+  if (outcome === 'changed' || task.state.status === already) return task;
+  throw new InvalidStateError(
+    `a task that is ${task.state.status.toUpperCase()} can't be ${done}`,
+    task.state.status,
+  );
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { sandboxKey } from '../../../tasks/domain/external-keys.ts';
+import { StepError } from '../failure.ts';
+import { now, resultOf, type Step, storableText } from './step.ts';
+
+/** Characters of JSON. */
+const maxMetadata = 65_536;
+
+const sandboxRef = z.object({
+  id: storableText(1_000),
+  cwd: storableText(4_000),
+  metadata: z.record(z.string(), z.unknown()).refine(isStorable).optional(),
+});
+
+/** Whether PostgreSQL takes it as JSON: no circles, no `\0`, no half of a surrogate pair. */
+function isStorable(value: unknown): boolean {
+  try {
+    const json = JSON.stringify(value);
+    return json.length <= maxMetadata && !/\\u(0000|d[89a-f])/.test(json);
+  } catch {
+    return false;
+  }
+}
+
+/** Has the provider make the sandbox, under the task's key: a try after a crash adopts what an earlier one made. */
+export const createSandbox: Step = async (work, context) => {
+  const { task, provider } = work;
+  const answer = await provider.createSandbox(
+    {
+      key: sandboxKey(task.id),
+      taskId: task.id,
+      repoUrl: task.repoUrl,
+      branch: task.state.branchName ?? '',
+      baseRef: task.baseRef,
+    },
+    context,
+  );
+  const ref = sandboxRef.safeParse(answer);
+  if (!ref.success)
+    throw new StepError(
+      'SANDBOX_FAILED',
+      `provider ${provider.name} answered with no sandbox that can be kept`,
+    );
+  const { id, cwd, metadata } = ref.data;
+  const sandbox = { id, provider: provider.name, cwd };
+  return resultOf(
+    work,
+    { type: 'sandboxCreated', at: now(), sandbox },
+    { sandboxMetadata: metadata ?? null },
+  );
+};

@@ -1,0 +1,284 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { fetchGraphql } from '../support/fetch-graphql.ts';
+import { createGitRepository } from '../support/git-repository.ts';
+import { type StartedProcess, startProcess } from '../support/processes.ts';
+import { hangs, startScriptedProvider } from '../support/scripted-provider.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+// The commands, as processes.
+
+const readyMs = 30_000;
+const token = 'token-of-the-test';
+let dataDir: string;
+let database: TestDatabase;
+const begun: StartedProcess[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-main-'));
+});
+afterEach(async () => {
+  await Promise.all(begun.splice(0).map((each) => each[Symbol.asyncDispose]()));
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+function run(command: string, env: Record<string, string | undefined> = {}): StartedProcess {
+  const started = startProcess(['node', 'src/main.ts', command], {
+    env: {
+      ...Object.fromEntries(Object.keys(process.env).flatMap(ofOurs)),
+      DATABASE_URL: database.url,
+      GROUNDCREW_DATA_DIR: dataDir,
+      GROUNDCREW_TOKEN: token,
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      ...env,
+    },
+  });
+  begun.push(started);
+  return started;
+}
+
+/** Settings of whoever runs the tests are none of theirs. */
+function ofOurs(name: string): [string, undefined][] {
+  return /^(HOST|PORT|DATABASE_URL|LOG_LEVEL|GROUNDCREW_(?!TEST_RUN).*)$/.test(name)
+    ? [[name, undefined]]
+    : [];
+}
+
+const readyLine = {
+  api: /^groundcrew ready on (http:\/\/127\.0\.0\.1:\d+)$/,
+  worker: /^groundcrew worker ready$/,
+};
+const urlOf = async (started: StartedProcess) =>
+  (await started.waitForLine(readyLine.api, readyMs))[1] as string;
+
+async function expectRefusal(started: StartedProcess, line: RegExp): Promise<void> {
+  expect(await started.exit).toEqual({ code: 1, signal: null });
+  expect(started.stderr).toEqual([expect.stringMatching(line)]);
+  expect(started.stdout).toEqual([]);
+}
+
+describe('a setting that is wrong stops the start with one line that names it', () => {
+  it.each([
+    ['start', 'PORT', 'many'],
+    ['api', 'GROUNDCREW_LOCAL_REPOS', 'perhaps'],
+    ['worker', 'GROUNDCREW_CONCURRENCY', '0'],
+    ['migrate', 'DATABASE_URL', 'mysql://x'],
+    ['migrate', 'DATABASE_URL', 'postgres://nowhere.invalid/x'],
+    ['api', 'HOST', 'nowhere.invalid'],
+    ['api', 'HOST', '192.0.2.1'],
+    ['worker', 'GROUNDCREW_PROVIDERS', './nothing-of-this-name.mjs'],
+    ['api', 'GROUNDCREW_PROVIDERS', 'nothing-of-this-name'],
+  ])('%s with %s=%s', async (command, name, value) => {
+    await expectRefusal(run(command, { [name]: value }), new RegExp(`^groundcrew: ${name}: .+`));
+  });
+
+  it.each(['api', 'worker'])('%s without DATABASE_URL', async (command) => {
+    await expectRefusal(run(command, { DATABASE_URL: undefined }), /^groundcrew: DATABASE_URL: /);
+  });
+
+  it.each(['/etc/passwd', '/dev/null/x', '/proc/x'])('start with GROUNDCREW_DATA_DIR=%s', async (path) => {
+    const env = { GROUNDCREW_DATA_DIR: path, DATABASE_URL: undefined };
+    await expectRefusal(run('start', env), /^groundcrew: GROUNDCREW_DATA_DIR: .+/);
+  });
+
+  it('a port that is taken', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as { port: number };
+    await expectRefusal(run('api', { PORT: String(port) }), new RegExp(`^groundcrew: PORT: .*${port}`));
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it.each(['', 'serve', '--help'])('a command that there is not: %j', async (command) => {
+    await expectRefusal(run(command), /^groundcrew: usage: .*start\|api\|worker\|migrate/);
+  });
+});
+
+describe('a command that serves', () => {
+  it.each([
+    ['start', [readyLine.worker, readyLine.api]],
+    ['api', [readyLine.api]],
+    ['worker', [readyLine.worker]],
+  ] as const)(
+    '%s says when it is ready, and ends with 0 at SIGTERM and at SIGINT',
+    async (command, lines) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        const started = run(command);
+        for (const line of lines) await started.waitForLine(line, readyMs);
+        expect(started.stdout).toHaveLength(lines.length);
+        started.kill(signal);
+        expect(await started.exit).toEqual({ code: 0, signal: null });
+        expect(started.stderr).toEqual([]);
+      }
+    },
+  );
+
+  it('ends with 0 at a SIGTERM that comes before it is ready', async () => {
+    const started = run('worker', { LOG_LEVEL: 'info' });
+    await waitFor(async () => (await connections()) > 0, readyMs);
+    started.kill('SIGTERM');
+    expect(await started.exit).toEqual({ code: 0, signal: null });
+  });
+
+  it('makes a token at the first start, which its owner alone may read, and keeps it', async () => {
+    const tokens = [];
+    for (let count = 0; count < 2; count += 1) {
+      const started = run('api', { GROUNDCREW_TOKEN: undefined });
+      const url = await urlOf(started);
+      const kept = (await readFile(join(dataDir, 'token'), 'utf8')).trim();
+      tokens.push(kept);
+      const query = '{ viewer { workspace { name } } }';
+      expect(await fetchGraphql(url, kept, query)).toMatchObject({ status: 200, data: {} });
+      expect((await fetchGraphql(url, token, query)).errors).toHaveLength(1);
+      started.kill();
+      await started.exit;
+    }
+    expect(tokens[0]).toBe(tokens[1]);
+    expect((await stat(join(dataDir, 'token'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('logs one JSON object a line on stderr, and nothing of it on stdout', async () => {
+    const started = run('worker', { LOG_LEVEL: 'debug' });
+    await started.waitForLine(readyLine.worker, readyMs);
+    started.kill();
+    await started.exit;
+    expect(started.stderr.length).toBeGreaterThan(0);
+    for (const line of started.stderr) expect(JSON.parse(line)).toMatchObject({ msg: expect.any(String) });
+    expect(started.stdout).toEqual(['groundcrew worker ready']);
+  });
+});
+
+describe('npm', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'that gets a %s ends the command that it has started',
+    async (signal) => {
+      const started = startProcess(['npm', 'run', '--silent', 'worker'], {
+        env: { DATABASE_URL: database.url, GROUNDCREW_DATA_DIR: dataDir, LOG_LEVEL: 'silent' },
+      });
+      begun.push(started);
+      await started.waitForLine(readyLine.worker, readyMs);
+      started.kill(signal);
+      await started.exit;
+      await waitFor(async () => (await connections()) === 0);
+    },
+  );
+});
+
+describe('migrate', () => {
+  it('brings an empty database up to date, with many at once and other commands beside them', async () => {
+    const empty = await createEmptyDatabase();
+    const env = { DATABASE_URL: empty.url };
+    const migrating = [run('migrate', env), run('migrate', env), run('migrate', env)];
+    const serving = [run('api', env), run('worker', env)] as const;
+    for (const each of migrating) expect((await each.exit).code).toBe(0);
+    const url = await urlOf(serving[0]);
+    await serving[1].waitForLine(readyLine.worker, readyMs);
+    const answer = await fetchGraphql(url, token, '{ viewer { workspace { name } } }');
+    expect(answer.data).toEqual({ viewer: { workspace: { name: 'Default' } } });
+    for (const each of serving) each.kill();
+    for (const each of serving) expect((await each.exit).code).toBe(0);
+    for (const each of [...migrating, ...serving]) expect(each.stderr).toEqual([]);
+    const again = run('migrate', env);
+    expect((await again.exit).code).toBe(0);
+    await empty.drop();
+  });
+});
+
+describe('a worker', () => {
+  it('works for an API of its own process, with a provider of others, and hands over at SIGTERM', async () => {
+    await using provider = await startScriptedProvider();
+    await using repository = await createGitRepository();
+    const env = { ...provider.env, GROUNDCREW_LOCAL_REPOS: 'allow' };
+    const api = run('api', env);
+    const first = run('worker', env);
+    const url = await urlOf(api);
+    await first.waitForLine(readyLine.worker, readyMs);
+
+    const rule = provider.on('ensureAgent', hangs(), { times: 1 });
+    const created = await fetchGraphql(
+      url,
+      token,
+      'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id revision } }',
+      { input: { repoUrl: repository.path, prompt: 'Fix the tests' } },
+    );
+    const { id, revision } = (created.data as { createTask: { id: string; revision: number } }).createTask;
+    expect(revision).toBe(1);
+    const call = await provider.waitForCall('ensureAgent');
+    expect(call.pid).toBe(first.pid);
+
+    first.kill('SIGTERM');
+    expect(await first.exit).toEqual({ code: 0, signal: null });
+    expect(rule.calls[0]?.state.aborted).toBe(true);
+    expect(await sql('select from graphile_worker.jobs where locked_at is not null')).toEqual([]);
+    expect(await sql('select from task where leased_by is not null')).toEqual([]);
+
+    const second = run('worker', env);
+    await second.waitForLine(readyLine.worker, readyMs);
+    await waitFor(async () => (await sql('select status from task'))[0]?.status === 'running');
+    const calls = provider.calls.filter(({ method }) => method !== 'listSandboxes');
+    expect(calls.map(({ method, pid }) => [method, pid])).toEqual([
+      ['createSandbox', first.pid],
+      ['ensureAgent', first.pid],
+      ['ensureAgent', second.pid],
+      ['createSession', second.pid],
+    ]);
+    const { data } = await fetchGraphql(url, token, `{ task(id: "${id}") { status steps { attempt } } }`);
+    expect(data).toMatchObject({ task: { status: 'RUNNING' } });
+    for (const each of [api, second]) each.kill();
+    for (const each of [api, second]) expect((await each.exit).code).toBe(0);
+  });
+
+  it('goes on within two seconds with the task of one that was killed', async () => {
+    await sql('truncate task cascade');
+    await using provider = await startScriptedProvider();
+    await using repository = await createGitRepository();
+    const env = { ...provider.env, GROUNDCREW_LOCAL_REPOS: 'allow' };
+    const [api, first, second] = [run('api', env), run('worker', env), run('worker', env)];
+    const url = await urlOf(api);
+    for (const worker of [first, second]) await worker.waitForLine(readyLine.worker, readyMs);
+
+    provider.on('createSession', hangs(), { times: 1 });
+    await fetchGraphql(
+      url,
+      token,
+      'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id } }',
+      { input: { repoUrl: repository.path, prompt: 'Fix the tests' } },
+    );
+    const call = await provider.waitForCall('createSession');
+    const killed = performance.now();
+    process.kill(call.pid, 'SIGKILL');
+    const next = await provider.waitForCall('createSession', { nth: 2 });
+    expect(next.pid).not.toBe(call.pid);
+    expect(next.at - killed).toBeLessThan(2_000);
+    await waitFor(async () => (await sql('select status from task'))[0]?.status === 'running');
+    expect(provider.made.map(({ kind }) => kind)).toEqual(['sandbox', 'agent', 'session']);
+  });
+});
+
+async function sql(text: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: database.url, application_name: 'test' });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Of Groundcrew's processes to the test's database. */
+async function connections(): Promise<number> {
+  const rows = await sql(
+    `select from pg_stat_activity where datname = current_database() and application_name like 'groundcrew%'`,
+  );
+  return rows.length;
+}

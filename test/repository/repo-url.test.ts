@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { parseRepoUrl } from '../../src/repository/repo-url.ts';
+
+describe('a repository', () => {
+  it.each([
+    ['https://github.com/o/r', 'https://github.com/o/r', 'o/r'],
+    ['https://github.com/o/r.git', 'https://github.com/o/r', 'o/r'],
+    ['https://github.com/o/r/', 'https://github.com/o/r', 'o/r'],
+    ['https://github.com/o/r.git/', 'https://github.com/o/r', 'o/r'],
+    ['  https://GitHub.com:443/o/r  ', 'https://github.com/o/r', 'o/r'],
+    ['HTTPS://github.com/o/r', 'https://github.com/o/r', 'o/r'],
+    ['https://example.com:8443/group/sub/r', 'https://example.com:8443/group/sub/r', 'sub/r'],
+    ['http://127.0.0.1:3000/r', 'http://127.0.0.1:3000/r', 'r'],
+    ['https://[::1]:8443/o/r', 'https://[::1]:8443/o/r', 'o/r'],
+    ['ssh://git@example.com/o/r.git', 'ssh://git@example.com/o/r', 'o/r'],
+    ['ssh://git@example.com:22/o/r', 'ssh://git@example.com/o/r', 'o/r'],
+    ['git@github.com:o/r.git', 'git@github.com:o/r', 'o/r'],
+    ['github.com:o/r/', 'github.com:o/r', 'o/r'],
+    ['git@Example.com:/srv/git/r.git', 'git@example.com:/srv/git/r', 'git/r'],
+    ['git@Example.com:~user/r.git', 'git@example.com:~user/r', '~user/r'],
+    ['/srv/repositories/r/', '/srv/repositories/r', 'r'],
+    ['/srv/./repositories//r', '/srv/repositories/r', 'r'],
+    ['/srv/repositories/r/.git', '/srv/repositories/r/.git', 'r'],
+    ['file:///srv/a%20b', '/srv/a b', 'a b'],
+  ])('%j is known as %s', (input, canonical, name) => {
+    const local = canonical.startsWith('/');
+    expect(parseRepoUrl(input)).toMatchObject({ canonical, name, local });
+  });
+
+  it.each(['https://github.com/o/r', 'git@github.com:o/r.git', 'ssh://git@example.com:2222/o/r'])(
+    'is asked for as %s was spelled',
+    (input) => expect(parseRepoUrl(`\n ${input} \t`)?.url).toBe(input),
+  );
+
+  it('is asked for in the protocol that git knows, however that was spelled', () =>
+    expect(parseRepoUrl('HTTPS://github.com/O/r')?.url).toBe('https://github.com/O/r'));
+
+  it('keeps upper and lower case of a path apart', () => {
+    expect(parseRepoUrl('https://h/O/r')?.canonical).not.toBe(parseRepoUrl('https://h/o/r')?.canonical);
+  });
+});
+
+describe('no repository', () => {
+  it.each([
+    '',
+    '   ',
+    '/\0',
+    'o/r',
+    './r',
+    '../r',
+    '~/r',
+    '--upload-pack=touch /tmp/x',
+    '-oProxyCommand=x',
+    'ext::sh -c "touch /tmp/x"',
+    'fd::3',
+    'git::https://h/r',
+    'transport::address',
+    'ftp://h/o/r',
+    'git://h/o/r',
+    'javascript:alert(1)//x y',
+    'file://host/share',
+    '//host/share',
+    'file:///%00',
+    'file:///a%0Ab',
+    'https:/host/o/r',
+    'git@host://o/r',
+    'https://h:0/o/r',
+    'ssh://h:99999/o/r',
+    'https://h/o/\u202er',
+    'https://',
+    'https:///o/r',
+    'https://h',
+    'https://h/',
+    'https://h/..',
+    'https://h/o/../r',
+    'https://h//o/r',
+    'https://h/.git',
+    'https://h/o/r?x=1',
+    'https://h/o/r#main',
+    'https://h/o r',
+    'https://user:secret@h/o/r',
+    'https://token@h/o/r',
+    'ssh://git:secret@h/o/r',
+    'ssh://-oProxyCommand=x/o/r',
+    'ssh://-x@h/o/r',
+    'ssh://h:99999999/o/r',
+    '-x@h:o/r',
+    'h:-x',
+    'git@-oProxyCommand=x:o/r',
+    'https://h/o/r\nsecond',
+    'https://h/o\u0007/r',
+    'https://h\u0000/o/r',
+    `https://h/${'x'.repeat(1_000)}`,
+  ])('is %j', (input) => {
+    expect(parseRepoUrl(input)).toBeNull();
+  });
+});

@@ -1,0 +1,224 @@
+import { getIntrospectionQuery } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { fetchGraphql } from '../../support/fetch-graphql.ts';
+import { startExample } from '../example-app.ts';
+
+const token = 'good-a';
+
+async function post(url: string, headers: Record<string, string>, body = '{"query":"{ me }"}') {
+  const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body });
+  return { status: response.status, body: await response.json() };
+}
+
+describe('credentials', () => {
+  const json = { 'content-type': 'application/json' };
+
+  it('answers who has a token', async () => {
+    const { url } = await startExample();
+    expect(await fetchGraphql(url, token, '{ me }')).toEqual({ status: 200, data: { me: token } });
+  });
+
+  it.each([
+    ['no token', {}],
+    ['a wrong token', { authorization: 'Bearer bad' }],
+    ['another scheme', { authorization: `Basic ${token}` }],
+    ['a wrong cookie', { cookie: 'groundcrew_token=bad' }],
+    ['a cookie from another origin', { cookie: `groundcrew_token=${token}`, origin: 'http://evil.example' }],
+    ['a cookie from an opaque origin', { cookie: `groundcrew_token=${token}`, origin: 'null' }],
+  ])('refuses %s with 401', async (_what, headers) => {
+    const { url } = await startExample();
+    const { status, body } = await post(url, { ...json, ...headers });
+    expect(status).toBe(401);
+    expect(body.errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('takes the cookie of its own pages', async () => {
+    const { url } = await startExample();
+    const cookie = `other=1; groundcrew_token=${token}`;
+    expect((await post(url, { ...json, cookie, origin: url })).body).toEqual({ data: { me: token } });
+  });
+
+  it('hides why it cannot tell who somebody is', async () => {
+    const example = await startExample();
+    example.authenticate = () => Promise.reject(new Error('secret of the database'));
+    const { status, body } = await post(example.url, { ...json, authorization: `Bearer ${token}` });
+    expect(status).toBe(500);
+    const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) };
+    expect(body.errors).toEqual([{ message: 'Internal server error.', extensions }]);
+  });
+
+  it('never logs tokens, cookies or variables', async () => {
+    const { url, log } = await startExample();
+    const variables = { input: { text: 4, secret: 'variable' } };
+    await fetchGraphql(url, token, 'query ($input: ThingInput) { input(input: $input) }', variables);
+    await post(url, { ...json, cookie: 'groundcrew_token=cookie', authorization: 'Bearer header' });
+    expect(log.length).toBeGreaterThan(0);
+    expect(JSON.stringify(log)).not.toMatch(/variable|good-a|Bearer|"cookie|header/);
+  });
+});
+
+describe('signing in', () => {
+  it('turns a token into a cookie that works, and that scripts cannot read', async () => {
+    const { url } = await startExample();
+    const response = await fetch(`${url}/login?token=${token}`, { redirect: 'manual' });
+    expect(response.status).toBe(303);
+    expect(response.headers.get('location')).toBe('/graphql');
+    const [cookie = '', ...attributes] = (response.headers.get('set-cookie') ?? '').split('; ');
+    expect(attributes).toEqual(expect.arrayContaining(['HttpOnly', 'SameSite=Strict', 'Path=/']));
+    const answer = await post(url, { 'content-type': 'application/json', cookie, origin: url });
+    expect(answer.body).toEqual({ data: { me: token } });
+  });
+
+  it('takes the token from a form, but not from another site’s', async () => {
+    const { url } = await startExample();
+    const body = new URLSearchParams({ token });
+    const send = (headers: Record<string, string>) =>
+      fetch(`${url}/login`, { method: 'POST', body, headers, redirect: 'manual' });
+    expect((await send({ origin: url })).status).toBe(303);
+    expect((await send({ origin: 'http://evil.example' })).status).toBe(403);
+    body.set('token', 'x'.repeat(5_000));
+    expect((await send({ origin: url })).status).toBe(413);
+  });
+
+  it('shows a form, and refuses a wrong token', async () => {
+    const { url } = await startExample();
+    const form = await fetch(`${url}/login`);
+    expect(await form.text()).toContain('<form method="post"');
+    // With `no-referrer` a browser would not say where the form came from, and be refused.
+    expect(form.headers.get('referrer-policy')).toBe('same-origin');
+    const refused = await fetch(`${url}/login?token=bad`);
+    expect(refused.status).toBe(403);
+    expect(refused.headers.get('set-cookie')).toBeNull();
+  });
+});
+
+describe('what is heard', () => {
+  it.each([
+    ['application/json', 200],
+    ['application/json; charset=utf-8', 200],
+    ['application/json; charset=latin1', 415],
+    ['application/json, text/plain', 415],
+    ['application/graphql', 415],
+    ['application/graphql+json', 415],
+    ['application/x-www-form-urlencoded', 415],
+    ['multipart/form-data; boundary=x', 415],
+    ['text/plain', 415],
+    ['', 415],
+  ])('content type %j: %i', async (type, expected) => {
+    const { url } = await startExample();
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type };
+    const { status, body } = await post(url, headers);
+    expect(status).toBe(expected);
+    if (expected === 415) expect(body.errors[0].extensions.code).toBe('BAD_USER_INPUT');
+  });
+
+  it.each([
+    ['malformed JSON', '{"query":', 400],
+    ['a batch', '[{"query":"{ me }"}]', 400],
+    ['no object', '"{ me }"', 400],
+    ['no query', '{}', 400],
+    ['variables that are no object', '{"query":"{ me }","variables":[1]}', 400],
+    ['too large a body', JSON.stringify({ query: `{ me } #${'x'.repeat(1_048_576)}` }), 413],
+  ])('refuses %s', async (_what, sent, expected) => {
+    const { url } = await startExample();
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const { status, body } = await post(url, headers, sent);
+    expect(status).toBe(expected);
+    expect(body.errors).toHaveLength(1);
+    expect(body.errors[0].extensions).toEqual({ code: 'BAD_USER_INPUT' });
+  });
+
+  it('runs nothing over GET', async () => {
+    const example = await startExample();
+    const query = encodeURIComponent('mutation { touch }');
+    const response = await fetch(`${example.url}/graphql?query=${query}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(response.status).toBe(405);
+    expect(example.touched).toBe(0);
+  });
+
+  it('sends subscriptions to the WebSocket, event streams too', async () => {
+    const example = await startExample();
+    const { errors } = await fetchGraphql(example.url, token, 'subscription { thing { revision } }');
+    expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    const response = await fetch(`${example.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'text/event-stream',
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ query: 'subscription { thing { revision } }' }),
+    });
+    expect(await response.text()).toContain('BAD_USER_INPUT');
+    expect(example.sources).toHaveLength(0);
+  });
+});
+
+describe('limits', () => {
+  const nested = (levels: number) => `${'{ self '.repeat(levels)} { me } ${'}'.repeat(levels)}`;
+  const aliases = (n: number, field: string) => Array.from({ length: n }, (_, i) => `a${i}: ${field}`);
+
+  it('lets introspection pass', async () => {
+    const { url } = await startExample();
+    const { data, errors } = await fetchGraphql(url, token, getIntrospectionQuery());
+    expect(errors).toBeUndefined();
+    expect(data).toHaveProperty('__schema');
+  });
+
+  it.each([
+    ['fourteen levels', nested(14), true],
+    ['too many levels', nested(15), false],
+    ['levels in fragments', `{ self { ...F } } fragment F on Query ${nested(14)}`, false],
+    ['some aliases', `{ ${aliases(30, 'me')} }`, true],
+    ['too many aliases', `{ ${aliases(31, 'me')} }`, false],
+    ['ten mutations', `mutation { ${aliases(10, 'touch')} }`, true],
+    ['eleven mutations', `mutation { ${aliases(11, 'touch')} }`, false],
+    ['mutations in fragments', `mutation { ...F } fragment F on Mutation { ${aliases(11, 'touch')} }`, false],
+    ['mutations without aliases', `mutation { ${'touch '.repeat(11)} }`, false],
+    ['too many tokens', `{ ${'me '.repeat(2000)} }`, false],
+    [
+      'fragments that double',
+      `{ ...F0 } ${Array.from({ length: 40 }, (_, i) => `fragment F${i} on Query { ${i < 39 ? `...F${i + 1} b: self { ...F${i + 1} }` : 'me'} }`).join(' ')}`,
+      false,
+    ],
+  ])('%s', async (_what, query, allowed) => {
+    const example = await startExample();
+    const { errors } = await fetchGraphql(example.url, token, query);
+    if (allowed) return expect(errors).toBeUndefined();
+    expect(errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
+    expect(example.touched).toBe(0);
+  });
+
+  it('refuses a fragment that spreads itself', async () => {
+    const { url } = await startExample();
+    const { errors } = await fetchGraphql(url, token, '{ ...F } fragment F on Query { self { ...F } }');
+    expect(errors?.[0]?.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
+});
+
+describe('health', () => {
+  const ready = async (url: string) => {
+    const response = await fetch(`${url}/readyz`);
+    return [response.status, (await response.text()).trim()];
+  };
+
+  it('is alive, and ready or not', async () => {
+    const example = await startExample({ readinessTimeout: 20 });
+    expect((await fetch(`${example.url}/healthz`)).status).toBe(200);
+    expect(await ready(example.url)).toEqual([200, 'ready']);
+    example.notReady = 'The database is away.';
+    expect(await ready(example.url)).toEqual([503, 'The database is away.']);
+    example.notReady = new Error('secret');
+    expect(await ready(example.url)).toEqual([503, 'The readiness check failed.']);
+    example.notReady = 'never';
+    expect(await ready(example.url)).toEqual([503, 'The readiness check takes too long.']);
+  });
+
+  it('knows no other paths', async () => {
+    const { url } = await startExample();
+    expect((await fetch(`${url}/nowhere`)).status).toBe(404);
+    expect((await fetch(url, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');
+  });
+});

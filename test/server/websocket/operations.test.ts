@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest';
+import { connect, open } from '../../support/graphql-ws-client.ts';
+import { startExample } from '../example-app.ts';
+
+const token = 'good-a';
+const query = 'subscription { thing { revision } }';
+
+describe('graphql-transport-ws', () => {
+  it('runs queries, mutations and subscriptions', async () => {
+    const example = await startExample();
+    const client = await connect(example.url, { token });
+    const asked = client.subscribe({ query: '{ me }' });
+    expect(await asked.next()).toEqual({ id: '1', type: 'next', payload: { data: { me: token } } });
+    expect(await asked.next()).toEqual({ id: '1', type: 'complete' });
+    expect((await client.run({ query: 'mutation { touch }' })).payload).toEqual({ data: { touch: 1 } });
+    const watched = client.subscribe({ query }, 'an "id"');
+    await client.run({ query: '{ me }' });
+    example.sources[0]?.push({ revision: 1 });
+    expect(await watched.next()).toEqual({
+      id: 'an "id"',
+      type: 'next',
+      payload: { data: { thing: { revision: 1 } } },
+    });
+    example.sources[0]?.end();
+    expect(await watched.next()).toEqual({ id: 'an "id"', type: 'complete' });
+    await client.close();
+  });
+
+  it('takes the cookie of the upgrade, from its own pages only', async () => {
+    const { url } = await startExample();
+    const cookie = `groundcrew_token=${token}`;
+    const client = await connect(url, { headers: { cookie, origin: url } });
+    expect((await client.run({ query: '{ me }' })).payload).toEqual({ data: { me: token } });
+    await client.close();
+    const stranger = await open(url, { headers: { cookie, origin: 'http://evil.example' } });
+    stranger.send({ type: 'connection_init' });
+    expect(await stranger.closed).toMatchObject({ code: 4403 });
+  });
+
+  it('prefers the payload to the cookie', async () => {
+    const { url } = await startExample();
+    const headers = { cookie: `groundcrew_token=${token}`, origin: url };
+    const client = await open(url, { headers });
+    client.send({ type: 'connection_init', payload: { authorization: 'Bearer bad' } });
+    expect(await client.closed).toMatchObject({ code: 4403 });
+  });
+
+  const init = { type: 'connection_init', payload: { authorization: `Bearer ${token}` } };
+  const subscribe = { id: '1', type: 'subscribe', payload: { query } };
+
+  it.each<[what: string, code: number, messages: unknown[]]>([
+    ['no JSON', 4400, ['{']],
+    ['an unknown type', 4400, [{ type: 'start' }]],
+    ['a type for servers', 4400, [init, { id: '1', type: 'next', payload: {} }]],
+    ['a subscribe without an id', 4400, [init, { ...subscribe, id: '' }]],
+    ['a subscribe without a query', 4400, [init, { ...subscribe, payload: {} }]],
+    ['a subscribe before the acknowledgement', 4401, [subscribe]],
+    ['no token', 4403, [{ type: 'connection_init' }]],
+    ['a wrong token', 4403, [{ type: 'connection_init', payload: { authorization: 'Bearer bad' } }]],
+    ['a token that is no string', 4403, [{ type: 'connection_init', payload: { authorization: [token] } }]],
+    ['an id that is in use', 4409, [init, subscribe, subscribe]],
+    ['a second initialisation', 4429, [init, init]],
+    ['a message too large', 1009, ['x'.repeat(1_048_577)]],
+  ])('closes on %s with %i', async (_what, code, messages) => {
+    const { url } = await startExample();
+    const client = await open(url);
+    const [first, ...rest] = messages;
+    client.send(first);
+    if (rest.length > 0) await client.others.next();
+    for (const message of rest) client.send(message);
+    expect((await client.closed).code).toBe(code);
+  });
+
+  it('closes who says nothing with 4408', async () => {
+    const { url } = await startExample({ connectionInitTimeout: 20 });
+    expect((await (await open(url)).closed).code).toBe(4408);
+  });
+
+  it('closes who speaks another protocol with 4406', async () => {
+    const { url } = await startExample();
+    const client = await open(url, { protocol: 'graphql-ws' }).catch((error: Error) => error);
+    // A client that offers protocols refuses an answer without one; the close frame is for others.
+    if (client instanceof Error) expect(client.message).toContain('no subprotocol');
+    else expect((await client.closed).code).toBe(4406);
+  });
+
+  it('lets a client come back when it cannot tell who somebody is', async () => {
+    const example = await startExample();
+    example.authenticate = () => Promise.reject(new Error('secret of the database'));
+    const client = await open(example.url);
+    client.send(init);
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Cannot authenticate now' });
+  });
+
+  it('answers pings', async () => {
+    const { url } = await startExample();
+    const client = await connect(url, { token });
+    client.send({ type: 'ping', payload: { a: 1 } });
+    expect(await client.others.next()).toEqual({ type: 'pong', payload: { a: 1 } });
+    await client.close();
+  });
+
+  it('ends a peer that does not answer pings', async () => {
+    const { url } = await startExample({ keepAlive: 60 });
+    const client = await connect(url, { token });
+    client.socket.pong = () => undefined;
+    expect((await client.closed).code).toBe(1006);
+  });
+
+  it('bounds the operations of a socket', async () => {
+    const example = await startExample({ maxOperationsPerSocket: 2 });
+    const client = await connect(example.url, { token });
+    const first = client.subscribe({ query });
+    client.subscribe({ query });
+    expect(await client.run({ query })).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'RATE_LIMITED' } }],
+    });
+    first.complete();
+    await example.sources[0]?.closed.promise;
+    expect(await client.run({ query: '{ me }' })).toMatchObject({ type: 'next' });
+    await client.close();
+  });
+
+  it('upgrades nowhere else', async () => {
+    const { url } = await startExample();
+    await expect(open(`${url}/elsewhere`)).rejects.toThrow('404');
+  });
+
+  it('lets an id be used again at once, for an operation of its own', async () => {
+    const example = await startExample();
+    const client = await connect(example.url, { token });
+    // The first is still looking for its source when it is completed.
+    const late = Promise.withResolvers<void>();
+    const open = example.openThing;
+    example.openThing = async (args) => {
+      example.openThing = open;
+      await late.promise;
+      return open(args);
+    };
+    client.send({ id: 'same', type: 'subscribe', payload: { query } });
+    client.send({ id: 'same', type: 'complete' });
+    const second = client.subscribe({ query }, 'same');
+    await client.run({ query: '{ me }' });
+    late.resolve();
+    await client.run({ query: '{ me }' });
+    expect(example.sources).toHaveLength(2);
+    const [ofSecond, ofFirst] = example.sources;
+    await ofFirst?.closed.promise;
+    ofFirst?.push({ revision: 9 });
+    ofSecond?.push({ revision: 1 });
+    ofSecond?.end();
+    expect(await second.next()).toMatchObject({ payload: { data: { thing: { revision: 1 } } } });
+    expect(await second.next()).toMatchObject({ type: 'complete' });
+    await client.close();
+  });
+});
+
+describe('a client that leaves', () => {
+  it.each(['complete', 'close', 'terminate'] as const)(
+    'by %s closes its pending sources at once',
+    async (how) => {
+      const example = await startExample();
+      const client = await connect(example.url, { token });
+      const subscription = client.subscribe({ query });
+      await client.run({ query: '{ me }' });
+      if (how === 'complete') subscription.complete();
+      else if (how === 'close') await client.close();
+      else client.terminate();
+      await example.sources[0]?.closed.promise;
+      if (how === 'complete') {
+        await client.run({ query: '{ me }' });
+        expect(subscription.all).toEqual([]);
+        await client.close();
+      }
+    },
+  );
+
+  it('while its source is being opened closes that too', async () => {
+    const example = await startExample();
+    const client = await connect(example.url, { token });
+    const late = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const open = example.openThing;
+    example.openThing = async (args) => {
+      asked.resolve();
+      await late.promise;
+      return open(args);
+    };
+    client.subscribe({ query });
+    await asked.promise;
+    await client.close();
+    const other = await connect(example.url, { token });
+    late.resolve();
+    await other.run({ query: '{ me }' });
+    expect(example.sources).toHaveLength(1);
+    await example.sources[0]?.closed.promise;
+    await other.close();
+  });
+
+  it('leaves nothing behind, however many do', async () => {
+    const example = await startExample();
+    for (let round = 0; round < 10; round += 1) {
+      const clients = await Promise.all(Array.from({ length: 20 }, () => connect(example.url, { token })));
+      for (const client of clients) client.subscribe({ query });
+      await Promise.all(clients.map((client) => client.run({ query: '{ me }' })));
+      for (const client of clients) client.terminate();
+    }
+    expect(example.sources).toHaveLength(200);
+    await Promise.all(example.sources.map((source) => source.closed.promise));
+  });
+});

@@ -1,0 +1,76 @@
+import { Client } from 'pg';
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/tables/database.ts';
+import { migrate } from '../../src/tables/migrate.ts';
+import { createEmptyDatabase } from '../support/database.ts';
+import { openTasks } from '../tasks/stored-tasks.ts';
+
+test('the migrations make the tables that the entities read', async () => {
+  await using tasks = await openTasks();
+  const columns = await tasks.sql<{ name: string; is_nullable: string; data_type: string }>(
+    `select table_name || '.' || column_name as name, is_nullable, data_type
+     from information_schema.columns where table_schema = 'public'`,
+  );
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  const types: Record<string, string> = {
+    text: 'text',
+    integer: 'integer',
+    json: 'jsonb',
+    datetime: 'timestamp with time zone',
+  };
+  const entities = [...tasks.db.orm.getMetadata().getAll().values()];
+  expect(entities.map(({ tableName }) => tableName).sort()).toEqual([
+    'project',
+    'task',
+    'task_event',
+    'workspace',
+  ]);
+  for (const { tableName, props } of entities) {
+    for (const { fieldNames, nullable, type, name } of props) {
+      const column = byName.get(`${tableName}.${fieldNames?.[0]}`);
+      expect(column, `${tableName}.${name}`).toBeDefined();
+      expect(column?.is_nullable, `${tableName}.${name}`).toBe(nullable ? 'YES' : 'NO');
+      if (types[type]) expect(column?.data_type, `${tableName}.${name}`).toBe(types[type]);
+    }
+  }
+});
+
+test('an empty database is migrated by many at once, and by a later one to no effect', async () => {
+  const database = await createEmptyDatabase();
+  await Promise.all(Array.from({ length: 5 }, () => migrate(database.url)));
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  const state = async () => {
+    const { rows } = await client.query(
+      `select (select count(*)::int from workspace) as workspaces,
+         (select json_agg(name) from groundcrew_migration) as migrations`,
+    );
+    return rows[0];
+  };
+  try {
+    const before = await state();
+    expect(before).toEqual({ workspaces: 1, migrations: ['migration-001-tasks'] });
+    await migrate(database.url);
+    expect(await state()).toEqual(before);
+  } finally {
+    await client.end();
+    await database.drop();
+  }
+});
+
+test("keys are compared by their bytes, whatever the database's language is", async () => {
+  await using tasks = await openTasks();
+  const columns = await tasks.sql<{ name: string }>(
+    `select table_name || '.' || column_name as name from information_schema.columns
+     where table_schema = 'public' and table_name in ('workspace', 'project', 'task', 'task_event', 'session')
+       and (column_name = 'id' or column_name like '%\\_id') and collation_name is distinct from 'C'`,
+  );
+  expect(columns).toEqual([]);
+});
+
+test('the migrator says that nothing is left to do', async () => {
+  await using tasks = await openTasks();
+  const db = await openDatabase(tasks.url, { poolSize: 1 });
+  expect(await db.orm.migrator.getPending()).toEqual([]);
+  await db.close();
+});

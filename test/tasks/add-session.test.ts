@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addSession } from '../../src/tasks/add-session.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
+import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
+import type { CreateSessionInput } from '../../src/tasks/input.ts';
+import { findTask, readSessionPrompt } from '../../src/tasks/store/task-queries.ts';
+import { at, failed, started } from './domain/machine-states.ts';
+import { eventsToRunning, openTasks, type StoredTasks } from './stored-tasks.ts';
+
+let tasks: StoredTasks;
+beforeAll(async () => {
+  tasks = await openTasks();
+});
+afterAll(() => tasks[Symbol.asyncDispose]());
+
+const create = (input: CreateSessionInput) => addSession(tasks.db, tasks.workspace.id, input);
+const current = async (id: string) => (await findTask(tasks.db, tasks.workspace.id, id)) as Task;
+const jobsOf = (task: Task) =>
+  tasks.sql('select * from graphile_worker.jobs where key = ?', [`provision:${task.id}`]);
+const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
+
+const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
+
+describe('createSession', () => {
+  it('stores a session that waits for its task, and its prompt', async () => {
+    const task = await tasks.create();
+    const session = await create({ taskId: task.id, agent: 'codex', prompt: 'And now this' });
+    expect(session).toMatchObject({ agent: 'codex', status: 'pending_provision', task: { revision: 2 } });
+    expect(await readSessionPrompt(tasks.db, session.id)).toBe('And now this');
+    expect((await current(task.id)).state.sessions.map(({ id }) => id)).toEqual([
+      task.state.sessions[0].id,
+      session.id,
+    ]);
+  });
+
+  it('takes the agent of the task, and no prompt, when none is given', async () => {
+    const task = await tasks.create({ agent: 'claude' });
+    const session = await create({ taskId: task.id });
+    expect(session.agent).toBe('claude');
+    expect(await readSessionPrompt(tasks.db, session.id)).toBe('');
+  });
+
+  it('wakes a worker for a task that is running, and nobody for one in error', async () => {
+    const task = await tasks.create();
+    await tasks.change(task.id, ...eventsToRunning(task));
+    await endJobs();
+    expect(await create({ taskId: task.id })).toMatchObject({ status: 'pending_session_create' });
+    expect(await jobsOf(task)).toHaveLength(1);
+
+    const broken = await tasks.create();
+    await tasks.change(broken.id, ...toError);
+    await endJobs();
+    expect(await create({ taskId: broken.id })).toMatchObject({ status: 'pending_provision' });
+    expect(await jobsOf(broken)).toHaveLength(0);
+  });
+
+  it.each(['taskCanceled', 'taskArchived'] as const)('is refused after %s', async (type) => {
+    const task = await tasks.create();
+    await tasks.change(task.id, ...toError, { type, at });
+    const status = type === 'taskCanceled' ? 'canceled' : 'archived';
+    await expect(create({ taskId: task.id })).rejects.toMatchObject({ code: 'INVALID_STATE', status });
+  });
+
+  it.each<[keyof CreateSessionInput, string, string]>([
+    ['taskId', 'no id', 'NOT_FOUND'],
+    ['taskId', '', 'NOT_FOUND'],
+    ['taskId', newId('task'), 'NOT_FOUND'],
+    ['taskId', newId('session'), 'NOT_FOUND'],
+    ['taskId', 'task_\0', 'NOT_FOUND'],
+    ['agent', '', 'BAD_USER_INPUT'],
+    ['agent', 'a/b', 'BAD_USER_INPUT'],
+    ['prompt', '', 'BAD_USER_INPUT'],
+    ['prompt', 'a\0b', 'BAD_USER_INPUT'],
+    ['prompt', 'a\ud800b', 'BAD_USER_INPUT'],
+    ['prompt', 'x'.repeat(100_001), 'BAD_USER_INPUT'],
+    ['idempotencyKey', '', 'BAD_USER_INPUT'],
+  ])('refuses a wrong %s: %.40j', async (field, value, code) => {
+    const task = await tasks.create();
+    await expect(create({ taskId: task.id, [field]: value })).rejects.toMatchObject({ code, field });
+    expect((await current(task.id)).revision).toBe(1);
+  });
+
+  it('takes a hundred sessions, and no more', async () => {
+    const task = await tasks.create();
+    for (let count = 1; count < 100; count += 1) await create({ taskId: task.id });
+    await expect(create({ taskId: task.id })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+    expect((await current(task.id)).revision).toBe(100);
+  });
+
+  it('many times at once adds each of them, and leaves no gap', async () => {
+    const task = await tasks.create();
+    const made = await Promise.all(Array.from({ length: 15 }, () => create({ taskId: task.id })));
+    const { revision, state } = await current(task.id);
+    expect(revision).toBe(16);
+    expect(new Set(state.sessions.slice(1).map(({ id }) => id))).toEqual(new Set(made.map(({ id }) => id)));
+  });
+});
+
+describe('an idempotency key', () => {
+  it('makes one session of fifty calls at once, and gives it to all', async () => {
+    const task = await tasks.create();
+    const input = { taskId: task.id, prompt: 'Once', idempotencyKey: newId('event') };
+    const made = await Promise.all(Array.from({ length: 50 }, () => create(input)));
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+    const { revision, state } = await current(task.id);
+    expect([revision, state.sessions.length]).toEqual([2, 2]);
+    expect(await tasks.sql('select * from session where task_id = ?', [task.id])).toHaveLength(2);
+  });
+
+  it('gives the same session while others change the task', async () => {
+    const task = await tasks.create();
+    const input = { taskId: task.id, idempotencyKey: newId('event') };
+    const calls = Array.from({ length: 10 }, () => [create(input), create({ taskId: task.id })] as const);
+    const same = await Promise.all(calls.map(([each]) => each));
+    await Promise.all(calls.flat());
+    expect(new Set(same.map(({ id }) => id)).size).toBe(1);
+    expect((await current(task.id)).revision).toBe(12);
+  });
+
+  it('with another input, or of another operation, is a conflict', async () => {
+    const key = newId('event');
+    const task = await tasks.create({ idempotencyKey: key });
+    const conflict = { code: 'IDEMPOTENCY_CONFLICT', field: 'idempotencyKey' };
+    await expect(create({ taskId: task.id, idempotencyKey: key })).rejects.toMatchObject(conflict);
+    const own = newId('event');
+    await create({ taskId: task.id, idempotencyKey: own });
+    const other = create({ taskId: task.id, prompt: 'Another', idempotencyKey: own });
+    await expect(other).rejects.toMatchObject(conflict);
+    await expect(tasks.create({ idempotencyKey: own })).rejects.toMatchObject(conflict);
+    expect((await current(task.id)).revision).toBe(2);
+  });
+
+  it('gives the session that it made though the task takes no more', async () => {
+    const task = await tasks.create();
+    const input = { taskId: task.id, idempotencyKey: newId('event') };
+    const session = await create(input);
+    await tasks.change(task.id, { type: 'taskCanceled', at });
+    expect(await create(input)).toMatchObject({ id: session.id, status: 'closed' });
+  });
+});

@@ -1,0 +1,143 @@
+import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
+import type { TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
+import {
+  type MachineEvent,
+  type MachineEventType,
+  transition,
+} from '../../../src/tasks/domain/task-machine.ts';
+import { createTaskState } from '../../../src/tasks/domain/task-state.ts';
+
+// States to try the machine in, made by the machine itself, and every event that could happen in them.
+
+export const at = '2026-11-22T08:10:13.123Z';
+export const later = '2026-11-22T08:11:13.123Z';
+export const failure = (step: StepName | null): TaskFailure => ({
+  code: 'SANDBOX_FAILED',
+  message: 'no room',
+  step,
+  retryable: true,
+});
+
+export const created: TaskState = createTaskState({
+  at,
+  title: null,
+  branchName: null,
+  sessionId: 'session_1',
+  agent: 'demo',
+});
+
+export const started = (step: StepName): MachineEvent => ({
+  type: 'stepStarted',
+  at,
+  step,
+  deadlineAt: later,
+});
+
+export const succeeded: Record<StepName, MachineEvent> = {
+  ensure_name: { type: 'nameSettled', at, title: 'A title', branchName: 'a-branch' },
+  create_sandbox: { type: 'sandboxCreated', at, sandbox: { id: 'box', provider: 'local', cwd: '/work' } },
+  ensure_agent: { type: 'agentStarted', at },
+  create_session: { type: 'sessionOpened', at, sessionId: 'session_1' },
+};
+
+export const failed = (step: StepName, nextAttemptAt: string | null, backTo?: StepName): MachineEvent => ({
+  type: 'stepFailed',
+  at,
+  step,
+  error: failure(step),
+  nextAttemptAt,
+  ...(backTo ? { backTo } : {}),
+});
+
+/** Lets events happen, each of which has to be accepted. */
+export function after(state: TaskState, ...events: MachineEvent[]): TaskState {
+  let reached = state;
+  for (const event of events) {
+    const next = transition(reached, event);
+    if (!next) throw new Error(`${event.type} is refused in ${reached.status}`);
+    reached = next.state;
+  }
+  return reached;
+}
+
+/** The task with its steps done up to, without, `step`. */
+export function before(step: StepName): TaskState {
+  const done = stepNames.slice(0, stepNames.indexOf(step));
+  return after(created, ...done.flatMap((name) => [started(name), succeeded[name]]));
+}
+
+export const during = (step: StepName): TaskState => after(before(step), started(step));
+
+export const provisionedSteps = after(during('create_session'), succeeded.create_session);
+export const running = after(provisionedSteps, { type: 'provisioned', at });
+export const withSecondSession = after(running, {
+  type: 'sessionAdded',
+  at,
+  sessionId: 'session_2',
+  agent: 'demo',
+});
+export const tryingSecondSession = after(withSecondSession, {
+  type: 'sessionStarted',
+  at,
+  sessionId: 'session_2',
+  deadlineAt: later,
+});
+
+/** Every event of a type that makes sense in some state, with each of its parameters. */
+export function eventsOfType(type: MachineEventType, state: TaskState): MachineEvent[] {
+  const sessionIds = [...state.sessions.map(({ id }) => id), 'session_of_nobody'];
+  switch (type) {
+    case 'stepStarted':
+      return stepNames.map(started);
+    case 'stepFailed':
+      return stepNames.flatMap((step) => {
+        const earlier = stepNames.slice(1, Math.max(stepNames.indexOf(step), 1));
+        return [undefined, ...earlier].flatMap((backTo) => [
+          failed(step, later, backTo),
+          failed(step, null, backTo),
+        ]);
+      });
+    case 'stepInterrupted':
+      return stepNames.map((step) => ({ type, at, step }));
+    case 'nameSettled':
+      return [succeeded.ensure_name];
+    case 'sandboxCreated':
+      return [succeeded.create_sandbox];
+    case 'agentStarted':
+      return [succeeded.ensure_agent];
+    case 'sessionOpened':
+    case 'sessionInterrupted':
+      return sessionIds.map((sessionId) => ({ type, at, sessionId }));
+    case 'sessionStarted':
+      return sessionIds.map((sessionId) => ({ type, at, sessionId, deadlineAt: later }));
+    case 'sessionFailed':
+      return sessionIds.flatMap((sessionId) =>
+        [later, null].map((nextAttemptAt) => ({
+          type,
+          at,
+          sessionId,
+          error: failure(null),
+          nextAttemptAt,
+        })),
+      );
+    case 'sessionAdded':
+      return [{ type, at, sessionId: `session_${state.sessions.length + 1}`, agent: 'demo' }];
+    case 'provisioned':
+    case 'taskRetried':
+    case 'taskCanceled':
+    case 'taskArchived':
+    case 'sandboxReleased':
+      return [{ type, at }];
+  }
+}
+
+/** mulberry32: the same numbers from 0 to 1 for the same seed. */
+export function randomNumbers(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

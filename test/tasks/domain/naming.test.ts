@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { isBranchName } from '../../../src/repository/branch-name.ts';
+import { branchNamesFromTitle, titleFromPrompt } from '../../../src/tasks/domain/naming.ts';
+
+describe('a title', () => {
+  it.each([
+    ['Fix the tests', 'Fix the tests'],
+    ['\n\n  Fix   the\ttests  \nand more', 'Fix the tests'],
+    ['One\r\nTwo', 'One'],
+    [`${'word '.repeat(30)}`, `${'word '.repeat(15).trim()}…`],
+    ['x'.repeat(200), `${'x'.repeat(79)}…`],
+    ['🌳'.repeat(200), `${'🌳'.repeat(79)}…`],
+  ])('of %j is %j', (prompt, title) => {
+    expect(titleFromPrompt(prompt)).toBe(title);
+    expect([...titleFromPrompt(prompt)].length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('the names tried for a branch', () => {
+  const names = (title: string) => branchNamesFromTitle(title, 'task_01jd0000000000000000000000');
+
+  it.each([
+    ['Fix the tests', 'groundcrew/fix-the-tests'],
+    ['Ärger mit Größe', 'groundcrew/arger-mit-gro-e'],
+    ['--upload-pack=x', 'groundcrew/upload-pack-x'],
+    ['../../etc/passwd', 'groundcrew/etc-passwd'],
+    ['分支 🌳', 'groundcrew/task'],
+    ['HEAD', 'groundcrew/head'],
+    ['', 'groundcrew/task'],
+    ['x'.repeat(100), `groundcrew/${'x'.repeat(50)}`],
+  ])('for %j begin with %s', (title, first) => {
+    expect(names(title)[0]).toBe(first);
+  });
+
+  it('are fifty and one more that nobody else can have, all fit for git', () => {
+    for (const title of ['Fix the tests', '分支', 'a.lock', '@{-1}', '...', 'a\0b', '\ud800']) {
+      const all = names(title);
+      expect(new Set(all).size).toBe(51);
+      expect(all.filter((name) => !isBranchName(name))).toEqual([]);
+      expect(all.at(-1)).toMatch(/^groundcrew-.*-01jd0000000000000000000000$/);
+    }
+    expect(names('Fix it').slice(0, 3)).toEqual([
+      'groundcrew/fix-it',
+      'groundcrew/fix-it-2',
+      'groundcrew/fix-it-3',
+    ]);
+  });
+});

@@ -1,0 +1,384 @@
+import { describe, expect, it, test } from 'vitest';
+import { nextWork, wakeAt } from '../../../src/tasks/domain/next-work.ts';
+import {
+  statusOfStep,
+  stepNames,
+  type TaskAction,
+  type TaskStatus,
+  taskActions,
+  taskStatuses,
+} from '../../../src/tasks/domain/status.ts';
+import type { TaskState } from '../../../src/tasks/domain/task.ts';
+import {
+  availableActions,
+  type MachineEventType,
+  type Transition,
+  taskEventKinds,
+  transition,
+} from '../../../src/tasks/domain/task-machine.ts';
+import { currentStep, stepOf } from '../../../src/tasks/domain/task-state.ts';
+import {
+  after,
+  at,
+  before,
+  created,
+  during,
+  eventsOfType,
+  failed,
+  failure,
+  later,
+  provisionedSteps,
+  randomNumbers,
+  running,
+  started,
+  succeeded,
+  tryingSecondSession,
+  withSecondSession,
+} from './machine-states.ts';
+
+type Row = Record<MachineEventType, boolean>;
+
+const none: Row = {
+  stepStarted: false,
+  stepFailed: false,
+  stepInterrupted: false,
+  nameSettled: false,
+  sandboxCreated: false,
+  agentStarted: false,
+  sessionOpened: false,
+  provisioned: false,
+  sessionAdded: false,
+  sessionStarted: false,
+  sessionFailed: false,
+  sessionInterrupted: false,
+  taskRetried: false,
+  taskCanceled: false,
+  taskArchived: false,
+  sandboxReleased: false,
+};
+const trying: Row = {
+  ...none,
+  stepStarted: true,
+  stepFailed: true,
+  stepInterrupted: true,
+  sessionAdded: true,
+  taskCanceled: true,
+};
+
+/** What may happen to a task in each status, written down apart from the machine. */
+const truthTable: Record<TaskStatus, Row> = {
+  init_enqueue_provision: { ...none, stepStarted: true, sessionAdded: true, taskCanceled: true },
+  init_ensure_name: { ...trying, nameSettled: true },
+  init_create_sandbox: { ...trying, sandboxCreated: true },
+  init_ensure_agent: { ...trying, agentStarted: true },
+  init_create_session: { ...trying, sessionOpened: true, provisioned: true },
+  running: {
+    ...none,
+    sessionAdded: true,
+    sessionStarted: true,
+    sessionOpened: true,
+    sessionFailed: true,
+    sessionInterrupted: true,
+    taskCanceled: true,
+    taskArchived: true,
+  },
+  error: { ...none, sessionAdded: true, taskRetried: true, taskCanceled: true, taskArchived: true },
+  canceled: { ...none, sandboxReleased: true },
+  archived: { ...none, sandboxReleased: true },
+};
+
+const tries = (step: (typeof stepNames)[number]) => [
+  during(step),
+  after(during(step), failed(step, later)),
+  after(during(step), { type: 'stepInterrupted', at, step }),
+  after(during(step), succeeded[step]),
+  after(during(step), { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'demo' }),
+];
+const givenUp = stepNames.map((step) => after(during(step), failed(step, null)));
+const close = (type: 'taskCanceled' | 'taskArchived', states: TaskState[]) =>
+  states.map((state) => after(state, { type, at }));
+
+/** The ways there are to be in a status. */
+const statesOf: Record<TaskStatus, TaskState[]> = {
+  init_enqueue_provision: [created, ...givenUp.map((state) => after(state, { type: 'taskRetried', at }))],
+  init_ensure_name: tries('ensure_name'),
+  init_create_sandbox: tries('create_sandbox'),
+  init_ensure_agent: [
+    ...tries('ensure_agent'),
+    after(during('ensure_agent'), failed('ensure_agent', later, 'create_sandbox')),
+  ],
+  init_create_session: [
+    ...tries('create_session'),
+    after(during('create_session'), failed('create_session', later, 'ensure_agent')),
+  ],
+  running: [running, withSecondSession, tryingSecondSession],
+  error: givenUp,
+  canceled: close('taskCanceled', [created, ...stepNames.map(during), running, ...givenUp]),
+  archived: close('taskArchived', [running, tryingSecondSession, ...givenUp]),
+};
+
+const cells = taskStatuses.flatMap((status) =>
+  (Object.keys(truthTable[status]) as MachineEventType[]).map(
+    (type) => [status, truthTable[status][type] ? 'accepts' : 'refuses', type] as const,
+  ),
+);
+
+describe('the truth table', () => {
+  it.each(taskStatuses)('is tried in states that are really %s', (status) => {
+    expect(statesOf[status].map((state) => state.status)).toEqual(statesOf[status].map(() => status));
+  });
+
+  it.each(cells)('%s %s %s', (status, does, type) => {
+    const accepted = statesOf[status].flatMap((state) =>
+      eventsOfType(type, state).filter((event) => transition(state, event)),
+    );
+    if (does === 'accepts') expect(accepted).not.toEqual([]);
+    else expect(accepted).toEqual([]);
+  });
+});
+
+test('what may be done with a task follows from its status', () => {
+  const actions: Record<TaskStatus, TaskAction[]> = {
+    init_enqueue_provision: ['cancel', 'create_session'],
+    init_ensure_name: ['cancel', 'create_session'],
+    init_create_sandbox: ['cancel', 'create_session'],
+    init_ensure_agent: ['cancel', 'create_session'],
+    init_create_session: ['cancel', 'create_session'],
+    running: ['cancel', 'archive', 'create_session'],
+    error: ['retry', 'cancel', 'archive', 'create_session'],
+    canceled: [],
+    archived: [],
+  };
+  for (const status of taskStatuses) expect(availableActions(status)).toEqual(actions[status]);
+  expect(new Set(Object.values(actions).flat())).toEqual(new Set(taskActions));
+});
+
+describe('provisioning', () => {
+  it.each(stepNames)('shows the status of %s while it is under way', (step) => {
+    expect(during(step).status).toBe(statusOfStep[step]);
+    expect(stepOf(during(step), step)).toMatchObject({
+      state: 'running',
+      attempt: 1,
+      startedAt: at,
+      deadlineAt: later,
+    });
+  });
+
+  it.each(stepNames)('does not begin with %s twice, nor out of turn', (step) => {
+    expect(transition(during(step), started(step))).toBeNull();
+    for (const other of stepNames.filter((name) => name !== step)) {
+      expect(transition(before(step), started(other))).toBeNull();
+    }
+  });
+
+  it.each(stepNames)('keeps the last error of %s when a later try succeeds', (step) => {
+    const state = after(during(step), failed(step, later), started(step), succeeded[step]);
+    expect(stepOf(state, step)).toMatchObject({
+      state: 'succeeded',
+      attempt: 2,
+      failures: 0,
+      error: failure(step),
+    });
+    expect(stepOf(state, step)).toMatchObject({ deadlineAt: null, nextAttemptAt: null });
+  });
+
+  it.each(stepNames)('that gives up at %s says so in the task', (step) => {
+    const state = after(during(step), failed(step, null));
+    expect(state).toMatchObject({ status: 'error', error: failure(step) });
+    expect(stepOf(state, step)).toMatchObject({ state: 'failed', nextAttemptAt: null, deadlineAt: null });
+  });
+
+  it.each(stepNames)('that is retried goes on at %s, with its tries anew', (step) => {
+    const state = after(during(step), failed(step, null), { type: 'taskRetried', at });
+    expect(state).toMatchObject({ status: 'init_enqueue_provision', error: null });
+    expect(currentStep(state)).toMatchObject({ name: step, state: 'pending', attempt: 1, failures: 0 });
+    expect(transition(state, started(step))?.state.status).toBe(statusOfStep[step]);
+  });
+
+  it('that was handed over has used up no try', () => {
+    const state = after(during('create_sandbox'), { type: 'stepInterrupted', at, step: 'create_sandbox' });
+    expect(stepOf(state, 'create_sandbox')).toMatchObject({ state: 'pending', failures: 0, error: null });
+  });
+
+  it('goes back to the sandbox when that is gone, and forgets what was in it', () => {
+    const state = after(during('create_session'), failed('create_session', later, 'create_sandbox'));
+    expect(state.sandbox).toBeNull();
+    expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'pending', 'pending', 'failed']);
+    expect(currentStep(state)?.name).toBe('create_sandbox');
+  });
+
+  it('goes back to the agent when that is gone, and keeps the sandbox', () => {
+    const state = after(during('create_session'), failed('create_session', later, 'ensure_agent'));
+    expect(state.sandbox).not.toBeNull();
+    expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'succeeded', 'pending', 'failed']);
+  });
+
+  it('is not over before all four steps are', () => {
+    for (const step of stepNames)
+      expect(transition(during(step), { type: 'provisioned', at: later })).toBeNull();
+    expect(transition(provisionedSteps, { type: 'provisioned', at: later })?.state).toMatchObject({
+      status: 'running',
+      readyAt: later,
+    });
+  });
+});
+
+describe('sessions', () => {
+  const added = { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'codex' } as const;
+
+  it('that are added early wait for the task', () => {
+    const early = after(during('create_sandbox'), added);
+    expect(early.sessions[1]).toMatchObject({ status: 'pending_provision', agent: 'codex' });
+    const ready = after(
+      early,
+      succeeded.create_sandbox,
+      started('ensure_agent'),
+      succeeded.ensure_agent,
+      started('create_session'),
+      succeeded.create_session,
+      { type: 'provisioned', at },
+    );
+    expect(ready.sessions.map(({ status }) => status)).toEqual(['ready', 'pending_session_create']);
+  });
+
+  it('that fail for good leave the task running', () => {
+    const state = after(tryingSecondSession, {
+      type: 'sessionFailed',
+      at,
+      sessionId: 'session_2',
+      error: failure(null),
+      nextAttemptAt: null,
+    });
+    expect(state).toMatchObject({ status: 'running', error: null });
+    expect(state.sessions[1]).toMatchObject({ status: 'error', error: failure(null), deadlineAt: null });
+  });
+
+  it.each(['taskCanceled', 'taskArchived'] as const)('are closed by %s', (type) => {
+    const state = after(tryingSecondSession, { type, at });
+    expect(state.sessions.map(({ status, deadlineAt }) => [status, deadlineAt])).toEqual([
+      ['closed', null],
+      ['closed', null],
+    ]);
+  });
+});
+
+describe('work left to do', () => {
+  const past = '2026-11-22T08:10:00.000Z';
+  it('is nothing once a task is at rest, and nobody is woken for it', () => {
+    for (const state of [...statesOf.error, ...statesOf.canceled, ...statesOf.archived, running]) {
+      expect(nextWork(state, at)).toEqual({ type: 'nothing' });
+      expect(wakeAt(state, at)).toBeNull();
+    }
+  });
+  it('waits for the next try, until its time has come', () => {
+    const state = after(during('create_sandbox'), failed('create_sandbox', later));
+    expect(nextWork(state, at)).toEqual({ type: 'wait', until: later });
+    expect(wakeAt(state, at)).toBe(later);
+    expect(nextWork(state, later)).toMatchObject({ type: 'startStep', step: { name: 'create_sandbox' } });
+  });
+  it('finds a step and a session under way, and the end of provisioning', () => {
+    expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepUnderWay' });
+    expect(nextWork(provisionedSteps, at)).toEqual({ type: 'finishProvisioning' });
+    expect(nextWork(withSecondSession, past)).toMatchObject({ type: 'startSession' });
+    expect(nextWork(tryingSecondSession, past)).toMatchObject({ type: 'sessionUnderWay' });
+  });
+});
+
+describe('whatever happens to a task, in whatever order', () => {
+  const allTypes = Object.keys(none) as MachineEventType[];
+  const seeds = Array.from({ length: 200 }, (_, index) => index + 1);
+
+  it.each(seeds)('the invariants hold (seed %i)', (seed) => {
+    const random = randomNumbers(seed);
+    const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T;
+    let state = deepFreeze(created);
+    for (let count = 0; count < 120; count += 1) {
+      // Ends of tasks are rare, so that walks get far.
+      const types = random() < 0.04 ? allTypes : allTypes.filter((type) => !/Canceled|Archived/.test(type));
+      const event = pick(eventsOfType(pick(types), state));
+      const next = transition(state, event);
+      expect(next !== null && !truthTable[state.status][event.type], `${state.status} ${event.type}`).toBe(
+        false,
+      );
+      if (!next) continue;
+      checkChange(state, next);
+      state = deepFreeze(next.state);
+      checkState(state);
+    }
+  });
+});
+
+function checkChange(from: TaskState, { state, kind, step, error }: Transition): void {
+  expect(taskEventKinds).toContain(kind);
+  expect(state).not.toEqual(from);
+  expect(step === null || stepNames.includes(step)).toBe(true);
+  expect(error === null || kind.endsWith('.failed')).toBe(true);
+  expect(state.sessions.slice(0, from.sessions.length).map(({ id }) => id)).toEqual(
+    from.sessions.map(({ id }) => id),
+  );
+  for (const [index, each] of from.sessions.entries()) {
+    expect(state.sessions[index]?.attempt).toBeGreaterThanOrEqual(each.attempt);
+  }
+  for (const each of from.steps)
+    expect(stepOf(state, each.name).attempt).toBeGreaterThanOrEqual(each.attempt);
+  if (from.readyAt !== null) expect(state.readyAt).toBe(from.readyAt);
+  if (from.branchName !== null) expect(state.branchName).not.toBeNull();
+  if (from.status === 'canceled' || from.status === 'archived') expect(kind).toBe('sandbox.released');
+}
+
+function checkState(state: TaskState): void {
+  const { status, steps, sessions } = state;
+  const closed = status === 'canceled' || status === 'archived';
+  expect(steps.map(({ name }) => name)).toEqual(stepNames);
+  expect(state.error !== null).toBe(status === 'error');
+
+  const underWay = steps.filter(({ deadlineAt }) => deadlineAt !== null);
+  expect(underWay).toEqual(steps.filter((each) => each.state === 'running'));
+  expect(underWay.length).toBeLessThanOrEqual(1);
+  for (const { name } of underWay) expect(status).toBe(statusOfStep[name]);
+
+  const current = currentStep(state);
+  const done = current ? stepNames.indexOf(current.name) : stepNames.length;
+  for (const [index, each] of steps.entries()) {
+    if (index < done) expect(each.state).toBe('succeeded');
+    if (index > done) expect(['pending', 'failed']).toContain(each.state);
+    if (each.nextAttemptAt !== null) expect(each.state).toBe('failed');
+    if (each.state !== 'pending') expect(each.attempt).toBeGreaterThan(0);
+    if (each.state === 'failed') expect(each.error).not.toBeNull();
+  }
+  if (!closed) expect(state.sandbox !== null).toBe(done > stepNames.indexOf('create_sandbox'));
+  if (done > 0) expect(state.branchName).not.toBeNull();
+
+  for (const session of sessions) {
+    expect(session.readyAt !== null || session.status !== 'ready').toBe(true);
+    if (session.deadlineAt !== null)
+      expect([status, session.status]).toEqual(['running', 'pending_session_create']);
+    if (closed) expect(session.status).toBe('closed');
+    if (session.status === 'error' && status === 'running') expect(session.error).not.toBeNull();
+  }
+  if (status === 'running') {
+    expect(current).toBeUndefined();
+    expect(state.readyAt).not.toBeNull();
+    expect(sessions[0].status).toBe('ready');
+    expect(sessions.map((session) => session.status)).not.toContain('pending_provision');
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const each of Object.values(value)) deepFreeze(each);
+  }
+  return value;
+}
+
+test('a task that was given up has no next try to show', () => {
+  const state = after(
+    during('create_session'),
+    failed('create_session', later, 'ensure_agent'),
+    started('ensure_agent'),
+    failed('ensure_agent', null),
+  );
+  expect(state.status).toBe('error');
+  expect(state.steps.map(({ nextAttemptAt }) => nextAttemptAt)).toEqual([null, null, null, null]);
+});

@@ -1,0 +1,296 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
+import { newId } from '../../../src/tasks/domain/id.ts';
+import { type TaskStatus, taskStatuses } from '../../../src/tasks/domain/status.ts';
+import type { Task } from '../../../src/tasks/domain/task.ts';
+import type { MachineEvent } from '../../../src/tasks/domain/task-machine.ts';
+import { changeTask, LeaseLostError, readTask } from '../../../src/tasks/store/change-task.ts';
+import { findTask } from '../../../src/tasks/store/task-queries.ts';
+import { parseWakeUp, taskChannel } from '../../../src/tasks/store/wake-up.ts';
+import { archiveTask, cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
+import { MessageQueue } from '../../support/message-queue.ts';
+import { at, failed, failure, later, started, succeeded } from '../domain/machine-states.ts';
+import { eventsToRunning, openTasks, type StoredTasks } from '../stored-tasks.ts';
+
+let tasks: StoredTasks;
+beforeAll(async () => {
+  tasks = await openTasks();
+  await tasks.addWorker('worker a');
+  await tasks.addWorker('worker b');
+});
+afterAll(() => tasks[Symbol.asyncDispose]());
+
+const current = async (id: string) => (await findTask(tasks.db, tasks.workspace.id, id)) as Task;
+const jobsOf = ({ id }: Task) =>
+  tasks.sql<{ key: string; run_at: string; task_identifier: string }>(
+    'select * from graphile_worker.jobs where key in (?, ?) order by key',
+    [`provision:${id}`, `release:${sandboxKey(id)}`],
+  );
+const added = (count: number): MachineEvent => ({
+  type: 'sessionAdded',
+  at,
+  sessionId: newId('session'),
+  agent: `agent-${count}`,
+});
+
+async function expectGapless(task: Task): Promise<void> {
+  const events = await tasks.sql<{ revision: number }>(
+    'select revision from task_event where task_id = ? order by revision',
+    [task.id],
+  );
+  const { revision } = await current(task.id);
+  expect(events.map((event) => event.revision)).toEqual(
+    Array.from({ length: revision }, (_, index) => index + 1),
+  );
+  const [row] = await tasks.sql(
+    `select t.state = e.state as state, t.status = e.status as status, t.updated_at = e.at as at
+     from task t join task_event e on e.task_id = t.id and e.revision = t.revision where t.id = ?`,
+    [task.id],
+  );
+  expect(row).toEqual({ state: true, status: true, at: true });
+}
+
+describe('a change', () => {
+  it('is one revision: the row and its event say the same', async () => {
+    const task = await tasks.create();
+    await tasks.change(task.id, started('ensure_name'), failed('ensure_name', later));
+    const events = await tasks.sql('select * from task_event where task_id = ? order by revision', [task.id]);
+    expect(events).toMatchObject([
+      { revision: 1, kind: 'task.created', status: 'init_enqueue_provision', step: null },
+      { revision: 2, kind: 'task.status_changed', status: 'init_ensure_name', step: 'ensure_name' },
+      { revision: 3, kind: 'step.failed', step: 'ensure_name', error: failure('ensure_name') },
+    ]);
+    await expectGapless(task);
+  });
+
+  it('that the state refuses writes nothing', async () => {
+    const task = await tasks.create();
+    const changed = await changeTask(tasks.db, task.id, { event: succeeded.ensure_agent });
+    expect(changed).toEqual({ outcome: 'refused', task });
+    expect(await current(task.id)).toEqual(task);
+  });
+
+  it('of a task that there is not is null', async () => {
+    expect(await changeTask(tasks.db, newId('task'), { event: started('ensure_name') })).toBeNull();
+  });
+
+  it('leaves no gap beside forty others at the same moment, and each is there once', async () => {
+    const task = await tasks.create();
+    const events = Array.from({ length: 40 }, (_, index) => added(index));
+    const changed = await Promise.all(events.map((event) => changeTask(tasks.db, task.id, { event })));
+    expect(changed.map((each) => each?.outcome)).toEqual(events.map(() => 'changed'));
+    const revisions = changed.map((each) => each?.task.revision ?? 0).sort((a, b) => a - b);
+    expect(revisions).toEqual(Array.from({ length: 40 }, (_, index) => index + 2));
+    const { state } = await current(task.id);
+    expect(new Set(state.sessions.slice(1).map(({ agent }) => agent)).size).toBe(40);
+    await expectGapless(task);
+  });
+
+  it('that was made on an old reading is made again on the new one', async () => {
+    const task = await tasks.create();
+    await tasks.change(task.id, added(1));
+    const changed = await changeTask(tasks.db, task.id, { event: added(2) }, task);
+    expect(changed).toMatchObject({ outcome: 'changed', task: { revision: 3 } });
+    expect((await current(task.id)).state.sessions).toHaveLength(3);
+  });
+
+  it('is told on the channel once it is committed, with revision and epoch', async () => {
+    const client = new Client({ connectionString: tasks.url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    const heard = new MessageQueue<unknown>();
+    client.on('notification', ({ payload }) => heard.push(parseWakeUp(payload ?? '')));
+    await client.query(`listen ${taskChannel}`);
+    const task = await tasks.create();
+    const place = { taskId: task.id, workspaceId: tasks.workspace.id, projectId: task.project.id };
+    expect(await heard.next()).toEqual({ ...place, revision: 1, epoch: 0 });
+    await tasks.change(task.id, started('ensure_name'), { type: 'taskCanceled', at });
+    expect(await heard.next()).toEqual({ ...place, revision: 2, epoch: 0 });
+    expect(await heard.next()).toEqual({ ...place, revision: 3, epoch: 1 });
+  });
+
+  it('knows a wake-up that nobody here has sent', () => {
+    for (const payload of ['', 'x', 'task 1 2', 'a b c d']) expect(parseWakeUp(payload)).toBeNull();
+  });
+});
+
+describe('a worker that has lost the task', () => {
+  const events: MachineEvent[] = [
+    started('ensure_name'),
+    failed('ensure_name', later),
+    succeeded.ensure_name,
+    { type: 'stepInterrupted', at, step: 'ensure_name' },
+  ];
+
+  it.each(['to another worker', 'to a cancel', 'to a rescue'])('%s writes nothing', async (how) => {
+    const task = await tasks.create();
+    const lease = await tasks.lease(task.id, 'worker a');
+    await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
+    if (how === 'to a cancel') await cancelTask(tasks.db, tasks.workspace.id, task.id);
+    else await tasks.sql('update task set leased_by = null, epoch = epoch + 1 where id = ?', [task.id]);
+    if (how === 'to another worker') await tasks.lease(task.id, 'worker b');
+    const before = await current(task.id);
+    for (const event of events) {
+      const late = changeTask(tasks.db, task.id, { event, lease }, { ...before });
+      const refused = await late.then(
+        (changed) => changed?.outcome,
+        (error) => error,
+      );
+      expect(refused === 'refused' || refused instanceof LeaseLostError).toBe(true);
+      await expect(changeTask(tasks.db, task.id, { event, lease })).rejects.toThrow(LeaseLostError);
+    }
+    await expect(readTask(tasks.db, task.id, lease)).rejects.toThrow(LeaseLostError);
+    expect(await current(task.id)).toEqual(before);
+    await expectGapless(task);
+  });
+
+  it('is not disturbed by changes from outside: those keep its epoch', async () => {
+    const task = await tasks.create();
+    const lease = await tasks.lease(task.id, 'worker a');
+    await tasks.change(task.id, added(1));
+    const changed = await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease }, task);
+    expect(changed).toMatchObject({ outcome: 'changed', leaseReleased: false, task: { revision: 3 } });
+    expect((await current(task.id)).state.sessions).toHaveLength(2);
+  });
+});
+
+describe('a task that is changed', () => {
+  it('by its worker needs no waking, until it waits; then its job stands for that time', async () => {
+    const task = await tasks.create();
+    await tasks.sql('delete from graphile_worker._private_jobs');
+    const lease = await tasks.lease(task.id, 'worker a');
+    await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
+    expect(await jobsOf(task)).toEqual([]);
+    const inAMinute = new Date(Date.now() + 60_000).toISOString();
+    const event = failed('ensure_name', inAMinute);
+    const changed = await changeTask(tasks.db, task.id, { event, lease });
+    expect(changed).toMatchObject({ leaseReleased: true });
+    const [job, ...others] = await jobsOf(task);
+    expect(others).toEqual([]);
+    expect(new Date(job?.run_at ?? 0).toISOString()).toBe(inAMinute);
+    const [row] = await tasks.sql('select leased_by, epoch from task where id = ?', [task.id]);
+    expect(row).toMatchObject({ leased_by: null });
+  });
+
+  it('to wanting a sandbox has it in the ledger before it is made, and to be released once closed', async () => {
+    const task = await tasks.create();
+    await tasks.change(task.id, started('ensure_name'), succeeded.ensure_name);
+    const ledger = () => tasks.sql('select key, provider, state from sandbox where task_id = ?', [task.id]);
+    expect(await ledger()).toEqual([]);
+    await tasks.change(task.id, started('create_sandbox'));
+    const row = { key: sandboxKey(task.id), provider: 'local' };
+    expect(await ledger()).toEqual([{ ...row, state: 'wanted' }]);
+    await cancelTask(tasks.db, tasks.workspace.id, task.id);
+    expect(await ledger()).toEqual([{ ...row, state: 'releasing' }]);
+    expect((await jobsOf(task)).map((job) => job.task_identifier)).toContain('releaseSandbox');
+  });
+
+  it('to canceled before it wanted a sandbox has none to release', async () => {
+    const task = await tasks.create();
+    await cancelTask(tasks.db, tasks.workspace.id, task.id);
+    expect((await jobsOf(task)).map((job) => job.task_identifier)).not.toContain('releaseSandbox');
+  });
+
+  it('to be retried has a job at once', async () => {
+    const task = await tasks.create();
+    await tasks.change(task.id, started('ensure_name'), failed('ensure_name', null));
+    await tasks.sql('delete from graphile_worker._private_jobs');
+    const retried = await retryTask(tasks.db, tasks.workspace.id, task.id);
+    expect(retried.state.status).toBe('init_enqueue_provision');
+    expect(await jobsOf(task)).toHaveLength(1);
+  });
+});
+
+describe('a cancel at the moment of a completion', () => {
+  it('has one outcome, and one event', async () => {
+    for (let round = 0; round < 25; round += 1) {
+      const task = await tasks.create();
+      const events = eventsToRunning(task);
+      const last = events.pop() as MachineEvent;
+      await tasks.sql('update task set leased_by = ? where id = ?', ['worker a', task.id]);
+      await tasks.change(task.id, ...events);
+      const [{ epoch }] = (await tasks.sql<{ epoch: number }>('select epoch from task where id = ?', [
+        task.id,
+      ])) as [{ epoch: number }];
+      const [completed, canceled] = await Promise.allSettled([
+        changeTask(tasks.db, task.id, { event: last, lease: { taskId: task.id, epoch } }),
+        cancelTask(tasks.db, tasks.workspace.id, task.id),
+      ]);
+      const { state } = await current(task.id);
+      expect(canceled).toMatchObject({ status: 'fulfilled', value: { state: { status: 'canceled' } } });
+      expect(state.status).toBe('canceled');
+      const won = completed.status === 'fulfilled' && completed.value?.outcome === 'changed';
+      expect(state.readyAt !== null).toBe(won);
+      if (completed.status === 'rejected') expect(completed.reason).toBeInstanceOf(LeaseLostError);
+      await expectGapless(task);
+    }
+  });
+
+  it('by twenty callers is one event', async () => {
+    const task = await tasks.create();
+    const canceled = await Promise.all(
+      Array.from({ length: 20 }, () => cancelTask(tasks.db, tasks.workspace.id, task.id)),
+    );
+    expect(canceled.map(({ revision }) => revision)).toEqual(canceled.map(() => 2));
+    await expectGapless(task);
+  });
+});
+
+describe('what is asked of a task', () => {
+  const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
+  const ways: Record<TaskStatus, (task: Task) => MachineEvent[]> = {
+    init_enqueue_provision: () => [],
+    init_ensure_name: () => [started('ensure_name')],
+    init_create_sandbox: (task) => eventsToRunning(task).slice(0, 3),
+    init_ensure_agent: (task) => eventsToRunning(task).slice(0, 5),
+    init_create_session: (task) => eventsToRunning(task).slice(0, 7),
+    running: eventsToRunning,
+    error: () => toError,
+    canceled: () => [{ type: 'taskCanceled', at }],
+    archived: () => [...toError, { type: 'taskArchived', at }],
+  };
+  const asked = { retry: retryTask, cancel: cancelTask, archive: archiveTask };
+  const allowed = {
+    retry: ['error'],
+    cancel: taskStatuses.filter((s) => s !== 'archived'),
+    archive: ['running', 'error', 'archived'],
+  };
+  const cells = taskStatuses.flatMap((status) =>
+    (['retry', 'cancel', 'archive'] as const).map((action) => [action, status] as const),
+  );
+
+  it.each(cells)('%s from %s is done or refused as promised', async (action, status) => {
+    const task = await tasks.create();
+    await tasks.change(task.id, ...ways[status](task));
+    const before = await current(task.id);
+    expect(before.state.status).toBe(status);
+    const done = asked[action](tasks.db, tasks.workspace.id, task.id);
+    if (!(allowed[action] as string[]).includes(status)) {
+      await expect(done).rejects.toMatchObject({ code: 'INVALID_STATE', status });
+      expect(await current(task.id)).toEqual(before);
+      return;
+    }
+    const becomes = { retry: 'init_enqueue_provision', cancel: 'canceled', archive: 'archived' }[action];
+    expect((await done).state.status).toBe(becomes);
+    expect((await current(task.id)).revision).toBe(before.revision + (status === becomes ? 0 : 1));
+  });
+
+  it.each(['retry', 'cancel', 'archive'] as const)(
+    '%s of a task that there is not finds none',
+    async (action) => {
+      for (const id of [newId('task'), 'no id', '', newId('project'), '\0', "' or 1=1"]) {
+        const done = asked[action](tasks.db, tasks.workspace.id, id);
+        await expect(done).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      }
+    },
+  );
+
+  it("of another workspace's finds none", async () => {
+    const task = await tasks.create();
+    const other = newId('workspace');
+    for (const action of Object.values(asked)) {
+      await expect(action(tasks.db, other, task.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
+  });
+});

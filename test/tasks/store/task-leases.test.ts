@@ -1,0 +1,301 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../../src/tasks/domain/id.ts';
+import type { Task } from '../../../src/tasks/domain/task.ts';
+import { changeTask, LeaseLostError } from '../../../src/tasks/store/change-task.ts';
+import { acquireSweepTurn } from '../../../src/tasks/store/sweep-turns.ts';
+import {
+  freeOrphanedLease,
+  leasesOf,
+  leaseTask,
+  releaseTask,
+  requeueOverdueTasks,
+  requeueTasks,
+  revokeLeases,
+  WorkerDeclaredDeadError,
+} from '../../../src/tasks/store/task-leases.ts';
+import {
+  reclaimFromAllWorkers,
+  reclaimFromDeadWorkers,
+  workerLockClass,
+} from '../../../src/tasks/store/worker-registry.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { at, started } from '../domain/machine-states.ts';
+import { eventsToRunning, openTasks, type StoredTasks } from '../stored-tasks.ts';
+
+let tasks: StoredTasks;
+let workers = 0;
+beforeAll(async () => {
+  tasks = await openTasks();
+});
+afterAll(() => tasks[Symbol.asyncDispose]());
+
+async function newWorker(): Promise<string> {
+  const id = `worker ${++workers}`;
+  await tasks.addWorker(id);
+  return id;
+}
+
+interface Job {
+  readonly key: string;
+  readonly run_at: string;
+  readonly locked_at: string | null;
+}
+const jobsOf = ({ id }: Task) =>
+  tasks.sql<Job>('select * from graphile_worker.jobs where key = ?', [`provision:${id}`]);
+const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
+
+describe('taking a task', () => {
+  it('gives it to one of many workers', async () => {
+    const task = await tasks.create();
+    const ids = await Promise.all(Array.from({ length: 10 }, newWorker));
+    const taken = await Promise.all(ids.map((id) => leaseTask(tasks.db, task.id, id)));
+    expect(taken.filter((each) => each !== null)).toMatchObject([
+      { lease: { taskId: task.id, epoch: 1 }, task, endpoint: null, sandboxMetadata: null },
+    ]);
+  });
+
+  it('gives it again to the worker that has it, under a new epoch', async () => {
+    const task = await tasks.create();
+    const worker = await newWorker();
+    const first = await tasks.lease(task.id, worker);
+    expect(await tasks.lease(task.id, worker)).toEqual({ taskId: task.id, epoch: 2 });
+    const late = changeTask(tasks.db, task.id, { event: started('ensure_name'), lease: first });
+    await expect(late).rejects.toThrow(LeaseLostError);
+  });
+
+  it('tells a worker that counts as dead, and gives it none', async () => {
+    const task = await tasks.create();
+    const taken = leaseTask(tasks.db, task.id, 'never registered');
+    await expect(taken).rejects.toThrow(WorkerDeclaredDeadError);
+    expect(await leasesOf(tasks.db, 'never registered')).toEqual([]);
+  });
+
+  it('gives none that there is nothing to do for, or that there is not', async () => {
+    const worker = await newWorker();
+    const running = await tasks.create();
+    await tasks.change(running.id, ...eventsToRunning(running));
+    const canceled = await tasks.create();
+    await tasks.change(canceled.id, { type: 'taskCanceled', at });
+    for (const id of [running.id, canceled.id, newId('task')]) {
+      expect(await leaseTask(tasks.db, id, worker)).toBeNull();
+    }
+  });
+
+  it('brings what earlier steps have left for later ones', async () => {
+    const task = await tasks.create();
+    const lease = await tasks.lease(task.id, await newWorker());
+    const endpoint = { baseUrl: 'http://127.0.0.1:1', token: 't' };
+    const provisions = { endpoint, sandboxMetadata: { a: [1, null] } };
+    await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease, workerData: provisions });
+    await revokeLeases(tasks.db, `worker ${workers}`);
+    const taken = await leaseTask(tasks.db, task.id, await newWorker());
+    expect(taken).toMatchObject(provisions);
+  });
+});
+
+describe('putting a task back', () => {
+  it('leaves a job for when there is something to do', async () => {
+    const task = await tasks.create();
+    await endJobs();
+    const lease = await tasks.lease(task.id, await newWorker());
+    const until = new Date(Date.now() + 60_000).toISOString();
+    expect(await releaseTask(tasks.db, lease, 1, until)).toBe(true);
+    expect((await jobsOf(task)).map(({ run_at }) => new Date(run_at).toISOString())).toEqual([until]);
+    expect(await leasesOf(tasks.db, `worker ${workers}`)).toEqual([]);
+  });
+
+  it('leaves none when there is nothing', async () => {
+    const task = await tasks.create();
+    await endJobs();
+    const lease = await tasks.lease(task.id, await newWorker());
+    expect(await releaseTask(tasks.db, lease, 1, null)).toBe(true);
+    expect(await jobsOf(task)).toEqual([]);
+  });
+
+  it('is not done when the task has changed meanwhile, or is lost', async () => {
+    const task = await tasks.create();
+    const worker = await newWorker();
+    const lease = await tasks.lease(task.id, worker);
+    await tasks.change(task.id, { type: 'sessionAdded', at, sessionId: newId('session'), agent: 'a' });
+    expect(await releaseTask(tasks.db, lease, 1, null)).toBe(false);
+    expect(await leasesOf(tasks.db, worker)).toEqual([lease]);
+    await revokeLeases(tasks.db, worker);
+    expect(await releaseTask(tasks.db, lease, 2, null)).toBe(false);
+  });
+});
+
+describe('a rescue', () => {
+  it('gives all tasks of a worker to whoever comes first, and fences it off', async () => {
+    const [lost, other] = [await newWorker(), await newWorker()];
+    const made = [await tasks.create(), await tasks.create()];
+    const kept = await tasks.create();
+    const leases = [];
+    for (const { id } of made) leases.push(await tasks.lease(id, lost));
+    const keptLease = await tasks.lease(kept.id, other);
+    await endJobs();
+    const taken = await revokeLeases(tasks.db, lost);
+    expect(taken).toHaveLength(2);
+    await requeueTasks(tasks.db, taken);
+    for (const [index, task] of made.entries()) {
+      expect(await jobsOf(task)).toHaveLength(1);
+      const late = changeTask(tasks.db, task.id, {
+        event: started('ensure_name'),
+        lease: leases[index] as never,
+      });
+      await expect(late).rejects.toThrow(LeaseLostError);
+      expect(await leaseTask(tasks.db, task.id, other)).toMatchObject({ lease: { epoch: 3 } });
+    }
+    expect(await jobsOf(kept)).toEqual([]);
+    expect(await leasesOf(tasks.db, other)).toContainEqual(keptLease);
+    expect(await revokeLeases(tasks.db, lost)).toEqual([]);
+  });
+
+  it('of one lease leaves the worker its others, and a newer one of the same task', async () => {
+    const worker = await newWorker();
+    const [first, second] = [await tasks.create(), await tasks.create()];
+    const old = await tasks.lease(first.id, worker);
+    const kept = await tasks.lease(second.id, worker);
+    const newer = await tasks.lease(first.id, worker);
+    await freeOrphanedLease(tasks.db, worker, old);
+    expect(await leasesOf(tasks.db, worker)).toHaveLength(2);
+    await freeOrphanedLease(tasks.db, worker, newer);
+    expect(await leasesOf(tasks.db, worker)).toEqual([kept]);
+  });
+
+  // After a restart of the database every lock is free for a while, which says nothing of its owner.
+  const databaseIsUp = () =>
+    waitFor(async () => {
+      const [row] = await tasks.sql<{ up: boolean }>(
+        `select pg_postmaster_start_time() < now() - interval '4 seconds' as up`,
+      );
+      return row?.up === true;
+    });
+
+  it('spares a worker that shows signs of life, and one whose lock is held', async () => {
+    await databaseIsUp();
+    const me = await newWorker();
+    const living = await newWorker();
+    const locked = await newWorker();
+    const dead = await newWorker();
+    const task = await tasks.create();
+    await tasks.lease(task.id, dead);
+    await tasks.sql(`update worker set heartbeat_at = now() - interval '5 seconds' where id in (?, ?)`, [
+      locked,
+      dead,
+    ]);
+    await tasks.sql(`delete from worker where id not in (?, ?, ?, ?)`, [me, living, locked, dead]);
+    await tasks.db.em().transactional(async (tx) => {
+      await tx.execute(
+        `select pg_advisory_xact_lock(${workerLockClass}, lock) from worker where id = '${locked}'`,
+      );
+      const rescued = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: true });
+      expect(rescued.workers).toEqual([dead]);
+    });
+    const rows = await tasks.sql<{ id: string }>('select id from worker order by id');
+    expect(new Set(rows.map(({ id }) => id))).toEqual(new Set([me, living, locked]));
+  });
+
+  it('takes over from one that hangs, when the one who judges is well', async () => {
+    const me = await newWorker();
+    const hung = await newWorker();
+    const task = await tasks.create();
+    await tasks.lease(task.id, hung);
+    await tasks.sql(`delete from worker where id not in (?, ?)`, [me, hung]);
+    await tasks.sql(`update worker set heartbeat_at = now() - interval '20 seconds' where id = ?`, [hung]);
+    await tasks.db.em().transactional(async (tx) => {
+      await tx.execute(
+        `select pg_advisory_xact_lock(${workerLockClass}, lock) from worker where id = '${hung}'`,
+      );
+      const unsure = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: false });
+      expect(unsure.workers).toEqual([]);
+      const sure = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: true });
+      expect(sure.workers).toEqual([hung]);
+      expect(sure.tasks).toHaveLength(1);
+    });
+  });
+
+  it('by the only process there is takes over from all', async () => {
+    await tasks.sql('delete from worker');
+    const gone = [await newWorker(), await newWorker()];
+    const task = await tasks.create();
+    await tasks.lease(task.id, gone[1] as string);
+    const rescued = await reclaimFromAllWorkers(tasks.db);
+    expect(new Set(rescued.workers)).toEqual(new Set(gone));
+    expect(await leasesOf(tasks.db, gone[1] as string)).toEqual([]);
+    expect(await jobsOf(task)).toHaveLength(1);
+  });
+
+  it("frees the dead worker's jobs", async () => {
+    await tasks.sql('delete from worker');
+    await endJobs();
+    const task = await tasks.create();
+    const pool = newId('event');
+    await tasks.sql(`insert into worker (id, pool_ids) values ('pools', array[?]::text[])`, [pool]);
+    await tasks.sql(`update graphile_worker._private_jobs set locked_at = now(), locked_by = ?`, [pool]);
+    expect((await jobsOf(task))[0]?.locked_at).not.toBeNull();
+    await reclaimFromAllWorkers(tasks.db);
+    expect((await jobsOf(task))[0]?.locked_at).toBeNull();
+  });
+});
+
+it('a rescue, and a wake-up of what was forgotten, say which tasks they are about', async () => {
+  const worker = await newWorker();
+  const task = await tasks.create();
+  await tasks.lease(task.id, worker);
+  expect(await revokeLeases(tasks.db, worker)).toEqual([task.id]);
+  await endJobs();
+  await tasks.sql(`update task set wake_at = now() - interval '1 minute' where id = ?`, [task.id]);
+  expect(await requeueOverdueTasks(tasks.db)).toContain(task.id);
+});
+
+describe('a task that waits with no job', () => {
+  const overdue = (task: Task) =>
+    tasks.sql(`update task set wake_at = now() - interval '1 minute' where id = ?`, [task.id]);
+
+  it('is woken', async () => {
+    const task = await tasks.create();
+    await endJobs();
+    await overdue(task);
+    expect(await requeueOverdueTasks(tasks.db)).not.toEqual([]);
+    expect(await jobsOf(task)).toHaveLength(1);
+    expect(await requeueOverdueTasks(tasks.db)).toEqual([]);
+  });
+
+  it('is woken though its job stands there, with no try left', async () => {
+    const task = await tasks.create();
+    await overdue(task);
+    await tasks.sql(`update graphile_worker._private_jobs set attempts = max_attempts where key = ?`, [
+      `provision:${task.id}`,
+    ]);
+    await requeueOverdueTasks(tasks.db);
+    const alive = await tasks.sql(
+      'select from graphile_worker.jobs where key = ? and attempts < max_attempts',
+      [`provision:${task.id}`],
+    );
+    expect(alive).toHaveLength(1);
+  });
+
+  it('is left alone while a worker has it, while it is not due, and when nothing is to be done', async () => {
+    const held = await tasks.create();
+    await overdue(held);
+    await tasks.lease(held.id, await newWorker());
+    const fresh = await tasks.create();
+    const running = await tasks.create();
+    await tasks.change(running.id, ...eventsToRunning(running));
+    await endJobs();
+    await requeueOverdueTasks(tasks.db);
+    for (const task of [held, fresh, running]) expect(await jobsOf(task)).toEqual([]);
+  });
+});
+
+describe('a sweep', () => {
+  it('is made by one of many workers, and again only when it is time', async () => {
+    const claims = await Promise.all(
+      Array.from({ length: 10 }, () => acquireSweepTurn(tasks.db, 'x', 60_000)),
+    );
+    expect(claims.filter((claimed) => claimed)).toHaveLength(1);
+    expect(await acquireSweepTurn(tasks.db, 'x', 60_000)).toBe(false);
+    expect(await acquireSweepTurn(tasks.db, 'x', 0)).toBe(true);
+    expect(await acquireSweepTurn(tasks.db, 'y', 60_000)).toBe(true);
+  });
+});
