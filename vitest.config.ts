@@ -1,16 +1,44 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * A test's place and name say what it needs:
+ *
+ * | project       | files                       | needs                                                                  |
+ * | ------------- | --------------------------- | ---------------------------------------------------------------------- |
+ * | `unit`        | `*.unit.test.ts`            | nothing but the code: no database, no server, no program of Groundcrew |
+ * | `chaos`       | `test/chaos/`               | a database, and real processes that are killed, stopped and cut off    |
+ * | `e2e`         | `test/e2e/`, `test/bench/`  | whole commands, as a user runs them                                    |
+ * | `integration` | all others                  | a database, sockets, git                                               |
+ *
+ * `npm test` runs all, `npm run test:unit` the first, `npx vitest run test/tasks` those of a folder. Nothing has to be
+ * installed or started for any of them.
+ */
+const unit = 'test/**/*.unit.test.ts';
+const chaos = 'test/chaos/**/*.test.ts';
+const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'];
+
 export default defineConfig({
   // Otherwise our sources get graphql's CommonJS copy while its users get the other, and `instanceof` fails across them.
   ssr: { resolve: { conditions: ['module-sync', 'node', 'development|production'] } },
   test: {
     environment: 'node',
-    include: ['test/**/*.test.ts'],
     // Processes of their own: tests send signals and read environments.
     pool: 'forks',
-    globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    projects: [
+      project('unit', [unit], { globalSetup: [] }),
+      project('integration', ['test/**/*.test.ts'], { exclude: [unit, chaos, ...e2e] }),
+      project('chaos', [chaos]),
+      project('e2e', e2e),
+    ],
   },
 });
+
+function project(name: string, include: string[], more: { exclude?: string[]; globalSetup?: string[] } = {}) {
+  return {
+    extends: true as const,
+    test: { name, include, globalSetup: ['test/support/global-setup.ts'], ...more },
+  };
+}

@@ -15,21 +15,26 @@ declare module 'vitest' {
   }
 }
 
-/** One cluster for the whole run; at its end the run fails when a process that it started is still there. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+/**
+ * Starts one database cluster for the whole run. Vitest calls this for each project that has test files to run; the first
+ * call does the work for all. At its end the run fails when a process that a test has started is still there.
+ */
+export default async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const run = vitest.getRootProject();
+  if ('adminUrl' in run.getProvidedContext()) return undefined;
   const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-test-'));
   // As root another user runs the database, and must pass.
   await chmod(dataDir, 0o711);
   const embedded = await startEmbedded({
     dataDir,
     logger: createLogger('error'),
-    // Nobody needs these data after a power cut.
+    // The data are worth nothing after a power cut.
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
   });
-  project.provide('adminUrl', embedded.url);
-  // Where a signal ends the run, what is returned below is not called.
+  run.provide('adminUrl', embedded.url);
+  // When a signal ends the run, vitest does not call what is returned below.
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
-  // Only now: what the test files start carries the mark, the cluster does not.
+  // Set after the cluster was started, so that only what the tests start carries the mark.
   const mark = randomUUID();
   process.env[markName] = mark;
 

@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig } from '../src/config.ts';
 
-describe('settings', () => {
-  it('have the defaults that are promised', () => {
+describe('loadConfig', () => {
+  it('returns the documented defaults for an empty environment', () => {
     expect(loadConfig({})).toEqual({
       host: '127.0.0.1',
       port: 4000,
@@ -21,7 +21,7 @@ describe('settings', () => {
     });
   });
 
-  it('are read from the environment', () => {
+  it('reads every setting from the environment', () => {
     expect(
       loadConfig({
         HOST: '0.0.0.0',
@@ -65,10 +65,13 @@ describe('settings', () => {
     ['::', false],
     ['127.evil.example', false],
     ['192.168.0.1', false],
-  ])('let repositories be paths on the server at HOST %s: %s', (host, allowed) => {
-    expect(loadConfig({ HOST: host }).allowLocalRepos).toBe(allowed);
-    expect(loadConfig({ HOST: host, GROUNDCREW_LOCAL_REPOS: 'deny' }).allowLocalRepos).toBe(false);
-  });
+  ])(
+    'sets allowLocalRepos for HOST=%s to %s, and to false when GROUNDCREW_LOCAL_REPOS is deny',
+    (host, allowed) => {
+      expect(loadConfig({ HOST: host }).allowLocalRepos).toBe(allowed);
+      expect(loadConfig({ HOST: host, GROUNDCREW_LOCAL_REPOS: 'deny' }).allowLocalRepos).toBe(false);
+    },
+  );
 
   it.each([
     ['HOST', ''],
@@ -100,7 +103,7 @@ describe('settings', () => {
     ['GROUNDCREW_STEP_MAX_ATTEMPTS', '0'],
     ['GROUNDCREW_RETRY_BASE_MS', ' 5'],
     ['LOG_LEVEL', 'loud'],
-  ])('that are wrong are named in one line: %s=%j', (name, value) => {
+  ])('throws a ConfigError of one line that names the setting for %s=%j', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^${name}: [^\n]+$`));
