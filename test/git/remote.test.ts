@@ -6,19 +6,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listRemote, resolveBaseRef } from '../../src/git/remote.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { rejection } from '../support/rejection.ts';
 
 const local = { allowLocal: true };
-
-async function failure(
-  look: Promise<unknown>,
-): Promise<{ code?: string; retryable?: boolean; message: string }> {
-  return await look.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error) => error,
-  );
-}
 
 /** A web server that answers everything with one status. */
 async function answering(status: number) {
@@ -52,7 +42,7 @@ test('says that a base ref does not exist', async () => {
 
 test('says that a repository is empty', async () => {
   await using repository = await createGitRepository({ empty: true });
-  const error = await failure(listRemote(repository.path, local));
+  const error = await rejection(listRemote(repository.path, local));
   expect(error).toMatchObject({ code: 'REPOSITORY_EMPTY', retryable: false });
 });
 
@@ -60,14 +50,14 @@ test.each([404, 401, 403])(
   'takes a repository that answers %i for one that does not exist',
   async (status) => {
     await using server = await answering(status);
-    const error = await failure(listRemote(`http://${server.host}/o/r.git`, local));
+    const error = await rejection(listRemote(`http://${server.host}/o/r.git`, local));
     expect(error).toMatchObject({ code: 'REPOSITORY_NOT_FOUND', retryable: false });
   },
 );
 
 test.each([500, 503, 429])('tries a host that answers %i again', async (status) => {
   await using server = await answering(status);
-  const error = await failure(listRemote(`http://${server.host}/o/r.git`, local));
+  const error = await rejection(listRemote(`http://${server.host}/o/r.git`, local));
   expect(error).toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
 });
 
@@ -81,7 +71,7 @@ test('tries a host again that refuses, is unknown, or says nothing in time', asy
     listRemote('ssh://git@127.0.0.1:9/o/r', local),
     listRemote(`http://127.0.0.1:${port}/o/r`, { ...local, timeoutMs: 300 }),
   ];
-  for (const error of await Promise.all(looks.map(failure))) {
+  for (const error of await Promise.all(looks.map(rejection))) {
     expect(error).toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
   }
   silent.closeAllConnections();
@@ -92,7 +82,7 @@ test('never says what credentials an address holds', async () => {
   await using server = await answering(401);
   const addresses = [`http://user:hunter2@${server.host}/o/r`, 'https://user:hunter2@host.invalid/o/r'];
   for (const address of addresses) {
-    const error = await failure(listRemote(address, local));
+    const error = await rejection(listRemote(address, local));
     expect(
       JSON.stringify([error, error.message, (error as Error).stack, String((error as Error).cause)]),
     ).not.toContain('hunter2');
@@ -104,7 +94,7 @@ test('finds no repository where there is none on this machine', async () => {
   const file = join(folder, 'file');
   await writeFile(file, 'no repository');
   for (const path of [folder, file, `${folder}/missing`, `file://${folder}`]) {
-    expect(await failure(listRemote(path, local))).toMatchObject({
+    expect(await rejection(listRemote(path, local))).toMatchObject({
       code: 'REPOSITORY_NOT_FOUND',
       retryable: false,
     });

@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { AgentServer } from '../../src/agents/agent-server.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { rejection } from '../support/rejection.ts';
+import { waitFor } from '../support/wait-for.ts';
 import {
   callInProcess,
   context,
-  eventually,
   installAgent,
   notesIn,
   openLocalSandboxes,
-  rejection,
   request,
   serversIn,
 } from './local-sandboxes.ts';
@@ -172,7 +172,7 @@ test.each([
   const error = await rejection(provider.createSession(sandbox, endpoint, wanted, context()));
   expect(error.code).toMatch(/^(AGENT|SESSION)_FAILED$/);
   expect(error.message).toMatch(message);
-  await eventually(async () => (await sandboxes.running('one')).length === 1); // the server alone
+  await waitFor(async () => (await sandboxes.running('one')).length === 1); // the server alone
 
   await installAgent(root, scripted(root, 0));
   const session = await provider.createSession(sandbox, endpoint, wanted, context());
@@ -197,7 +197,7 @@ test('hands the prompt to an agent that is silent, once, and the turn goes on wh
     [1, 2, 3].map(() => provider.createSession(sandbox, endpoint, again, context())),
   );
   expect(sessions).toEqual([1, 2, 3].map(() => ({ sessionId: 'scripted' })));
-  await eventually(async () => (await requests()).includes('turn ended'));
+  await waitFor(async () => (await requests()).includes('turn ended'));
   expect((await requests()).trim().split('\n')).toEqual([
     'initialize',
     'session/new',

@@ -2,7 +2,9 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createGitRepository } from '../support/git-repository.ts';
-import { context, eventually, gitIn, openLocalSandboxes, rejection, request } from './local-sandboxes.ts';
+import { rejection } from '../support/rejection.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { context, gitIn, openLocalSandboxes, request } from './local-sandboxes.ts';
 
 test('checks the branch out from the default branch, with the real remote as origin', async () => {
   await using repository = await createGitRepository();
@@ -219,5 +221,5 @@ test('does not bring back a sandbox that was destroyed while it was being made',
   expect((await sandboxes.provider.listSandboxes(context())).map(({ key }) => key)).toEqual(['one']);
   await sandboxes.provider.destroySandbox('one', context());
   expect(await creating).toMatchObject({ code: 'SANDBOX_GONE', retryable: true });
-  expect(await eventually(async () => readdir(join(sandboxes.dataDir, 'sandboxes')))).toEqual([]);
+  expect(await waitFor(async () => readdir(join(sandboxes.dataDir, 'sandboxes')))).toEqual([]);
 });

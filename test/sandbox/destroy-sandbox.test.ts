@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isAlive, sandboxEnvVar, startOf } from '../../src/sandbox/local/processes.ts';
 import { createGitRepository } from '../support/git-repository.ts';
-import { context, eventually, openLocalSandboxes, rejection, request } from './local-sandboxes.ts';
+import { rejection } from '../support/rejection.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { context, openLocalSandboxes, request } from './local-sandboxes.ts';
 
 test('ends all that runs in the sandbox, in sessions of its own too, and removes the folder', async () => {
   await using repository = await createGitRepository();
@@ -22,7 +24,7 @@ test('ends all that runs in the sandbox, in sessions of its own too, and removes
   });
   const ended = new Promise((resolve) => stray.once('exit', resolve));
   // The server, its agent, and both of those.
-  await eventually(async () => (await sandboxes.running('one')).length === 4);
+  await waitFor(async () => (await sandboxes.running('one')).length === 4);
 
   await provider.destroySandbox('one', context());
   await ended;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadProviders } from '../../src/sandbox/registry.ts';
 import { createGitRepository } from '../support/git-repository.ts';
-import { context, eventually, gitIn, request } from './local-sandboxes.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { context, gitIn, request } from './local-sandboxes.ts';
 
 test('the example keeps the contract: each method adopts what an earlier call has made', async () => {
   await using repository = await createGitRepository();
@@ -33,6 +34,6 @@ test('the example keeps the contract: each method adopts what an earlier call ha
       () => false,
       () => true,
     );
-  await eventually(isGone);
+  await waitFor(isGone);
   await rm(folder, { recursive: true });
 });

@@ -2,13 +2,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { launchersFolder } from '../../src/agents/launchers.ts';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
 import { findSandboxProcesses } from '../../src/sandbox/local/processes.ts';
 import type { CreateSandboxRequest, SandboxProvider, StepContext } from '../../src/sandbox/provider.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** The local provider on a data folder of its own. Disposing destroys all sandboxes and fails if something still runs. */
 export interface LocalSandboxes extends AsyncDisposable {
@@ -53,39 +53,13 @@ export function request(repoUrl: string, more: Partial<CreateSandboxRequest> = {
   return { key: 'one', taskId: 'task_1', repoUrl, branch: 'work', baseRef: null, ...more };
 }
 
-/** Looks again until something is so; for what gives no signal, like another process's files. */
-export async function eventually<T>(
-  look: () => Promise<T | undefined | false>,
-  timeoutMs = 15_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${look}`);
-    await delay(20);
-  }
-}
-
 /** The demo agent's notes in a checkout, once they are there. */
 export function notesIn(checkout: string): Promise<string> {
-  return eventually(() => readFile(join(checkout, 'GROUNDCREW.md'), 'utf8').catch(() => undefined));
+  return waitFor(() => readFile(join(checkout, 'GROUNDCREW.md'), 'utf8').catch(() => undefined));
 }
 
 export function gitIn(folder: string, ...args: string[]): string {
   return execFileSync('git', args, { cwd: folder, encoding: 'utf8' }).trim();
-}
-
-/** The error that a promise rejects with. */
-export async function rejection(
-  promise: Promise<unknown>,
-): Promise<Error & { code?: string; retryable?: boolean }> {
-  return await promise.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error) => error,
-  );
 }
 
 /** Installs a launcher for the agent `amp`, which is none of ours, in a sandbox that has no agent server yet. */

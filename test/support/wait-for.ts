@@ -3,19 +3,21 @@ import { setTimeout } from 'node:timers/promises';
 const pauseMs = 10;
 
 /**
- * For conditions that give no signal: asks again until the answer is true, and throws after `timeoutMs`. A condition
- * that throws counts as not yet true; its last error is the cause.
+ * Waits for something that gives no signal, such as a row or another process's file: asks again until the answer is
+ * neither undefined nor false, and resolves with it. An answer that throws counts as not yet there. Rejects after
+ * `timeoutMs` with what the last answer threw as the cause.
  */
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
+export async function waitFor<T>(
+  find: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 10_000,
-  what = condition.toString(),
-): Promise<void> {
+  what = find.toString(),
+): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {
     try {
-      if (await condition()) return;
+      const found = await find();
+      if (found !== undefined && found !== false) return found;
       cause = undefined;
     } catch (error) {
       cause = error;
