@@ -57,7 +57,7 @@ export const parts: readonly Part[] = [
     folder: 'tasks/store',
     purpose: 'all SQL: the one writer of a task, leases, reads, jobs, wake-ups',
     parts: ['tasks/domain', 'tables', 'db', basics],
-    packages: ['kysely', 'zod'],
+    packages: ['kysely', 'pg', 'zod'],
   },
   {
     folder: 'tasks',

@@ -7,7 +7,7 @@ import { loadProviders, type Providers } from '../sandbox/registry.ts';
 import { type Database, openDatabase } from '../tables/database.ts';
 import { migrate } from '../tables/migrate.ts';
 import { createListener, type Listener } from '../tasks/store/wake-up-listener.ts';
-import { createWorker } from '../worker/worker.ts';
+import { Worker } from '../worker/worker.ts';
 
 /** What a process does: both roles with a database of its own where none is given, or one of them. */
 export type Role = 'start' | 'api' | 'worker';
@@ -87,6 +87,6 @@ async function startWorker(
   shared: Shared & { readonly exclusive: boolean },
   parts: AsyncDisposableStack,
 ): Promise<void> {
-  const worker = parts.adopt(createWorker(shared), (each) => each.stop());
+  const worker = parts.adopt(new Worker(shared), (each) => each.stop());
   await worker.start();
 }

@@ -1,46 +1,66 @@
 import { type Lease, LeaseLostError } from '../tasks/store/change-task.ts';
 
-export interface ActiveTask {
+/** A task that this process works on, or is about to lease. */
+export class ActiveTask {
   readonly taskId: string;
-  /** Aborts when somebody else has the task, or nobody may. */
-  readonly lost: AbortSignal;
-  /** Resolves when it shows whether the task was taken; null: it was not. */
-  readonly leaseDecided: Promise<Lease | null>;
-  /** Resolves when this process has let go of the task. */
-  readonly ended: Promise<void>;
-  /** Null until the task was taken. */
-  readonly lease: Lease | null;
-  leased(lease: Lease): void;
-  finish(): void;
+  readonly #onFinish: () => void;
+  readonly #lost = new AbortController();
+  readonly #leaseDecided = Promise.withResolvers<Lease | null>();
+  readonly #ended = Promise.withResolvers<void>();
+  #lease: Lease | null = null;
+  /** Whether the task may be crashing workers. */
+  isCrashSuspect = false;
+
+  constructor(taskId: string, onFinish: () => void) {
+    this.taskId = taskId;
+    this.#onFinish = onFinish;
+  }
+
+  /** Aborts when another worker has the task, or the task was closed. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Resolves with the lease once the task is leased, or null. */
+  get leaseDecided(): Promise<Lease | null> {
+    return this.#leaseDecided.promise;
+  }
+
+  /** Resolves when this process stops working on the task. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Null until the task was leased. */
+  get lease(): Lease | null {
+    return this.#lease;
+  }
+
+  leased(lease: Lease): void {
+    this.#lease = lease;
+    this.#leaseDecided.resolve(lease);
+  }
+
+  /** Stops the work if it runs under a lower epoch than this one, which the task has by now. */
+  loseTo(epoch: number): void {
+    if (!this.#lease || epoch <= this.#lease.epoch) return;
+    this.#lost.abort(new LeaseLostError(`The lease of ${this.taskId} is gone.`));
+  }
+
+  finish(): void {
+    this.#onFinish();
+    this.#leaseDecided.resolve(null);
+    this.#ended.resolve();
+  }
 }
 
 /** The tasks that this process works on, each with how to stop it. */
 export class ActiveTasks {
-  readonly #active = new Map<string, ActiveTask & { controller: AbortController; suspect: boolean }>();
+  readonly #active = new Map<string, ActiveTask>();
 
-  /** Before the task is taken, so that nothing can happen to it unseen. There must be no other task of it. */
+  /** Call before leasing, so that a cancel in between is not missed. There must be no entry for the task. */
   start(taskId: string): ActiveTask {
-    const controller = new AbortController();
-    const leaseDecided = Promise.withResolvers<Lease | null>();
-    const ended = Promise.withResolvers<void>();
-    const task = {
-      taskId,
-      controller,
-      suspect: false,
-      lost: controller.signal,
-      leaseDecided: leaseDecided.promise,
-      ended: ended.promise,
-      lease: null as Lease | null,
-      leased: (lease: Lease) => {
-        task.lease = lease;
-        leaseDecided.resolve(lease);
-      },
-      finish: () => {
-        this.#active.delete(taskId);
-        leaseDecided.resolve(null);
-        ended.resolve();
-      },
-    };
+    const task = new ActiveTask(taskId, () => this.#active.delete(taskId));
     this.#active.set(taskId, task);
     return task;
   }
@@ -53,19 +73,20 @@ export class ActiveTasks {
     return [...this.#active.values()].flatMap(({ lease }) => lease ?? []);
   }
 
-  /** Says whether the task is suspect of killing its workers. False: another one is, and this one may not be it too. */
-  claimCrashSuspectSlot(taskId: string, suspect: boolean): boolean {
+  /**
+   * Says whether the task may be crashing workers. False, and nothing changes, if it may be and this process already runs
+   * another such task.
+   */
+  claimCrashSuspectSlot(taskId: string, isSuspect: boolean): boolean {
     const task = this.#active.get(taskId);
-    if (suspect && [...this.#active.values()].some((other) => other !== task && other.suspect)) return false;
-    if (task) task.suspect = suspect;
+    if (isSuspect && this.#active.values().some((other) => other !== task && other.isCrashSuspect))
+      return false;
+    if (task) task.isCrashSuspect = isSuspect;
     return true;
   }
 
-  /** Stops the work on the task when its epoch by now is higher than the one that it is held under. */
+  /** The task has this epoch by now: stops work on it under a lower one. */
   lost(taskId: string, epoch: number): void {
-    const task = this.#active.get(taskId);
-    if (task?.lease && epoch > task.lease.epoch) {
-      task.controller.abort(new LeaseLostError(`lease of ${taskId} is gone`));
-    }
+    this.#active.get(taskId)?.loseTo(epoch);
   }
 }

@@ -7,18 +7,19 @@ export interface Attempt {
   /** Aborts when the worker loses the task, or stops. */
   readonly signal: AbortSignal;
   log(line: string): void;
-  /** Work that went on after it was given up has ended: its effect may be there after all. */
+  /** Called when abandoned work settles after all; its side effect may exist. */
   onLateCompletion?(): void;
 }
 
 /**
- * Runs one try of something outside. Ends at the deadline or at the signal, whatever the work does: one that takes no
- * notice of its signal holds up nobody.
+ * Makes one attempt at something outside of the database. Ends at the timeout or when the signal aborts, even if `run` goes
+ * on: work that ignores its signal must not hold anything up. Rejects with StepError STEP_TIMEOUT, the signal's reason, or
+ * what `run` throws.
  */
 export async function runAttempt<T>(attempt: Attempt, run: (context: StepContext) => Promise<T>): Promise<T> {
   const timeout = new AbortController();
   const timer = setTimeout(
-    () => timeout.abort(new StepError('STEP_TIMEOUT', `no answer within ${attempt.timeoutMs} ms`)),
+    () => timeout.abort(new StepError('STEP_TIMEOUT', `There was no answer within ${attempt.timeoutMs} ms.`)),
     attempt.timeoutMs,
   );
   const signal = AbortSignal.any([attempt.signal, timeout.signal]);
@@ -27,7 +28,7 @@ export async function runAttempt<T>(attempt: Attempt, run: (context: StepContext
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
 
-  // Called in a promise, so that a provider that throws at once is one that rejects.
+  // Called within a promise, so that what a provider throws synchronously is a rejection too.
   const work = Promise.resolve().then(() => {
     signal.throwIfAborted();
     return run({ signal, attempt: attempt.number, log: (line) => attempt.log(String(line)) });

@@ -4,6 +4,7 @@ import {
   Logger as GraphileLogger,
   type Runner,
   run,
+  type Task,
   type TaskList,
   type WorkerEvents,
 } from 'graphile-worker';
@@ -11,96 +12,110 @@ import type { Pool } from 'pg';
 import { isConnectionError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 
-export interface JobRunner {
-  /** Resolves once it takes jobs. */
-  readonly started: Promise<void>;
-  stop(): Promise<void>;
+export interface JobRunnerOptions {
+  readonly pool: Pool;
+  readonly tasks: Readonly<Record<string, Task>>;
+  /** Jobs that run at once. */
+  readonly concurrency: number;
+  readonly logger: Logger;
+  /** Called with the id under which Graphile Worker locks the jobs. No job runs before the promise has resolved. */
+  onPool(poolId: string): Promise<void>;
 }
 
-/** Milliseconds to write down what became of the last jobs. Without a database, and at times otherwise, it does not end. */
+/** Milliseconds for Graphile Worker to write the results of the last jobs. It can wait for ever, without a database at least. */
 const lastWritesMs = 1_000;
+const restartPauseMs = 500;
 
-/**
- * Graphile Worker's runner, started again when it ends by itself: a connection that is lost at the wrong moment ends it.
- * `onPool` hears of the id under which its jobs are locked, and is waited for before the first of them runs.
- */
-export function startJobRunner(options: {
-  pool: Pool;
-  tasks: TaskList;
-  concurrency: number;
-  logger: Logger;
-  onPool(poolId: string): Promise<void>;
-}): JobRunner {
-  const stopping = new AbortController();
-  const started = Promise.withResolvers<void>();
-  let runner: Runner | undefined;
-  /** Of all runners: one that has ended by itself leaves jobs behind that still run. */
-  const running = new Set<Promise<unknown>>();
+/** Graphile Worker's runner, started again when it ends by itself: losing a connection at the wrong moment ends it. */
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #stopping = new AbortController();
+  readonly #takesJobs = Promise.withResolvers<void>();
+  /** Of all runners so far: one that has ended by itself leaves jobs behind that still run. */
+  readonly #runningJobs = new Set<Promise<unknown>>();
+  #runner: Runner | undefined;
+  #loop: Promise<void> | undefined;
 
-  async function runOnce(): Promise<void> {
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once it takes jobs. */
+  start(): Promise<void> {
+    this.#loop ??= this.#runUntilStopped();
+    return this.#takesJobs.promise;
+  }
+
+  /** Takes no more jobs. Resolves once all jobs have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const stopped = this.#runner?.stop().catch(() => {});
+    await Promise.all(this.#runningJobs);
+    await Promise.race([stopped, delay(lastWritesMs)]);
+    await this.#loop;
+  }
+
+  async #runUntilStopped(): Promise<void> {
+    const { logger } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#runOnce();
+        if (!signal.aborted) logger.warn('the job runner has ended; it will be started again');
+      } catch (error) {
+        // The persistent connections already log that the database cannot be reached.
+        const level = isConnectionError(error) ? 'debug' : 'warn';
+        if (!signal.aborted)
+          logger[level]({ err: error }, 'the job runner has failed; it will be started again');
+      }
+      this.#runner = undefined;
+      await delay(restartPauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #runOnce(): Promise<void> {
+    const { pool, concurrency, logger } = this.#options;
     const events = new EventEmitter() as WorkerEvents;
-    const ready = Promise.withResolvers<void>();
-    ready.promise.then(started.resolve, () => {});
-    events.on(
-      'pool:create',
-      ({ workerPool }) => void options.onPool(workerPool.id).then(ready.resolve, ready.reject),
-    );
-    // Graphile Worker ends a pool that could not write down what became of a job. It waits for all its jobs then, minutes at
-    // worst, and often for ever (its batcher miscounts once a batch has failed): the next one must not wait for that.
+    const attached = Promise.withResolvers<void>();
+    attached.promise.then(this.#takesJobs.resolve, () => {});
+    events.on('pool:create', ({ workerPool }) => {
+      this.#options.onPool(workerPool.id).then(attached.resolve, attached.reject);
+    });
+    // Graphile Worker ends a pool that could not write the result of a job. First it waits for all jobs of the pool, for
+    // minutes, and often for ever (its batcher miscounts once a batch has failed). The next runner must not wait for that.
     const ended = Promise.withResolvers<void>();
     events.on('pool:gracefulShutdown', () => ended.resolve());
-    const tasks = Object.entries(options.tasks).map(([name, task]) => [
-      name,
-      async (...args: Parameters<NonNullable<typeof task>>) => {
-        await ready.promise;
-        const work = Promise.resolve(task?.(...args));
-        const over: Promise<unknown> = work.catch(() => {}).finally(() => running.delete(over));
-        running.add(over);
-        return work;
-      },
-    ]);
-    runner = await run({
-      pgPool: options.pool,
-      taskList: Object.fromEntries(tasks),
-      concurrency: options.concurrency,
+    const runner = await run({
+      pgPool: pool,
+      taskList: this.#taskList(attached.promise),
+      concurrency,
       noHandleSignals: true,
       pollInterval: 500,
       events,
-      logger: graphileLogger(options.logger),
-      // With a delay, completions are not awaited at the stop, and leave their jobs locked.
+      logger: graphileLogger(logger),
+      // With a delay, stop() does not wait for the results to be written, and the jobs stay locked.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     });
-    if (stopping.signal.aborted) await runner.stop();
+    this.#runner = runner;
+    if (this.#stopping.signal.aborted) await runner.stop();
     runner.promise.catch(() => {});
     await Promise.race([runner.promise, ended.promise]);
   }
 
-  const looping = (async () => {
-    while (!stopping.signal.aborted) {
-      try {
-        await runOnce();
-        if (!stopping.signal.aborted) options.logger.warn('the job runner has ended; it begins again');
-      } catch (error) {
-        // That the database is away is told by whoever keeps a session with it.
-        const level = isConnectionError(error) ? 'debug' : 'warn';
-        if (!stopping.signal.aborted)
-          options.logger[level]({ err: error }, 'the job runner has failed; it begins again');
-      }
-      runner = undefined;
-      await delay(500, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-  })();
-
-  return {
-    started: started.promise,
-    async stop() {
-      stopping.abort();
-      const stopped = runner?.stop().catch(() => {});
-      await Promise.all(running);
-      await Promise.race([stopped, delay(lastWritesMs)]);
-      await looping;
-    },
-  };
+  /** The tasks, each run once `attached` has resolved and tracked until it has ended. */
+  #taskList(attached: Promise<void>): TaskList {
+    const tracked = ([name, task]: [string, Task]): [string, Task] => [
+      name,
+      async (...args) => {
+        await attached;
+        const work = Promise.resolve(task(...args));
+        const ended: Promise<unknown> = work.catch(() => {}).finally(() => this.#runningJobs.delete(ended));
+        this.#runningJobs.add(ended);
+        return work;
+      },
+    ];
+    return Object.fromEntries(Object.entries(this.#options.tasks).map(tracked));
+  }
 }
 
 function graphileLogger(logger: Logger): GraphileLogger {

@@ -17,7 +17,7 @@ export interface ReleaseDependencies {
 
 const timeoutMs = 60_000;
 
-/** Has the provider remove a sandbox that nobody wants any more; tried until it succeeds. */
+/** Has the provider destroy a sandbox that its task no longer needs. Schedules another attempt when that fails. */
 export async function releaseSandbox(key: string, dependencies: ReleaseDependencies): Promise<void> {
   const { db, providers, interrupt } = dependencies;
   const sandbox = await findSandboxToRelease(db, key);
@@ -25,7 +25,7 @@ export async function releaseSandbox(key: string, dependencies: ReleaseDependenc
   const logger = dependencies.logger.child({ taskId: sandbox.taskId, sandbox: key });
   try {
     const provider = providers.get(sandbox.provider);
-    if (!provider) throw new Error(`this worker has no provider "${sandbox.provider}"`);
+    if (!provider) throw new Error(`This worker has no provider "${sandbox.provider}".`);
     const log = (line: string) => logger.info({ line }, 'provider');
     await runAttempt({ number: sandbox.failures + 1, timeoutMs, signal: interrupt, log }, (context) =>
       provider.destroySandbox(key, context),

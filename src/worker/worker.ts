@@ -3,29 +3,21 @@ import type { Task } from 'graphile-worker';
 import { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import { answerTimeoutMs, applicationName } from '../db/connection.ts';
-import { isConnectionError } from '../db/connection-error.ts';
 import { PreparedClient } from '../db/prepared-client.ts';
 import type { Logger } from '../log.ts';
-import { runEvery } from '../run-every.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import { type JobName, jobs } from '../tasks/store/jobs.ts';
-import { acquireSweepTurn } from '../tasks/store/sweep-turns.ts';
 import type { Listener } from '../tasks/store/wake-up-listener.ts';
 import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
 import { ActiveTasks } from './active-tasks.ts';
-import { type JobRunner, startJobRunner } from './job-runner.ts';
-import { createHeartbeat } from './liveness/heartbeat.ts';
+import { JobRunner } from './job-runner.ts';
+import { Heartbeat } from './liveness/heartbeat.ts';
+import { reclaimKilledWorkers } from './liveness/reclaim.ts';
 import { provisionTask } from './provisioning/provision-task.ts';
 import type { ProvisionDependencies } from './provisioning/provisioning.ts';
 import { releaseSandbox } from './release-sandbox.ts';
-import {
-  reclaimKilledWorkers,
-  sweepLeases,
-  sweepOverdue,
-  sweepSandboxes,
-  sweepWorkers,
-} from './sweeps/sweeps.ts';
+import { Sweeps } from './sweeps/sweeps.ts';
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -34,131 +26,136 @@ export interface WorkerOptions {
   readonly listener: Listener;
   readonly providers: Providers;
   readonly logger: Logger;
-  /** Whether no other process uses the database: all workers that stand in it are dead, then. */
+  /** Whether no other process uses the database. Then every worker that is registered in it is dead. */
   readonly exclusive: boolean;
 }
 
-export interface Worker {
-  /** Resolves once it takes jobs. */
-  start(): Promise<void>;
-  /** Takes no more jobs, lets running steps end or hands them over, and leaves no job locked. Within ten seconds. */
-  stop(): Promise<void>;
-}
-
-/** Sandboxes that are released at once, beside the jobs that `GROUNDCREW_CONCURRENCY` counts. */
+/** Sandboxes that are released at once, in addition to the jobs that `GROUNDCREW_CONCURRENCY` counts. */
 const releaseConcurrency = 10;
 
-/** Milliseconds that running steps have to end by themselves before they are handed over. */
+// Together less than ten seconds, the time that `stop` may take.
+/** Milliseconds for running attempts to end by themselves before they are interrupted. */
 const graceMs = 3_000;
-/** Milliseconds to write down that they were. */
+/** Milliseconds to store that they were interrupted. */
 const interruptTimeoutMs = 4_000;
 const deregisterTimeoutMs = 1_500;
 
-export function createWorker(options: WorkerOptions): Worker {
-  const { config, databaseUrl, db, listener, providers, logger } = options;
-  const activeTasks = new ActiveTasks();
-  const draining = new AbortController();
-  const interrupt = new AbortController();
-  const sweeping = new AbortController();
-  const heartbeat = createHeartbeat({ url: databaseUrl, logger });
+/** Provisions tasks and releases sandboxes, and takes over from workers that are dead. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #draining = new AbortController();
+  readonly #interrupt = new AbortController();
+  readonly #activeTasks = new ActiveTasks();
+  readonly #heartbeat: Heartbeat;
+  readonly #pool: Pool;
+  readonly #runners: readonly JobRunner[];
+  readonly #sweeps: Sweeps;
+  #unsubscribe = () => {};
+
+  constructor(options: WorkerOptions) {
+    const { config, databaseUrl, logger } = options;
+    this.#options = options;
+    this.#heartbeat = new Heartbeat({ url: databaseUrl, logger });
+    this.#pool = createJobPool(databaseUrl, config.concurrency, logger);
+    this.#runners = this.#createRunners();
+    this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
+  }
+
+  /** Resolves once it takes jobs. */
+  async start(): Promise<void> {
+    const { db, listener, logger, exclusive } = this.#options;
+    this.#unsubscribe = listener.subscribe({
+      wakeUp: ({ taskId, epoch }) => this.#activeTasks.lost(taskId, epoch),
+    });
+    if (exclusive) {
+      const reclaimed = await reclaimFromAllWorkers(db);
+      if (reclaimed.tasks.length > 0) logger.info(reclaimed, 'took over the tasks of the previous process');
+    } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, this.#draining.signal);
+    await Promise.all(this.#runners.map((runner) => runner.start()));
+    this.#sweeps.start();
+  }
+
+  /** Takes no more jobs, lets running attempts end or interrupts them, and leaves no job locked. Within ten seconds. */
+  async stop(): Promise<void> {
+    const reason = new Error('The worker is stopping.');
+    this.#draining.abort(reason);
+    const timer = setTimeout(() => this.#interrupt.abort(reason), graceMs);
+    // Without a database the interruption cannot be stored; the worker that reclaims the tasks records it then.
+    const timeUp = delay(graceMs + interruptTimeoutMs, undefined, { ref: false });
+    await Promise.race([Promise.all(this.#runners.map((runner) => runner.stop())), timeUp]);
+    clearTimeout(timer);
+    this.#interrupt.abort(reason);
+    this.#unsubscribe();
+    const tooLate = delay(deregisterTimeoutMs, undefined, { ref: false });
+    await Promise.race([this.#deregister(), tooLate]).catch((error: unknown) => {
+      this.#options.logger.debug(
+        { err: error },
+        'could not deregister; other workers will declare this one dead',
+      );
+    });
+  }
+
+  async #deregister(): Promise<void> {
+    await this.#sweeps.stop();
+    await this.#heartbeat.stop();
+    await deregisterWorker(this.#options.db, this.#heartbeat.workerId);
+    await this.#pool.end();
+  }
+
+  /**
+   * Separate runners: releases must not wait for provisioning slots, and a hanging destroySandbox must not block
+   * provisioning.
+   */
+  #createRunners(): JobRunner[] {
+    const { config, logger } = this.#options;
+    const dependencies: ProvisionDependencies = {
+      ...this.#options,
+      activeTasks: this.#activeTasks,
+      allowLocalRepos: config.allowLocalRepos,
+      workerId: () => this.#heartbeat.workerId,
+      stepTimeoutMs: config.stepTimeoutMs,
+      stepMaxAttempts: config.stepMaxAttempts,
+      retryBaseMs: config.retryBaseMs,
+      draining: this.#draining.signal,
+      interrupt: this.#interrupt.signal,
+    };
+    const work = {
+      provisionTask: {
+        run: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, dependencies),
+        concurrency: config.concurrency,
+      },
+      releaseSandbox: {
+        run: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, dependencies),
+        concurrency: releaseConcurrency,
+      },
+    } as const satisfies Record<JobName, { run: Task; concurrency: number }>;
+    return Object.entries(work).map(
+      ([name, { run, concurrency }]) =>
+        new JobRunner({
+          pool: this.#pool,
+          tasks: { [name]: run },
+          concurrency,
+          logger,
+          onPool: (poolId) => this.#heartbeat.attachPool(poolId),
+        }),
+    );
+  }
+}
+
+function createJobPool(databaseUrl: string, concurrency: number, logger: Logger): Pool {
   const pool = new Pool({
     connectionString: databaseUrl,
     application_name: `${applicationName} jobs`,
     // Each runner keeps one to listen on.
-    max: Math.min(config.concurrency, 10) + 2,
+    max: Math.min(concurrency, 10) + 2,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
     query_timeout: answerTimeoutMs,
     Client: PreparedClient,
   });
-  // Without listeners, the loss of a connection would end the process, also of one that is idle, or in use.
-  const onLost = (error: Error) => logger.debug({ err: error }, 'database connection of the jobs lost');
+  // Without listeners, the loss of a connection would end the process, whether the connection is idle or in use.
+  const onLost = (error: Error) => logger.debug({ err: error }, 'a database connection of the jobs was lost');
   pool.on('error', onLost);
   pool.on('connect', (client) => client.on('error', onLost));
-
-  const dependencies: ProvisionDependencies = {
-    db,
-    logger,
-    providers,
-    activeTasks,
-    allowLocalRepos: config.allowLocalRepos,
-    workerId: () => heartbeat.workerId,
-    stepTimeoutMs: config.stepTimeoutMs,
-    stepMaxAttempts: config.stepMaxAttempts,
-    retryBaseMs: config.retryBaseMs,
-    draining: draining.signal,
-    interrupt: interrupt.signal,
-  };
-  // Neither waits for the other: a sandbox is released while all slots are taken, and tasks get there beside a provider
-  // that does not let go of its sandboxes.
-  const work = {
-    provisionTask: {
-      run: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, dependencies),
-      concurrency: config.concurrency,
-    },
-    releaseSandbox: {
-      run: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, dependencies),
-      concurrency: releaseConcurrency,
-    },
-  } as const satisfies Record<JobName, { run: Task; concurrency: number }>;
-
-  let runners: readonly JobRunner[] = [];
-  let unsubscribe = () => {};
-  let sweeps: Promise<unknown> = Promise.resolve();
-
-  function startSweeps(): void {
-    const sweep = { db, logger, providers, heartbeat, activeTasks };
-    const every = (ms: number, name: string, work: () => Promise<void>) =>
-      runEvery(ms, sweeping.signal, work, (error) =>
-        logger[isConnectionError(error) ? 'debug' : 'error']({ err: error, sweep: name }, 'sweep failed'),
-      );
-    const oncePerCluster = (name: string, ms: number, work: () => Promise<void>) =>
-      every(1_000, name, async () => {
-        if (await acquireSweepTurn(db, name, ms)) await work();
-      });
-    sweeps = Promise.all([
-      every(250, 'workers', () => sweepWorkers(sweep)),
-      every(500, 'leases', () => sweepLeases(sweep)),
-      oncePerCluster('forgotten', 2_000, () => sweepOverdue(sweep)),
-      oncePerCluster('sandboxes', 15_000, () => sweepSandboxes(sweep, sweeping.signal)),
-    ]);
-  }
-
-  return {
-    async start() {
-      unsubscribe = listener.subscribe({ wakeUp: ({ taskId, epoch }) => activeTasks.lost(taskId, epoch) });
-      if (options.exclusive) {
-        const rescued = await reclaimFromAllWorkers(db);
-        if (rescued.tasks.length > 0) logger.info(rescued, 'going on with what was under way');
-      } else await reclaimKilledWorkers(db, heartbeat.workerId, draining.signal);
-      runners = Object.entries(work).map(([name, { run, concurrency }]) =>
-        startJobRunner({ pool, tasks: { [name]: run }, concurrency, logger, onPool: heartbeat.attachPool }),
-      );
-      await Promise.all(runners.map(({ started }) => started));
-      startSweeps();
-    },
-    async stop() {
-      const reason = new Error('the worker is stopping');
-      draining.abort(reason);
-      const timer = setTimeout(() => interrupt.abort(reason), graceMs);
-      // Without a database nothing can be handed over: whoever comes next takes it.
-      const timeUp = delay(graceMs + interruptTimeoutMs, undefined, { ref: false });
-      await Promise.race([Promise.all(runners.map((runner) => runner.stop())), timeUp]);
-      clearTimeout(timer);
-      interrupt.abort(reason);
-      unsubscribe();
-      sweeping.abort();
-      const signOff = async () => {
-        await sweeps;
-        await heartbeat.stop();
-        await deregisterWorker(db, heartbeat.workerId);
-        await pool.end();
-      };
-      await Promise.race([signOff(), delay(deregisterTimeoutMs, undefined, { ref: false })]).catch(
-        (error: unknown) => {
-          logger.debug({ err: error }, 'could not sign off; the other workers will notice');
-        },
-      );
-    },
-  };
+  return pool;
 }

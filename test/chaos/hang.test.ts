@@ -49,7 +49,7 @@ it.concurrent(
     const later = await on.createTasks(12);
     for (const id of later) await on.waitForStatus(id, 'running', 15_000);
     tell('SIGCONT to twelve new tasks RUNNING', `${Math.round(performance.now() - resumedAt)} ms`);
-    await waitFor(() => stopped.stderr.some((line) => /given up for dead/.test(line)));
+    await waitFor(() => stopped.stderr.some((line) => /was declared dead/.test(line)));
     await delay(1_000);
 
     const after = (await on.tasks()).filter(({ id }) => ids.includes(id));

@@ -2,7 +2,7 @@
 //
 //   await using provider = await startScriptedProvider();
 //   startProcess(['node', 'src/main.ts', 'worker'], { env: { DATABASE_URL, ...provider.env } });
-//   // or, in this process: createWorker({ providers: provider.providers, … })
+//   // or, in this process: new Worker({ providers: provider.providers, … })
 //
 //   provider.on('createSandbox', fails({ code: 'NO_ROOM' }), { times: 2 });        // then succeeds
 //   provider.on('ensureAgent', hangs(), { ignoresSignal: true });

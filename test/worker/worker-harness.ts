@@ -8,7 +8,7 @@ import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { readRevisions } from '../../src/tasks/store/task-feed.ts';
 import { findTask } from '../../src/tasks/store/task-queries.ts';
 import { createListener } from '../../src/tasks/store/wake-up-listener.ts';
-import { createWorker } from '../../src/worker/worker.ts';
+import { Worker } from '../../src/worker/worker.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import {
   fails,
@@ -23,7 +23,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
 
 /** A worker in this process, with a provider that the test directs, on a real repository. */
-export interface Crew extends AsyncDisposable {
+export interface WorkerHarness extends AsyncDisposable {
   readonly stored: StoredTasks;
   readonly provider: ScriptedProvider;
   readonly repository: GitRepository;
@@ -59,17 +59,17 @@ export { fails, hangs };
 
 const defaults = { GROUNDCREW_RETRY_BASE_MS: '1', GROUNDCREW_STEP_MAX_ATTEMPTS: '3' };
 
-export async function startCrew(env: Readonly<Record<string, string>> = {}): Promise<Crew> {
+export async function startWorkerHarness(env: Readonly<Record<string, string>> = {}): Promise<WorkerHarness> {
   const stored = await openTasks();
   const provider = await startScriptedProvider('local');
   const repository = await createGitRepository();
   const logger = createLogger('fatal');
   const listener = createListener({ url: stored.url, logger });
   await listener.start();
-  let worker: ReturnType<typeof createWorker> | undefined;
+  let worker: Worker | undefined;
 
   const find = async (id: string) => (await findTask(stored.db, stored.workspace.id, id)) as Task;
-  const crew: Crew = {
+  const harness: WorkerHarness = {
     stored,
     provider,
     repository,
@@ -107,7 +107,7 @@ export async function startCrew(env: Readonly<Record<string, string>> = {}): Pro
     async startWorker(more = {}) {
       const config = loadConfig({ ...defaults, ...env, ...more });
       const providers: Providers = provider.providers;
-      worker = createWorker({
+      worker = new Worker({
         config,
         databaseUrl: stored.url,
         db: stored.db,
@@ -130,6 +130,6 @@ export async function startCrew(env: Readonly<Record<string, string>> = {}): Pro
       await repository[Symbol.asyncDispose]();
     },
   };
-  await crew.startWorker();
-  return crew;
+  await harness.startWorker();
+  return harness;
 }

@@ -1,15 +1,12 @@
+import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
-import { query } from './task-rows.ts';
 
-/** True for the one worker of all that is to sweep now; `everyMs` have gone by since the last time. */
+/** True for one worker of the cluster, at most once in `everyMs`: that worker runs the sweep now. */
 export async function acquireSweepTurn(db: Database, name: string, everyMs: number): Promise<boolean> {
-  const rows = await query(
-    db,
-    `insert into sweep (name) values (?)
-     on conflict (name) do update set swept_at = now()
-       where sweep.swept_at <= now() - ? * interval '1 millisecond'
-     returning name`,
-    [name, everyMs],
-  );
+  const { rows } = await sql`
+    insert into sweep (name) values (${name})
+    on conflict (name) do update set swept_at = now()
+      where sweep.swept_at <= now() - ${everyMs} * interval '1 millisecond'
+    returning name`.execute(db.kysely);
   return rows.length > 0;
 }

@@ -1,107 +1,108 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
-import { openPersistentConnection } from '../../db/persistent-connection.ts';
+import { openPersistentConnection, type PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
-import { workerLockClass } from '../../tasks/store/worker-registry.ts';
-
-export interface Heartbeat {
-  /** Says under which id the jobs of this worker are locked. Resolves once it is registered. */
-  attachPool(poolId: string): Promise<void>;
-  stop(): Promise<void>;
-  /** Changes when the worker was given up for dead, and has come back as another one. */
-  readonly workerId: string;
-  /** Milliseconds for which its signs of life have come without a gap. */
-  stableForMs(): number;
-  /** Whether its session was ever lost. When the database went away, it did so for all the others too. */
-  readonly connectionWasLost: boolean;
-}
+import { recordHeartbeat, registerWorker } from '../../tasks/store/worker-registry.ts';
 
 const heartbeatMs = 400;
+/** Milliseconds between two heartbeats that count as a gap. */
 const gapMs = 2_000;
 
-/**
- * A worker's place among the living: a row with a heartbeat, and an advisory lock on a connection of its own. The lock is
- * free within milliseconds of the process's end; the heartbeat tells of one that hangs.
- */
-export function createHeartbeat(options: { url: string; logger: Logger }): Heartbeat {
-  const { logger } = options;
-  const poolIds: string[] = [];
-  let workerId = randomUUID();
-  let registered = false;
-  let locked = false;
-  let sessions = 0;
-  let stableSince = performance.now();
-  let lastHeartbeat = stableSince;
+/** Shows the other workers that this one is alive: its row, its advisory lock and its heartbeat (`worker-registry.ts`). */
+export class Heartbeat {
+  readonly #logger: Logger;
+  readonly #connection: PersistentConnection;
+  readonly #poolIds: string[] = [];
+  #workerId = randomUUID();
+  #isRegistered = false;
+  #hasLock = false;
+  #connections = 0;
+  #stableSince = performance.now();
+  #lastHeartbeatAt = this.#stableSince;
+  /** Resolved by the next heartbeat. */
+  #nextHeartbeat = Promise.withResolvers<void>();
 
-  /** Resolved by the next sign of life. */
-  let nextHeartbeat = Promise.withResolvers<void>();
+  constructor({ url, logger }: { readonly url: string; readonly logger: Logger }) {
+    this.#logger = logger;
+    this.#connection = openPersistentConnection({
+      url,
+      logger,
+      name: 'worker',
+      intervalMs: heartbeatMs,
+      timeoutMs: 5_000,
+      begin: async (client) => {
+        this.#connections += 1;
+        this.#hasLock = false;
+        if (!this.#isRegistered) {
+          await registerWorker(client, this.#workerId, this.#poolIds);
+          this.#isRegistered = true;
+        }
+        await this.#beat(client);
+        this.#stableSince = performance.now();
+      },
+      beat: (client) => this.#beat(client),
+    });
+  }
 
-  const session = openPersistentConnection({
-    url: options.url,
-    logger,
-    name: 'worker',
-    intervalMs: heartbeatMs,
-    timeoutMs: 5_000,
-    async begin(client) {
-      sessions += 1;
-      locked = false;
-      if (!registered) {
-        await client.query('insert into worker (id, pool_ids) values ($1, $2) on conflict (id) do nothing', [
-          workerId,
-          poolIds,
-        ]);
-        registered = true;
-      }
-      await heartbeat(client);
-      stableSince = performance.now();
-    },
-    beat: heartbeat,
-  });
+  /** Changes when the worker was declared dead and has re-registered. */
+  get workerId(): string {
+    return this.#workerId;
+  }
 
-  async function heartbeat(client: Client): Promise<void> {
-    // The server may still keep the lock for a session of ours that it does not know to be lost: it is tried again, and the
-    // heartbeat speaks for us meanwhile.
-    const { rows } = await client.query<{ locked: boolean }>(
-      `update worker set heartbeat_at = now(), pool_ids = $2 where id = $1
-       returning $3 or pg_try_advisory_lock($4, lock) as locked`,
-      [workerId, poolIds, locked, workerLockClass],
-    );
-    if (!rows[0]) reRegister();
-    locked = rows[0].locked;
+  /** Milliseconds since the heartbeat last had a gap. */
+  get stableForMs(): number {
     const now = performance.now();
-    if (now - lastHeartbeat > gapMs) stableSince = now;
-    lastHeartbeat = now;
-    nextHeartbeat.resolve();
-    nextHeartbeat = Promise.withResolvers();
+    // A gap is only visible once it ends; until then, use the last heartbeat.
+    return now - this.#lastHeartbeatAt > gapMs ? 0 : now - this.#stableSince;
   }
 
-  /** Its tasks are somebody else's by now, and its old name is not to be used again. */
-  function reRegister(): never {
-    logger.warn({ workerId }, 'this worker was given up for dead, and begins anew');
-    workerId = randomUUID();
-    registered = false;
-    throw new Error('the worker was given up for dead');
+  /**
+   * Whether our connection was ever lost. Then other workers may have lost theirs too, and a free lock proves nothing.
+   */
+  get connectionWasLost(): boolean {
+    return this.#connections > 1;
   }
 
-  return {
-    async attachPool(poolId) {
-      poolIds.push(poolId);
-      // Jobs of a pool that nobody knows would stay locked, were this process killed now.
-      const written = nextHeartbeat.promise;
-      await session.start();
-      await written;
-    },
-    stop: () => session.stop(),
-    get workerId() {
-      return workerId;
-    },
-    // A gap shows at its end; until then the last sign of life is all there is.
-    stableForMs: () => {
-      const now = performance.now();
-      return now - lastHeartbeat > gapMs ? 0 : now - stableSince;
-    },
-    get connectionWasLost() {
-      return sessions > 1;
-    },
-  };
+  /**
+   * Names one more pool that locks jobs for this worker. Resolves once that is stored: from then on others can free the
+   * pool's jobs if this process is killed. Connects at the first call.
+   */
+  async attachPool(poolId: string): Promise<void> {
+    this.#poolIds.push(poolId);
+    const written = this.#nextHeartbeat.promise;
+    await this.#connection.start();
+    await written;
+  }
+
+  stop(): Promise<void> {
+    return this.#connection.stop();
+  }
+
+  async #beat(client: Client): Promise<void> {
+    // PostgreSQL may still hold the lock for our previous connection. Retry at each heartbeat; until then only the heartbeat
+    // shows that we are alive.
+    const recorded = await recordHeartbeat(client, {
+      workerId: this.#workerId,
+      poolIds: this.#poolIds,
+      hasLock: this.#hasLock,
+    });
+    if (!recorded) this.#reRegister();
+    this.#hasLock = recorded.hasLock;
+    const now = performance.now();
+    if (now - this.#lastHeartbeatAt > gapMs) this.#stableSince = now;
+    this.#lastHeartbeatAt = now;
+    this.#nextHeartbeat.resolve();
+    this.#nextHeartbeat = Promise.withResolvers();
+  }
+
+  /** Our tasks have been reassigned. Register under a new id; never reuse the old one. */
+  #reRegister(): never {
+    this.#logger.warn(
+      { workerId: this.#workerId },
+      'this worker was declared dead; it registers under a new id',
+    );
+    this.#workerId = randomUUID();
+    this.#isRegistered = false;
+    throw new Error('This worker was declared dead.');
+  }
 }

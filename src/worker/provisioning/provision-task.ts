@@ -5,8 +5,8 @@ import type { ActiveTask } from '../active-tasks.ts';
 import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
 
 /**
- * Does all that is left to do for a task. The row says what that is; the job that called only said that it is worth a
- * look, and changes nothing when it comes late, twice or for nothing.
+ * Does all work that is left for a task. The task's row says what that is; the job only says that it is time to look, and
+ * changes nothing when it comes late, twice or without a reason.
  */
 export async function provisionTask(taskId: string, dependencies: ProvisionDependencies): Promise<void> {
   const { db, interrupt } = dependencies;
@@ -24,15 +24,15 @@ export async function provisionTask(taskId: string, dependencies: ProvisionDepen
     await new Provisioning(dependencies, leased, active.lost).run();
   } catch (error) {
     if (!(error instanceof LeaseLostError)) throw error;
-    dependencies.logger.info({ taskId }, 'the task went to somebody else, or was closed');
+    dependencies.logger.info({ taskId }, 'another worker has the task, or the task was closed');
   } finally {
     active.finish();
   }
 }
 
 /**
- * Null when this process works on the task already: what is left to do is done there. But a hold that is lost does nothing
- * more, whether it has heard of it or not, and a job that ended for its sake would leave the task to nobody.
+ * Null if this process already works on the task under a valid lease. If that lease is lost, noticed or not, waits for that
+ * work to end first: finishing the job now would leave the task without a worker.
  */
 async function waitForActiveTask(
   taskId: string,

@@ -5,20 +5,27 @@ import { stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { archiveTask, cancelTask } from '../../../src/tasks/task-actions.ts';
 import { never, waitsFor } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { type Crew, fails, hangs, methodOf, providerSteps, startCrew } from '../worker-harness.ts';
+import {
+  fails,
+  hangs,
+  methodOf,
+  providerSteps,
+  startWorkerHarness,
+  type WorkerHarness,
+} from '../worker-harness.ts';
 
-let crew: Crew;
+let harness: WorkerHarness;
 beforeAll(async () => {
-  crew = await startCrew();
+  harness = await startWorkerHarness();
 });
-afterEach(() => crew.provider.reset());
-afterAll(() => crew[Symbol.asyncDispose]());
+afterEach(() => harness.provider.reset());
+afterAll(() => harness[Symbol.asyncDispose]());
 
-const cancel = (id: string) => cancelTask(crew.stored.db, crew.stored.workspace.id, id);
-const archive = (id: string) => archiveTask(crew.stored.db, crew.stored.workspace.id, id);
+const cancel = (id: string) => cancelTask(harness.stored.db, harness.stored.workspace.id, id);
+const archive = (id: string) => archiveTask(harness.stored.db, harness.stored.workspace.id, id);
 
 async function expectNothingElse(id: string): Promise<void> {
-  const history = await crew.history(id);
+  const history = await harness.history(id);
   const canceledAt = history.findIndex(({ state }) => state.status === 'canceled');
   const after = history.slice(canceledAt + 1);
   expect(after.map(({ state }) => [state.status, state.sandbox])).toEqual(
@@ -31,9 +38,9 @@ describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
   const method = methodOf[step];
 
   it('is answered while the step hangs, heard within a second, and leaves no sandbox', async () => {
-    crew.provider.on(method, hangs());
-    const { id } = await crew.create();
-    const call = await crew.provider.waitForCall(method, { key: sandboxKey(id) });
+    harness.provider.on(method, hangs());
+    const { id } = await harness.create();
+    const call = await harness.provider.waitForCall(method, { key: sandboxKey(id) });
     const asked = performance.now();
     const canceled = await cancel(id);
     expect(canceled.state.status).toBe('canceled');
@@ -41,88 +48,88 @@ describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
     expect(canceled.state.sessions).toMatchObject([{ status: 'closed' }]);
     await call.aborted;
     expect(performance.now() - asked).toBeLessThan(1_000);
-    await crew.released(id);
-    expect((await crew.find(id)).state.sandbox).toBeNull();
+    await harness.released(id);
+    expect((await harness.find(id)).state.sandbox).toBeNull();
     await expectNothingElse(id);
   });
 
   it('of a provider that ignores its signal holds up nobody, and leaves no sandbox in the end', async () => {
     const gate = Promise.withResolvers<void>();
-    crew.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true, times: 1 });
-    const { id } = await crew.create();
-    const call = await crew.provider.waitForCall(method, { key: sandboxKey(id) });
+    harness.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true, times: 1 });
+    const { id } = await harness.create();
+    const call = await harness.provider.waitForCall(method, { key: sandboxKey(id) });
     await cancel(id);
     await call.aborted;
-    await crew.released(id);
+    await harness.released(id);
     // The effect comes after the release: the sandbox is there again, until that is noticed.
     gate.resolve();
     await call.ended;
-    await crew.released(id);
+    await harness.released(id);
     if (step === 'create_sandbox') {
-      expect(crew.provider.timesMade('sandbox', sandboxKey(id))).toBe(1);
-      await crew.provider.waitForCall('destroySandbox', { key: sandboxKey(id), nth: 2 });
+      expect(harness.provider.timesMade('sandbox', sandboxKey(id))).toBe(1);
+      await harness.provider.waitForCall('destroySandbox', { key: sandboxKey(id), nth: 2 });
     }
-    await crew.released(id);
+    await harness.released(id);
     await expectNothingElse(id);
   });
 });
 
 describe('a cancel', () => {
   it('while a task waits for its next try ends the waiting', async () => {
-    await crew.stopWorker();
-    await crew.startWorker({ GROUNDCREW_RETRY_BASE_MS: '60000' });
-    crew.provider.on('ensureAgent', fails());
-    const { id } = await crew.create();
-    await crew.until(id, ({ state }) => stepOf(state, 'ensure_agent').nextAttemptAt !== null);
+    await harness.stopWorker();
+    await harness.startWorker({ GROUNDCREW_RETRY_BASE_MS: '60000' });
+    harness.provider.on('ensureAgent', fails());
+    const { id } = await harness.create();
+    await harness.until(id, ({ state }) => stepOf(state, 'ensure_agent').nextAttemptAt !== null);
     const canceled = await cancel(id);
     expect(canceled.state.steps.map(({ nextAttemptAt }) => nextAttemptAt)).toEqual([null, null, null, null]);
-    await crew.released(id);
-    await crew.stopWorker();
-    await crew.startWorker();
+    await harness.released(id);
+    await harness.stopWorker();
+    await harness.startWorker();
   });
 
   it('of a task that runs closes its sessions and releases its sandbox', async () => {
-    const { id } = await crew.create();
-    const before = await crew.until(id, 'running');
+    const { id } = await harness.create();
+    const before = await harness.until(id, 'running');
     await cancel(id);
-    await crew.released(id);
-    const task = await crew.until(id, ({ state }) => state.sandbox === null);
+    await harness.released(id);
+    const task = await harness.until(id, ({ state }) => state.sandbox === null);
     expect(task).toMatchObject({ revision: before.revision + 2, state: { status: 'canceled' } });
     expect(task.state.readyAt).toBe(before.state.readyAt);
   });
 
   it('of a task that gave up releases the sandbox that was kept for a retry', async () => {
-    crew.provider.on('createSession', fails({ retryable: false }));
-    const { id } = await crew.create();
-    await crew.until(id, 'error');
-    expect(crew.provider.sandboxes.has(sandboxKey(id))).toBe(true);
+    harness.provider.on('createSession', fails({ retryable: false }));
+    const { id } = await harness.create();
+    await harness.until(id, 'error');
+    expect(harness.provider.sandboxes.has(sandboxKey(id))).toBe(true);
     await cancel(id);
-    await crew.released(id);
+    await harness.released(id);
   });
 
   it('before the first step leaves nothing to do', async () => {
-    await crew.stopWorker();
-    const made = await crew.create();
+    await harness.stopWorker();
+    const made = await harness.create();
     await cancel(made.id);
-    await crew.startWorker();
-    const witness = await crew.create();
-    await crew.until(witness.id, 'running');
-    expect(await crew.find(made.id)).toMatchObject({ revision: 2, state: { status: 'canceled' } });
-    expect(crew.provider.calls.filter((call) => call.sandboxKey === sandboxKey(made.id))).toEqual([]);
+    await harness.startWorker();
+    const witness = await harness.create();
+    await harness.until(witness.id, 'running');
+    expect(await harness.find(made.id)).toMatchObject({ revision: 2, state: { status: 'canceled' } });
+    expect(harness.provider.calls.filter((call) => call.sandboxKey === sandboxKey(made.id))).toEqual([]);
   });
 
   it('at any moment of provisioning has one outcome, and leaves nothing behind', async () => {
     const made: Task[] = [];
     for (let count = 0; count < 25; count += 1) {
-      const task = await crew.create();
+      const task = await harness.create();
       made.push(task);
-      await crew.until(task.id, ({ revision }) => revision >= 1 + (count % 10));
+      await harness.until(task.id, ({ revision }) => revision >= 1 + (count % 10));
       expect((await cancel(task.id)).state.status).toBe('canceled');
     }
     for (const { id } of made) {
-      await crew.released(id);
+      await harness.released(id);
       await expectNothingElse(id);
-      const history = await crew.history(id);
+      const history = await harness.history(id);
       expect(history.map(({ revision }) => revision)).toEqual(history.map((_, index) => index + 1));
       expect(
         history.filter(
@@ -131,7 +138,7 @@ describe('a cancel', () => {
         ),
       ).toHaveLength(1);
     }
-    expect(await crew.stored.sql('select from task where leased_by is not null')).toEqual([]);
+    expect(await harness.stored.sql('select from task where leased_by is not null')).toEqual([]);
   });
 });
 
@@ -139,15 +146,15 @@ describe('an archive', () => {
   it.each(['running', 'error'] as const)(
     'from %s releases the sandbox and keeps the history',
     async (status) => {
-      if (status === 'error') crew.provider.on('createSession', fails({ retryable: false }));
-      const { id } = await crew.create();
-      const before = await crew.until(id, status);
+      if (status === 'error') harness.provider.on('createSession', fails({ retryable: false }));
+      const { id } = await harness.create();
+      const before = await harness.until(id, status);
       const archived = await archive(id);
       expect(archived.state).toMatchObject({ status: 'archived', sandbox: before.state.sandbox });
-      await crew.released(id);
-      const task = await crew.until(id, ({ state }) => state.sandbox === null);
+      await harness.released(id);
+      const task = await harness.until(id, ({ state }) => state.sandbox === null);
       expect(task.state.status).toBe('archived');
-      expect(await crew.history(id)).toHaveLength(task.revision);
+      expect(await harness.history(id)).toHaveLength(task.revision);
       expect((await archive(id)).revision).toBe(task.revision);
       await expect(cancel(id)).rejects.toMatchObject({ code: 'INVALID_STATE', status: 'archived' });
     },
@@ -156,51 +163,51 @@ describe('an archive', () => {
 
 describe('a release', () => {
   it('that fails is tried again until the sandbox is gone', async () => {
-    const { id } = await crew.create();
-    await crew.until(id, 'running');
-    const rule = crew.provider.on('destroySandbox', fails({ retryable: false }), { times: 2 });
+    const { id } = await harness.create();
+    await harness.until(id, 'running');
+    const rule = harness.provider.on('destroySandbox', fails({ retryable: false }), { times: 2 });
     await cancel(id);
-    await crew.released(id);
+    await harness.released(id);
     expect(rule.calls).toHaveLength(2);
-    expect(crew.provider.callsOf('destroySandbox', sandboxKey(id)).map(({ attempt }) => attempt)).toEqual([
+    expect(harness.provider.callsOf('destroySandbox', sandboxKey(id)).map(({ attempt }) => attempt)).toEqual([
       1, 2, 3,
     ]);
   });
 
   it('that is lost is made again, of a sandbox that came back too', async () => {
-    const { id } = await crew.create();
-    await crew.until(id, 'running');
-    const kept = crew.provider.sandboxes.get(sandboxKey(id));
+    const { id } = await harness.create();
+    await harness.until(id, 'running');
+    const kept = harness.provider.sandboxes.get(sandboxKey(id));
     await cancel(id);
-    await crew.released(id);
+    await harness.released(id);
     // As if a call that nobody waits for any more had made it just now.
-    crew.provider.sandboxes.set(sandboxKey(id), kept as never);
-    await crew.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
-    await waitFor(() => !crew.provider.sandboxes.has(sandboxKey(id)));
+    harness.provider.sandboxes.set(sandboxKey(id), kept as never);
+    await harness.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
+    await waitFor(() => !harness.provider.sandboxes.has(sandboxKey(id)));
   });
 
   it('touches nothing that another installation has made, nor what a task still wants', async () => {
-    const { id } = await crew.create();
-    await crew.until(id, 'running');
-    const theirs = { ...crew.provider.sandboxes.get(sandboxKey(id)), key: 'task-of-somebody-else' };
-    crew.provider.sandboxes.set(theirs.key, theirs as never);
-    const listed = crew.provider.callsOf('listSandboxes').length;
+    const { id } = await harness.create();
+    await harness.until(id, 'running');
+    const theirs = { ...harness.provider.sandboxes.get(sandboxKey(id)), key: 'task-of-somebody-else' };
+    harness.provider.sandboxes.set(theirs.key, theirs as never);
+    const listed = harness.provider.callsOf('listSandboxes').length;
     for (const nth of [1, 2]) {
-      await crew.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
-      await crew.provider.waitForCall('listSandboxes', { nth: listed + nth });
+      await harness.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
+      await harness.provider.waitForCall('listSandboxes', { nth: listed + nth });
     }
-    expect(crew.provider.sandboxes.has(theirs.key)).toBe(true);
-    expect(crew.provider.sandboxes.has(sandboxKey(id))).toBe(true);
-    expect(crew.provider.callsOf('destroySandbox', theirs.key)).toEqual([]);
+    expect(harness.provider.sandboxes.has(theirs.key)).toBe(true);
+    expect(harness.provider.sandboxes.has(sandboxKey(id))).toBe(true);
+    expect(harness.provider.callsOf('destroySandbox', theirs.key)).toEqual([]);
   });
 
   it('does not wait for a list of sandboxes that never comes', async () => {
-    crew.provider.on('listSandboxes', never);
-    await crew.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
-    await crew.provider.waitForCall('listSandboxes');
-    const { id } = await crew.create();
-    await crew.until(id, 'running');
+    harness.provider.on('listSandboxes', never);
+    await harness.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
+    await harness.provider.waitForCall('listSandboxes');
+    const { id } = await harness.create();
+    await harness.until(id, 'running');
     await cancel(id);
-    await crew.released(id);
+    await harness.released(id);
   });
 });

@@ -5,21 +5,21 @@ import type { Task } from '../../../src/tasks/domain/task.ts';
 import type { CreateSessionInput } from '../../../src/tasks/input.ts';
 import { cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
 import { waitsFor } from '../../support/scripted-provider.ts';
-import { type Crew, fails, hangs, startCrew } from '../worker-harness.ts';
+import { fails, hangs, startWorkerHarness, type WorkerHarness } from '../worker-harness.ts';
 
-let crew: Crew;
+let harness: WorkerHarness;
 beforeAll(async () => {
-  crew = await startCrew();
+  harness = await startWorkerHarness();
 });
-afterEach(() => crew.provider.reset());
-afterAll(() => crew[Symbol.asyncDispose]());
+afterEach(() => harness.provider.reset());
+afterAll(() => harness[Symbol.asyncDispose]());
 
-const add = (input: CreateSessionInput) => addSession(crew.stored.db, crew.stored.workspace.id, input);
+const add = (input: CreateSessionInput) => addSession(harness.stored.db, harness.stored.workspace.id, input);
 const sessionOf = (task: Task, id: string) => task.state.sessions.find((session) => session.id === id);
 const is = (id: string, status: string) => (task: Task) => sessionOf(task, id)?.status === status;
 async function runningTask(): Promise<Task> {
-  const { id } = await crew.create();
-  return crew.until(id, 'running');
+  const { id } = await harness.create();
+  return harness.until(id, 'running');
 }
 
 describe('a session that is added', () => {
@@ -27,113 +27,113 @@ describe('a session that is added', () => {
     const task = await runningTask();
     const session = await add({ taskId: task.id, agent: 'codex', prompt: 'And this' });
     expect(session.status).toBe('pending_session_create');
-    const ready = await crew.until(task.id, is(session.id, 'ready'));
+    const ready = await harness.until(task.id, is(session.id, 'ready'));
     expect(ready.state.status).toBe('running');
     expect(sessionOf(ready, session.id)?.readyAt).toBe(ready.updatedAt);
-    expect(crew.provider.sessions.get(sessionKey(session.id))?.request).toEqual({
+    expect(harness.provider.sessions.get(sessionKey(session.id))?.request).toEqual({
       key: sessionKey(session.id),
       agent: 'codex',
       prompt: 'And this',
     });
-    expect(crew.provider.agents.has(`${sandboxKey(task.id)}/codex`)).toBe(true);
+    expect(harness.provider.agents.has(`${sandboxKey(task.id)}/codex`)).toBe(true);
   });
 
   it('while the task is being provisioned is opened once it runs', async () => {
     const gate = Promise.withResolvers<void>();
-    crew.provider.on('createSandbox', waitsFor(gate.promise));
-    const { id } = await crew.create();
-    await crew.provider.waitForCall('createSandbox', { key: sandboxKey(id) });
+    harness.provider.on('createSandbox', waitsFor(gate.promise));
+    const { id } = await harness.create();
+    await harness.provider.waitForCall('createSandbox', { key: sandboxKey(id) });
     const session = await add({ taskId: id });
     expect(session.status).toBe('pending_provision');
     gate.resolve();
-    const task = await crew.until(id, is(session.id, 'ready'));
+    const task = await harness.until(id, is(session.id, 'ready'));
     expect(task.state.sessions.map(({ status }) => status)).toEqual(['ready', 'ready']);
     expect(task.state.readyAt).not.toBeNull();
   });
 
   it('to a task in error is opened once that is retried and runs', async () => {
-    crew.provider.on('ensureAgent', fails({ retryable: false }), { times: 1 });
-    const { id } = await crew.create();
-    await crew.until(id, 'error');
+    harness.provider.on('ensureAgent', fails({ retryable: false }), { times: 1 });
+    const { id } = await harness.create();
+    await harness.until(id, 'error');
     const session = await add({ taskId: id });
     expect(session.status).toBe('pending_provision');
-    await retryTask(crew.stored.db, crew.stored.workspace.id, id);
-    await crew.until(id, is(session.id, 'ready'));
+    await retryTask(harness.stored.db, harness.stored.workspace.id, id);
+    await harness.until(id, is(session.id, 'ready'));
   });
 
   it('is tried again when it fails, and opened once', async () => {
     const task = await runningTask();
-    crew.provider.on('createSession', fails({ message: 'busy' }), { times: 2 });
+    harness.provider.on('createSession', fails({ message: 'busy' }), { times: 2 });
     const session = await add({ taskId: task.id });
-    const ready = await crew.until(task.id, is(session.id, 'ready'));
+    const ready = await harness.until(task.id, is(session.id, 'ready'));
     expect(sessionOf(ready, session.id)).toMatchObject({ attempt: 3, error: null });
-    expect(crew.provider.timesMade('session', sessionKey(session.id))).toBe(1);
+    expect(harness.provider.timesMade('session', sessionKey(session.id))).toBe(1);
   });
 
   it('out of tries is in error itself, and the task goes on', async () => {
     const task = await runningTask();
-    crew.provider.on('createSession', fails({ code: 'NO_MODEL', message: 'no model' }));
+    harness.provider.on('createSession', fails({ code: 'NO_MODEL', message: 'no model' }));
     const session = await add({ taskId: task.id });
-    const failed = await crew.until(task.id, is(session.id, 'error'));
+    const failed = await harness.until(task.id, is(session.id, 'error'));
     expect(failed.state).toMatchObject({ status: 'running', error: null });
     expect(sessionOf(failed, session.id)).toMatchObject({
       attempt: 3,
       error: { code: 'NO_MODEL', message: 'no model', step: null, retryable: true },
     });
-    crew.provider.reset();
+    harness.provider.reset();
     const another = await add({ taskId: task.id });
-    await crew.until(task.id, is(another.id, 'ready'));
+    await harness.until(task.id, is(another.id, 'ready'));
   });
 
   it('whose failure no other try helps is in error at once', async () => {
     const task = await runningTask();
-    const rule = crew.provider.on('createSession', fails({ retryable: false }));
+    const rule = harness.provider.on('createSession', fails({ retryable: false }));
     const session = await add({ taskId: task.id });
-    await crew.until(task.id, is(session.id, 'error'));
+    await harness.until(task.id, is(session.id, 'error'));
     expect(rule.calls).toHaveLength(1);
   });
 
   it('has the agent started again when that is gone', async () => {
     const task = await runningTask();
-    crew.provider.lose('agent', sandboxKey(task.id));
+    harness.provider.lose('agent', sandboxKey(task.id));
     const session = await add({ taskId: task.id });
-    await crew.until(task.id, is(session.id, 'ready'));
-    expect(crew.provider.timesMade('agent', `${sandboxKey(task.id)}/demo`)).toBe(2);
+    await harness.until(task.id, is(session.id, 'ready'));
+    expect(harness.provider.timesMade('agent', `${sandboxKey(task.id)}/demo`)).toBe(2);
   });
 
   it('is closed by a cancel in the middle of its opening, which is heard', async () => {
     const task = await runningTask();
-    crew.provider.on('createSession', hangs());
+    harness.provider.on('createSession', hangs());
     const session = await add({ taskId: task.id });
-    const call = await crew.provider.waitForCall('createSession', { key: sessionKey(session.id) });
-    await cancelTask(crew.stored.db, crew.stored.workspace.id, task.id);
+    const call = await harness.provider.waitForCall('createSession', { key: sessionKey(session.id) });
+    await cancelTask(harness.stored.db, harness.stored.workspace.id, task.id);
     await call.aborted;
-    await crew.released(task.id);
-    expect(sessionOf(await crew.find(task.id), session.id)).toMatchObject({ status: 'closed' });
+    await harness.released(task.id);
+    expect(sessionOf(await harness.find(task.id), session.id)).toMatchObject({ status: 'closed' });
   });
 
   it('together with many others is opened with them', async () => {
     const task = await runningTask();
     const made = await Promise.all(Array.from({ length: 10 }, () => add({ taskId: task.id })));
-    const ready = await crew.until(task.id, ({ state }) =>
+    const ready = await harness.until(task.id, ({ state }) =>
       state.sessions.every(({ status }) => status === 'ready'),
     );
     expect(ready.state.sessions).toHaveLength(11);
-    for (const { id } of made) expect(crew.provider.timesMade('session', sessionKey(id))).toBe(1);
+    for (const { id } of made) expect(harness.provider.timesMade('session', sessionKey(id))).toBe(1);
   });
 
   it('is not lost when the worker stops in the middle of its opening', async () => {
     const task = await runningTask();
-    crew.provider.on('createSession', hangs(), { times: 1 });
+    harness.provider.on('createSession', hangs(), { times: 1 });
     const session = await add({ taskId: task.id });
-    await crew.provider.waitForCall('createSession', { key: sessionKey(session.id) });
-    await crew.stopWorker();
-    expect(sessionOf(await crew.find(task.id), session.id)).toMatchObject({
+    await harness.provider.waitForCall('createSession', { key: sessionKey(session.id) });
+    await harness.stopWorker();
+    expect(sessionOf(await harness.find(task.id), session.id)).toMatchObject({
       status: 'pending_session_create',
       failures: 0,
       deadlineAt: null,
     });
-    await crew.startWorker();
-    await crew.until(task.id, is(session.id, 'ready'));
+    await harness.startWorker();
+    await harness.until(task.id, is(session.id, 'ready'));
   });
 });

@@ -1,12 +1,12 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { stepNames } from '../../../src/tasks/domain/status.ts';
-import { retryDelay, StepError, toTaskFailure } from '../../../src/worker/provisioning/failure.ts';
+import { StepError, toTaskFailure } from '../../../src/worker/provisioning/failure.ts';
 
 const error = (message: string, properties: object = {}) => Object.assign(new Error(message), properties);
 const messageOf = (message: string) => toTaskFailure(error(message), 'create_sandbox').message;
 
-describe('what is told of an error', () => {
-  it('has the code that the error says, or the one of its step', () => {
+describe('toTaskFailure', () => {
+  it('takes the code of the error, or the code of the step for an error without one', () => {
     expect(toTaskFailure(error('x', { code: 'REPOSITORY_NOT_FOUND' }), 'ensure_name').code).toBe(
       'REPOSITORY_NOT_FOUND',
     );
@@ -33,11 +33,11 @@ describe('what is told of an error', () => {
     'A B',
     42,
     `X_${'Y'.repeat(80)}`,
-  ])('has no code of somebody else: %j', (code) =>
+  ])('takes the code of the step instead of %j', (code) =>
     expect(toTaskFailure(error('x', { code }), 'ensure_agent').code).toBe('AGENT_FAILED'),
   );
 
-  it('is retryable unless the error says false, and means it', () => {
+  it('returns a retryable failure unless the error says that it is not', () => {
     const retryable = (value: unknown) =>
       toTaskFailure(error('x', { retryable: value }), 'ensure_name').retryable;
     expect([false, true, undefined, null, 0, 'false'].map(retryable)).toEqual([
@@ -51,7 +51,7 @@ describe('what is told of an error', () => {
   });
 
   it.each([undefined, null, '', 'a string', 0, Number.NaN, true, [], {}, Symbol('x'), 1n, () => 1])(
-    'can be made of anything that is thrown: %o',
+    'returns a failure with a message for any thrown value: %o',
     (thrown) => {
       const failure = toTaskFailure(thrown, 'create_session');
       expect(failure).toMatchObject({ code: 'SESSION_FAILED', step: 'create_session', retryable: true });
@@ -59,11 +59,11 @@ describe('what is told of an error', () => {
     },
   );
 
-  it('is one line that is not too long, without what no database can keep', () => {
+  it('keeps the first line of the message, at most 500 characters, without what PostgreSQL cannot store', () => {
     expect(messageOf('first\n    at second (file.ts:1:2)')).toBe('first');
     expect(messageOf('x'.repeat(10_000))).toHaveLength(500);
     expect(messageOf('a\0b\ud800c')).toBe('ab\ufffdc');
-    expect(messageOf('   ')).toBe('failed without a message');
+    expect(messageOf('   ')).toBe('The step failed without a message.');
   });
 
   it.each([
@@ -75,7 +75,7 @@ describe('what is told of an error', () => {
     'api_key: hunter2hunter2',
     "api-key 'hunter2hunter2'",
     'x-api-key hunter2hunter2',
-  ])('does not hold the secret of: %s', (message) => {
+  ])('removes the secret from the message: %s', (message) => {
     expect(messageOf(message)).not.toContain('hunter2');
   });
 
@@ -86,37 +86,13 @@ describe('what is told of an error', () => {
     'PGPASSWORD=hunter2hunter2',
     'Authorization: Basic hunter2hunter2',
     'cannot read https://user:pass@hunter2hunter2@example.com/o/r',
-  ])('does not hold the secret of: %s', (message) => {
+  ])('removes the secret from the message: %s', (message) => {
     expect(messageOf(message)).not.toContain('hunter2');
   });
 
-  test('can be made of an object that has no words for itself', () => {
+  it('returns a failure for an object whose properties throw', () => {
     expect(toTaskFailure(Object.create(null), 'create_session').code).toBe('SESSION_FAILED');
     const silent = new Proxy({}, { get: () => expect.unreachable() });
     expect(toTaskFailure(silent, 'create_session').code).toBe('SESSION_FAILED');
-  });
-});
-
-describe('the wait before the next try', () => {
-  const least = (failures: number, base = 1_000) => retryDelay(failures, base, () => 0);
-  const most = (failures: number, base = 1_000) => retryDelay(failures, base, () => 1);
-
-  it('doubles with each failure, up to a minute', () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 8].map((failures) => least(failures))).toEqual([
-      1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000,
-    ]);
-    expect(least(1_000)).toBe(60_000);
-    expect(least(1, 60_000)).toBe(60_000);
-  });
-
-  it('has jitter on top, and is never longer than a minute', () => {
-    expect(most(1)).toBe(1_250);
-    expect(most(6)).toBe(40_000);
-    expect(most(7)).toBe(60_000);
-    for (let count = 0; count < 100; count += 1) {
-      const delay = retryDelay(2, 100);
-      expect(delay).toBeGreaterThanOrEqual(200);
-      expect(delay).toBeLessThanOrEqual(250);
-    }
   });
 });

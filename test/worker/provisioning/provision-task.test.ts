@@ -12,32 +12,39 @@ import {
   throwsRaw,
   waitsFor,
 } from '../../support/scripted-provider.ts';
-import { type Crew, fails, hangs, methodOf, providerSteps, startCrew } from '../worker-harness.ts';
+import {
+  fails,
+  hangs,
+  methodOf,
+  providerSteps,
+  startWorkerHarness,
+  type WorkerHarness,
+} from '../worker-harness.ts';
 
-let crew: Crew;
+let harness: WorkerHarness;
 beforeAll(async () => {
-  crew = await startCrew();
+  harness = await startWorkerHarness();
 });
-afterEach(() => crew.provider.reset());
-afterAll(() => crew[Symbol.asyncDispose]());
+afterEach(() => harness.provider.reset());
+afterAll(() => harness[Symbol.asyncDispose]());
 
 const statusesOf = (history: Task[]) =>
   history.map(({ state }) => state.status).filter((status, index, all) => status !== all[index - 1]);
-const retry = (task: Task) => retryTask(crew.stored.db, crew.stored.workspace.id, task.id);
-const times = (task: Task, method: Parameters<Crew['script']>[1]) =>
-  crew.provider.callsOf(method, sandboxKey(task.id)).length;
+const retry = (task: Task) => retryTask(harness.stored.db, harness.stored.workspace.id, task.id);
+const times = (task: Task, method: Parameters<WorkerHarness['script']>[1]) =>
+  harness.provider.callsOf(method, sandboxKey(task.id)).length;
 
 /** Tasks are picked up at once, so a rule for one of them is made before there is one: by its prompt. */
-function scripted(prompt: string, ...rules: Parameters<Crew['provider']['on']>[]): Promise<Task> {
-  for (const [method, behaviour, options] of rules) crew.provider.on(method, behaviour, options);
-  return crew.create({ prompt });
+function scripted(prompt: string, ...rules: Parameters<WorkerHarness['provider']['on']>[]): Promise<Task> {
+  for (const [method, behaviour, options] of rules) harness.provider.on(method, behaviour, options);
+  return harness.create({ prompt });
 }
 
 describe('provisioning', () => {
   it('goes through every status, with one revision for each thing that happens', async () => {
-    const { id } = await crew.create({ prompt: 'Fix the tests\nwith care', baseRef: 'main' });
-    const task = await crew.until(id, 'running');
-    const history = await crew.history(id);
+    const { id } = await harness.create({ prompt: 'Fix the tests\nwith care', baseRef: 'main' });
+    const task = await harness.until(id, 'running');
+    const history = await harness.history(id);
     expect(statusesOf(history)).toEqual([
       'init_enqueue_provision',
       'init_ensure_name',
@@ -59,58 +66,58 @@ describe('provisioning', () => {
   });
 
   it("tells the provider what it needs to know, under keys of the task's own", async () => {
-    const made = await crew.create({ prompt: 'What to do', baseRef: 'main', agent: 'codex' });
-    const task = await crew.until(made.id, 'running');
+    const made = await harness.create({ prompt: 'What to do', baseRef: 'main', agent: 'codex' });
+    const task = await harness.until(made.id, 'running');
     const key = sandboxKey(task.id);
     const [{ args: sandbox }, { args: agent }, { args: session }] = (
       ['createSandbox', 'ensureAgent', 'createSession'] as const
-    ).map((method) => crew.provider.callsOf(method, key)[0]) as never as { args: unknown[] }[] as [
+    ).map((method) => harness.provider.callsOf(method, key)[0]) as never as { args: unknown[] }[] as [
       { args: unknown[] },
       { args: unknown[] },
       { args: unknown[] },
     ];
     const { branchName } = task.state;
     expect(sandbox).toEqual([
-      { key, taskId: task.id, repoUrl: crew.repository.path, branch: branchName, baseRef: 'main' },
+      { key, taskId: task.id, repoUrl: harness.repository.path, branch: branchName, baseRef: 'main' },
     ]);
     const ref = { id: `scripted:${key}`, cwd: `/scripted/${key}`, metadata: { key } };
     expect(agent).toEqual([ref, { agent: 'codex' }]);
-    const endpoint = crew.provider.agents.get(`${key}/codex`);
+    const endpoint = harness.provider.agents.get(`${key}/codex`);
     const request = { key: sessionKey(task.state.sessions[0].id), agent: 'codex', prompt: 'What to do' };
     expect(session).toEqual([ref, endpoint, request]);
     expect(task.state.sandbox).toEqual({ id: ref.id, provider: 'local', cwd: ref.cwd });
   });
 
   it('keeps to itself what only workers need to know', async () => {
-    const { id } = await crew.create();
-    await crew.until(id, 'running');
-    const token = crew.provider.agents.get(`${sandboxKey(id)}/demo`)?.token as string;
-    expect(JSON.stringify(await crew.history(id))).not.toContain(token);
+    const { id } = await harness.create();
+    await harness.until(id, 'running');
+    const token = harness.provider.agents.get(`${sandboxKey(id)}/demo`)?.token as string;
+    expect(JSON.stringify(await harness.history(id))).not.toContain(token);
   });
 
   it('of many tasks with one title gives each a branch of its own', async () => {
-    crew.repository.git('branch', 'groundcrew/the-same');
-    const made = await Promise.all(Array.from({ length: 8 }, () => crew.create({ title: 'The same' })));
+    harness.repository.git('branch', 'groundcrew/the-same');
+    const made = await Promise.all(Array.from({ length: 8 }, () => harness.create({ title: 'The same' })));
     const names = [];
-    for (const { id } of made) names.push((await crew.until(id, 'running')).state.branchName);
+    for (const { id } of made) names.push((await harness.until(id, 'running')).state.branchName);
     expect(new Set(names)).toEqual(
       new Set(Array.from({ length: 8 }, (_, index) => `groundcrew/the-same-${index + 2}`)),
     );
   });
 
   it('keeps the title and the branch that the client gave', async () => {
-    const { id } = await crew.create({ title: 'Mine', branchName: 'feature/mine' });
-    expect((await crew.until(id, 'running')).state).toMatchObject({
+    const { id } = await harness.create({ title: 'Mine', branchName: 'feature/mine' });
+    expect((await harness.until(id, 'running')).state).toMatchObject({
       title: 'Mine',
       branchName: 'feature/mine',
     });
   });
 
   it("avoids a branch that git can't keep beside one that the client gave to another task", async () => {
-    const given = await crew.create({ branchName: 'groundcrew/beside/another' });
-    await crew.until(given.id, 'running');
-    const { id } = await crew.create({ title: 'Beside' });
-    expect((await crew.until(id, 'running')).state.branchName).not.toBe('groundcrew/beside');
+    const given = await harness.create({ branchName: 'groundcrew/beside/another' });
+    await harness.until(given.id, 'running');
+    const { id } = await harness.create({ title: 'Beside' });
+    expect((await harness.until(id, 'running')).state.branchName).not.toBe('groundcrew/beside');
   });
 });
 
@@ -124,10 +131,10 @@ describe.each(providerSteps)('the step %s', (step) => {
 
   it('that fails is tried again, and says when, how often, and why', async () => {
     const { id } = await scripted(`retry ${step}`, [method, fails({ message: 'not yet' }), { times: 2 }]);
-    const task = await crew.until(id, 'running');
+    const task = await harness.until(id, 'running');
     const error = { code, message: 'not yet', step, retryable: true };
     expect(stepOf(task.state, step)).toMatchObject({ state: 'succeeded', attempt: 3, error });
-    const failures = (await crew.history(id))
+    const failures = (await harness.history(id))
       .map(({ state }) => stepOf(state, step))
       .filter((each) => each.state === 'failed');
     expect(failures.map(({ attempt }) => attempt)).toEqual([1, 2]);
@@ -135,13 +142,13 @@ describe.each(providerSteps)('the step %s', (step) => {
       expect(each).toMatchObject({ error, deadlineAt: null });
       expect(Date.parse(each.nextAttemptAt ?? '')).toBeGreaterThanOrEqual(Date.parse(each.finishedAt ?? ''));
     }
-    const calls = crew.provider.callsOf(method, sandboxKey(id));
+    const calls = harness.provider.callsOf(method, sandboxKey(id));
     expect(calls.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
   });
 
   it('out of tries makes the task ERROR, and is gone on with when it is retried', async () => {
     const made = await scripted(`give up ${step}`, [method, fails({ code: 'NO_ROOM', message: 'full' })]);
-    const task = await crew.until(made.id, 'error');
+    const task = await harness.until(made.id, 'error');
     const error = { code: 'NO_ROOM', message: 'full', step, retryable: true };
     expect(task.state.error).toEqual(error);
     expect(stepOf(task.state, step)).toMatchObject({
@@ -153,9 +160,9 @@ describe.each(providerSteps)('the step %s', (step) => {
     expect(times(made, method)).toBe(3);
     expect(times(made, 'destroySandbox')).toBe(0);
 
-    crew.provider.reset();
+    harness.provider.reset();
     await retry(made);
-    const retried = await crew.until(made.id, 'running');
+    const retried = await harness.until(made.id, 'running');
     expect(retried.state.error).toBeNull();
     expect(stepOf(retried.state, step)).toMatchObject({ state: 'succeeded', attempt: 4, error });
     for (const other of providerSteps.filter((each) => each !== step)) {
@@ -165,9 +172,9 @@ describe.each(providerSteps)('the step %s', (step) => {
 
   it('gets its tries anew when it is retried', async () => {
     const made = await scripted(`anew ${step}`, [method, fails()]);
-    await crew.until(made.id, 'error');
+    await harness.until(made.id, 'error');
     await retry(made);
-    const task = await crew.until(
+    const task = await harness.until(
       made.id,
       ({ state }) => stepOf(state, step).attempt === 6 && state.error !== null,
     );
@@ -180,20 +187,22 @@ describe.each(providerSteps)('the step %s', (step) => {
       method,
       fails({ code: 'FORBIDDEN_HERE', retryable: false }),
     ]);
-    const task = await crew.until(made.id, 'error');
+    const task = await harness.until(made.id, 'error');
     expect(task.state.error).toMatchObject({ code: 'FORBIDDEN_HERE', step, retryable: false });
     expect(times(made, method)).toBe(1);
   });
 
   it('adopts what a try has made whose answer was lost', async () => {
     const { id } = await scripted(`adopt ${step}`, [method, failsAfterwards(), { times: 2 }]);
-    await crew.until(id, 'running');
+    await harness.until(id, 'running');
     const key = sandboxKey(id);
-    expect(crew.provider.made.filter((made) => made.key.startsWith(key)).map(({ kind }) => kind)).toEqual([
+    expect(harness.provider.made.filter((made) => made.key.startsWith(key)).map(({ kind }) => kind)).toEqual([
       'sandbox',
       'agent',
     ]);
-    expect([...crew.provider.sessions.values()].filter(({ sandboxKey: box }) => box === key)).toHaveLength(1);
+    expect([...harness.provider.sessions.values()].filter(({ sandboxKey: box }) => box === key)).toHaveLength(
+      1,
+    );
   });
 
   it.each([
@@ -211,7 +220,7 @@ describe.each(providerSteps)('the step %s', (step) => {
     ['details without an end', { id: 'a', cwd: '/', metadata: { a: 'x'.repeat(70_000) } }],
   ])('that answers with %s has failed', async (_what, answer) => {
     const { id } = await scripted(`garbage ${step}`, [method, returns(answer), { times: 1 }]);
-    const task = await crew.until(id, 'running');
+    const task = await harness.until(id, 'running');
     expect(stepOf(task.state, step)).toMatchObject({ attempt: 2, error: { code, step, retryable: true } });
   });
 
@@ -219,7 +228,7 @@ describe.each(providerSteps)('the step %s', (step) => {
     'that throws %j has failed',
     async (thrown) => {
       const { id } = await scripted(`throws ${step}`, [method, throwsRaw(thrown), { times: 1 }]);
-      const task = await crew.until(id, 'running');
+      const task = await harness.until(id, 'running');
       expect(stepOf(task.state, step)).toMatchObject({ attempt: 2, error: { code, step, retryable: true } });
       expect(stepOf(task.state, step).error?.message).not.toBe('');
     },
@@ -232,8 +241,8 @@ describe.each(providerSteps)('the step %s', (step) => {
       fails({ message, stack: 'at f' }),
       { times: 1 },
     ]);
-    await crew.until(id, 'running');
-    const told = JSON.stringify(await crew.history(id));
+    await harness.until(id, 'running');
+    const told = JSON.stringify(await harness.history(id));
     expect(told).not.toContain('hunter2');
     expect(told).not.toContain('file.ts');
   });
@@ -241,8 +250,8 @@ describe.each(providerSteps)('the step %s', (step) => {
 
 describe('the step ensure_name', () => {
   it('that finds no repository ends at the first try', async () => {
-    const { id } = await crew.create({ repoUrl: '/nowhere/at/all' });
-    const task = await crew.until(id, 'error');
+    const { id } = await harness.create({ repoUrl: '/nowhere/at/all' });
+    const task = await harness.until(id, 'error');
     expect(task.state.error).toMatchObject({
       code: 'REPOSITORY_NOT_FOUND',
       step: 'ensure_name',
@@ -253,19 +262,19 @@ describe('the step ensure_name', () => {
   });
 
   it('is tried again when the host cannot be reached', async () => {
-    const { id } = await crew.create({ repoUrl: 'http://127.0.0.1:1/o/r' });
-    const task = await crew.until(id, 'error');
+    const { id } = await harness.create({ repoUrl: 'http://127.0.0.1:1/o/r' });
+    const task = await harness.until(id, 'error');
     expect(stepOf(task.state, 'ensure_name')).toMatchObject({ attempt: 3 });
     expect(task.state.error).toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
   });
 
   it('that found no repository goes on when it is retried, and there is one', async () => {
-    const path = `${crew.repository.path}/later`;
-    const { id } = await crew.create({ repoUrl: path });
-    await crew.until(id, 'error');
-    crew.repository.git('clone', '--quiet', '--bare', '.', path);
-    await retryTask(crew.stored.db, crew.stored.workspace.id, id);
-    const task = await crew.until(id, 'running');
+    const path = `${harness.repository.path}/later`;
+    const { id } = await harness.create({ repoUrl: path });
+    await harness.until(id, 'error');
+    harness.repository.git('clone', '--quiet', '--bare', '.', path);
+    await retryTask(harness.stored.db, harness.stored.workspace.id, id);
+    const task = await harness.until(id, 'running');
     expect(stepOf(task.state, 'ensure_name').attempt).toBe(2);
   });
 });
@@ -281,16 +290,16 @@ describe('what is gone', () => {
     const made = await scripted('gone', [
       'createSession',
       (turn) => {
-        crew.provider.lose(what, turn.call.sandboxKey);
+        harness.provider.lose(what, turn.call.sandboxKey);
         return turn.effect();
       },
       { times: 1 },
     ]);
-    const task = await crew.until(made.id, 'running');
+    const task = await harness.until(made.id, 'running');
     const key = sandboxKey(made.id);
-    const calls = crew.provider.calls.filter(({ sandboxKey: box }) => box === key);
+    const calls = harness.provider.calls.filter(({ sandboxKey: box }) => box === key);
     expect(calls.map(({ method }) => method)).toEqual(methods);
-    expect(crew.provider.sandboxes.has(key)).toBe(true);
+    expect(harness.provider.sandboxes.has(key)).toBe(true);
     expect(task.state.sandbox).not.toBeNull();
     expect(stepOf(task.state, 'create_session')).toMatchObject({
       attempt: 2,
@@ -300,21 +309,21 @@ describe('what is gone', () => {
 
   it('each time that it is made, is not made again forever', async () => {
     const made = await scripted('always gone', ['createSession', fails({ code: 'AGENT_GONE' })]);
-    const task = await crew.until(made.id, 'error');
+    const task = await harness.until(made.id, 'error');
     expect(task.state.error).toMatchObject({ code: 'AGENT_GONE', step: 'create_session' });
     expect(times(made, 'createSession')).toBe(3);
-    crew.provider.reset();
+    harness.provider.reset();
     await retry(made);
-    expect((await crew.until(made.id, 'running')).state.sandbox).not.toBeNull();
+    expect((await harness.until(made.id, 'running')).state.sandbox).not.toBeNull();
   });
 
   it('is made again after a retry, when the sandbox went away meanwhile', async () => {
     const made = await scripted('gone later', ['createSession', fails({ retryable: false })]);
-    await crew.until(made.id, 'error');
-    crew.provider.reset();
-    crew.provider.lose('sandbox', sandboxKey(made.id));
+    await harness.until(made.id, 'error');
+    harness.provider.reset();
+    harness.provider.lose('sandbox', sandboxKey(made.id));
     await retry(made);
-    await crew.until(made.id, 'running');
+    await harness.until(made.id, 'running');
     expect(times(made, 'createSandbox')).toBe(2);
   });
 });
@@ -323,66 +332,68 @@ describe('a task', () => {
   it('waits for no other, though that one hangs', async () => {
     const gate = Promise.withResolvers<void>();
     const hanging = await scripted('hangs', ['createSandbox', waitsFor(gate.promise), { times: 1 }]);
-    const call = await crew.provider.waitForCall('createSandbox', { key: sandboxKey(hanging.id) });
-    const others = await Promise.all(Array.from({ length: 5 }, () => crew.create()));
-    for (const { id } of others) await crew.until(id, 'running');
+    const call = await harness.provider.waitForCall('createSandbox', { key: sandboxKey(hanging.id) });
+    const others = await Promise.all(Array.from({ length: 5 }, () => harness.create()));
+    for (const { id } of others) await harness.until(id, 'running');
     expect(call.state.ended).toBeNull();
-    expect((await crew.find(hanging.id)).state.status).toBe('init_create_sandbox');
+    expect((await harness.find(hanging.id)).state.status).toBe('init_create_sandbox');
     gate.resolve();
-    await crew.until(hanging.id, 'running');
+    await harness.until(hanging.id, 'running');
   });
 
   it('is created while the provider has not answered anything', async () => {
-    crew.provider.on('createSandbox', hangs());
-    const made = await crew.create();
-    const call = await crew.provider.waitForCall('createSandbox', { key: sandboxKey(made.id) });
-    const second = await crew.create();
+    harness.provider.on('createSandbox', hangs());
+    const made = await harness.create();
+    const call = await harness.provider.waitForCall('createSandbox', { key: sandboxKey(made.id) });
+    const second = await harness.create();
     expect(second.revision).toBe(1);
     expect(call.state.ended).toBeNull();
-    await crew.stopWorker();
-    crew.provider.reset();
-    await crew.startWorker();
-    for (const { id } of [made, second]) await crew.until(id, 'running');
+    await harness.stopWorker();
+    harness.provider.reset();
+    await harness.startWorker();
+    for (const { id } of [made, second]) await harness.until(id, 'running');
   });
 
   it('that is handed over at a stop has used up no try, and goes on elsewhere', async () => {
-    const rule = crew.provider.on('createSandbox', hangs(), { times: 1 });
-    const made = await crew.create();
-    await crew.provider.waitForCall('createSandbox', { key: sandboxKey(made.id) });
-    await crew.stopWorker();
+    const rule = harness.provider.on('createSandbox', hangs(), { times: 1 });
+    const made = await harness.create();
+    await harness.provider.waitForCall('createSandbox', { key: sandboxKey(made.id) });
+    await harness.stopWorker();
     expect(rule.calls[0]?.state.aborted).toBe(true);
-    const handedOver = await crew.find(made.id);
+    const handedOver = await harness.find(made.id);
     expect(stepOf(handedOver.state, 'create_sandbox')).toMatchObject({ state: 'pending', failures: 0 });
-    expect(await crew.stored.sql('select from task where leased_by is not null')).toEqual([]);
-    expect(await crew.stored.sql('select from graphile_worker.jobs where locked_at is not null')).toEqual([]);
-    expect(await crew.stored.sql('select from worker')).toEqual([]);
-    await crew.startWorker();
-    expect(stepOf((await crew.until(made.id, 'running')).state, 'create_sandbox').attempt).toBe(2);
+    expect(await harness.stored.sql('select from task where leased_by is not null')).toEqual([]);
+    expect(await harness.stored.sql('select from graphile_worker.jobs where locked_at is not null')).toEqual(
+      [],
+    );
+    expect(await harness.stored.sql('select from worker')).toEqual([]);
+    await harness.startWorker();
+    expect(stepOf((await harness.until(made.id, 'running')).state, 'create_sandbox').attempt).toBe(2);
   });
 
   it('whose worker is gone in the middle of a step goes on with the next try of it', async () => {
-    await crew.stopWorker();
-    const made = await crew.create();
-    await crew.stored.addWorker('dead');
-    await crew.stored.lease(made.id, 'dead');
+    await harness.stopWorker();
+    const made = await harness.create();
+    await harness.stored.addWorker('dead');
+    await harness.stored.lease(made.id, 'dead');
     const at = new Date().toISOString();
-    await crew.stored.change(made.id, { type: 'stepStarted', at, step: 'ensure_name', deadlineAt: at });
-    await crew.stored.sql('delete from graphile_worker._private_jobs');
-    await crew.stored.sql(`update worker set heartbeat_at = now() - interval '1 minute'`);
-    await crew.startWorker();
-    const task = await crew.until(made.id, 'running');
+    await harness.stored.change(made.id, { type: 'stepStarted', at, step: 'ensure_name', deadlineAt: at });
+    await harness.stored.sql('delete from graphile_worker._private_jobs');
+    await harness.stored.sql(`update worker set heartbeat_at = now() - interval '1 minute'`);
+    await harness.startWorker();
+    const task = await harness.until(made.id, 'running');
     expect(stepOf(task.state, 'ensure_name')).toMatchObject({ attempt: 2, error: { code: 'WORKER_LOST' } });
   });
 
   it('of a provider that this worker does not have says so', async () => {
-    const made = await crew.stored.create({ repoUrl: crew.repository.path, provider: 'other' });
-    const task = await crew.until(made.id, 'error');
+    const made = await harness.stored.create({ repoUrl: harness.repository.path, provider: 'other' });
+    const task = await harness.until(made.id, 'error');
     expect(task.state.error).toMatchObject({ code: 'PROVIDER_UNKNOWN' });
   });
 
   it('tells no SQL when the database fails in the middle of a step', async () => {
-    const rename = (from: string, to: string) => crew.stored.sql(`alter table ${from} rename to ${to}`);
-    crew.provider.on(
+    const rename = (from: string, to: string) => harness.stored.sql(`alter table ${from} rename to ${to}`);
+    harness.provider.on(
       'ensureAgent',
       async (turn) => {
         await rename('session', 'session_away');
@@ -390,10 +401,10 @@ describe('a task', () => {
       },
       { times: 1 },
     );
-    const made = await crew.create();
-    const task = await crew.until(made.id, ({ state }) => stepOf(state, 'create_session').error !== null);
+    const made = await harness.create();
+    const task = await harness.until(made.id, ({ state }) => stepOf(state, 'create_session').error !== null);
     await rename('session_away', 'session');
-    await crew.until(made.id, ({ state }) => state.status === 'running' || state.status === 'error');
+    await harness.until(made.id, ({ state }) => state.status === 'running' || state.status === 'error');
     expect(stepOf(task.state, 'create_session').error?.message).not.toMatch(/select|relation/);
   });
 });
@@ -413,28 +424,29 @@ describe('a worker', () => {
       ]);
       expect((await uncaught.promise).message).toBe('out of reach');
       const other = await scripted('other', ['createSandbox', succeeds()]);
-      await crew.until(other.id, 'running');
-      expect((await crew.find(made.id)).state.status).toBe('init_create_sandbox');
+      await harness.until(other.id, 'running');
+      expect((await harness.find(made.id)).state.status).toBe('init_create_sandbox');
     } finally {
       for (const listener of theirs) process.on('uncaughtException', listener);
     }
   });
 
   it('that is woken twice, late or for nothing does nothing twice', async () => {
-    const made = await crew.create();
-    await crew.until(made.id, 'running');
-    const before = crew.provider.calls.length;
-    const { revision } = await crew.find(made.id);
+    const made = await harness.create();
+    await harness.until(made.id, 'running');
+    const before = harness.provider.calls.length;
+    const { revision } = await harness.find(made.id);
     for (const payload of [{ taskId: made.id }, { taskId: made.id }, { taskId: 'task_none' }, { other: 1 }]) {
-      await crew.stored.sql(`select graphile_worker.add_job('provisionTask', ?::json, max_attempts => 1)`, [
-        JSON.stringify(payload),
-      ]);
+      await harness.stored.sql(
+        `select graphile_worker.add_job('provisionTask', ?::json, max_attempts => 1)`,
+        [JSON.stringify(payload)],
+      );
     }
-    const witness = await crew.create();
-    await crew.until(witness.id, 'running');
+    const witness = await harness.create();
+    await harness.until(witness.id, 'running');
     expect(
-      crew.provider.calls.slice(before).filter(({ sandboxKey: key }) => key === sandboxKey(made.id)),
+      harness.provider.calls.slice(before).filter(({ sandboxKey: key }) => key === sandboxKey(made.id)),
     ).toEqual([]);
-    expect((await crew.find(made.id)).revision).toBe(revision);
+    expect((await harness.find(made.id)).revision).toBe(revision);
   });
 });

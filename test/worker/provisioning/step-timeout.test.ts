@@ -2,26 +2,29 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
 import { stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { waitsFor } from '../../support/scripted-provider.ts';
-import { type Crew, hangs, methodOf, providerSteps, startCrew } from '../worker-harness.ts';
+import { hangs, methodOf, providerSteps, startWorkerHarness, type WorkerHarness } from '../worker-harness.ts';
 
-let crew: Crew;
+let harness: WorkerHarness;
 beforeAll(async () => {
-  crew = await startCrew({ GROUNDCREW_STEP_TIMEOUT_MS: '400', GROUNDCREW_STEP_MAX_ATTEMPTS: '2' });
+  harness = await startWorkerHarness({
+    GROUNDCREW_STEP_TIMEOUT_MS: '400',
+    GROUNDCREW_STEP_MAX_ATTEMPTS: '2',
+  });
 });
-afterEach(() => crew.provider.reset());
-afterAll(() => crew[Symbol.asyncDispose]());
+afterEach(() => harness.provider.reset());
+afterAll(() => harness[Symbol.asyncDispose]());
 
 describe.each(providerSteps)('the step %s that does not answer in time', (step) => {
   const method = methodOf[step];
 
   it('has failed with STEP_TIMEOUT, its signal has aborted, and it is tried again', async () => {
-    crew.provider.on(method, hangs(), { times: 1 });
-    const { id } = await crew.create();
-    const call = await crew.provider.waitForCall(method, { key: sandboxKey(id) });
-    const during = stepOf((await crew.find(id)).state, step);
+    harness.provider.on(method, hangs(), { times: 1 });
+    const { id } = await harness.create();
+    const call = await harness.provider.waitForCall(method, { key: sandboxKey(id) });
+    const during = stepOf((await harness.find(id)).state, step);
     expect(Date.parse(during.deadlineAt ?? '') - Date.parse(during.startedAt ?? '')).toBe(400);
     await call.aborted;
-    const task = await crew.until(id, 'running');
+    const task = await harness.until(id, 'running');
     expect(stepOf(task.state, step)).toMatchObject({
       attempt: 2,
       error: { code: 'STEP_TIMEOUT', step, retryable: true },
@@ -30,16 +33,16 @@ describe.each(providerSteps)('the step %s that does not answer in time', (step) 
 
   it('and ignores its signal is given up all the same', async () => {
     const gate = Promise.withResolvers<void>();
-    crew.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true });
-    const { id } = await crew.create();
-    const task = await crew.until(id, 'error');
+    harness.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true });
+    const { id } = await harness.create();
+    const task = await harness.until(id, 'error');
     expect(task.state.error).toMatchObject({ code: 'STEP_TIMEOUT', step });
-    const calls = crew.provider.callsOf(method, sandboxKey(id));
+    const calls = harness.provider.callsOf(method, sandboxKey(id));
     expect(calls).toHaveLength(2);
     for (const call of calls) await call.aborted;
     // What comes late is not taken for an answer.
     gate.resolve();
-    for (const call of crew.provider.callsOf(method, sandboxKey(id))) await call.ended;
-    expect(await crew.find(id)).toEqual(task);
+    for (const call of harness.provider.callsOf(method, sandboxKey(id))) await call.ended;
+    expect(await harness.find(id)).toEqual(task);
   });
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sandboxKey } from '../../../tasks/domain/external-keys.ts';
 import { StepError } from '../failure.ts';
-import { now, resultOf, type Step, storableText } from './step.ts';
+import { now, type Step, storableText } from './step.ts';
 
 /** Characters of JSON. */
 const maxMetadata = 65_536;
@@ -12,7 +12,7 @@ const sandboxRef = z.object({
   metadata: z.record(z.string(), z.unknown()).refine(isStorable).optional(),
 });
 
-/** Whether PostgreSQL takes it as JSON: no circles, no `\0`, no half of a surrogate pair. */
+/** Whether PostgreSQL takes it as JSON: no cycles, no `\0`, no half of a surrogate pair. */
 function isStorable(value: unknown): boolean {
   try {
     const json = JSON.stringify(value);
@@ -22,9 +22,8 @@ function isStorable(value: unknown): boolean {
   }
 }
 
-/** Has the provider make the sandbox, under the task's key: a try after a crash adopts what an earlier one made. */
-export const createSandbox: Step = async (work, context) => {
-  const { task, provider } = work;
+/** Has the provider make the sandbox under the task's key: after a crash, it adopts what an earlier attempt made. */
+export const createSandbox: Step = async ({ task, provider }, context) => {
   const answer = await provider.createSandbox(
     {
       key: sandboxKey(task.id),
@@ -36,16 +35,12 @@ export const createSandbox: Step = async (work, context) => {
     context,
   );
   const ref = sandboxRef.safeParse(answer);
-  if (!ref.success)
-    throw new StepError(
-      'SANDBOX_FAILED',
-      `provider ${provider.name} answered with no sandbox that can be kept`,
-    );
+  if (!ref.success) {
+    throw new StepError('SANDBOX_FAILED', `Provider ${provider.name} did not answer with a valid sandbox.`);
+  }
   const { id, cwd, metadata } = ref.data;
-  const sandbox = { id, provider: provider.name, cwd };
-  return resultOf(
-    work,
-    { type: 'sandboxCreated', at: now(), sandbox },
-    { sandboxMetadata: metadata ?? null },
-  );
+  return {
+    event: { type: 'sandboxCreated', at: now(), sandbox: { id, provider: provider.name, cwd } },
+    workerData: { sandboxMetadata: metadata ?? null },
+  };
 };

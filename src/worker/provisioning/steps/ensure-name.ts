@@ -1,10 +1,8 @@
 import { listRemote } from '../../../git/remote.ts';
-import { settleName } from '../../../tasks/settle-name.ts';
 import type { Step } from './step.ts';
 
-/** Looks at the repository, and settles the title and the branch. */
-export const ensureName: Step = async (work, { signal }) => {
-  const { task, lease, allowLocalRepos } = work;
-  const remote = await listRemote(task.repoUrl, { allowLocal: allowLocalRepos, signal });
-  return { settle: (db) => settleName(db, task, lease, remote.branches) };
+/** Lists the repository's branches, so that the title and the branch can be settled. */
+export const ensureName: Step = async ({ task, allowLocalRepos }, { signal }) => {
+  const { branches } = await listRemote(task.repoUrl, { allowLocal: allowLocalRepos, signal });
+  return { remoteBranches: branches };
 };

@@ -1,0 +1,14 @@
+import type { Logger } from '../../log.ts';
+import type { Database } from '../../tables/database.ts';
+import { deleteExpiredKeys } from '../../tasks/store/idempotency-keys.ts';
+import { requeueStuckReleases } from '../../tasks/store/sandbox-ledger.ts';
+import { requeueOverdueTasks } from '../../tasks/store/task-leases.ts';
+
+/** Re-queues tasks and releases that are due but have no job. */
+export async function sweepOverdue(db: Database, logger: Logger): Promise<void> {
+  const tasks = await requeueOverdueTasks(db);
+  if (tasks.length > 0) logger.warn({ tasks }, 'tasks were due without a job');
+  const sandboxes = await requeueStuckReleases(db);
+  if (sandboxes.length > 0) logger.warn({ sandboxes }, 'releases of sandboxes were due without a job');
+  await deleteExpiredKeys(db);
+}
