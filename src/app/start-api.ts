@@ -5,7 +5,7 @@ import { createHub } from '../realtime/hub.ts';
 import type { Context, Viewer } from '../resolvers/context.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import { buildSchema } from '../schema/schema.ts';
-import { createApp } from '../server/app.ts';
+import { App } from '../server/app.ts';
 import { createTokenCheck, loadOwnersToken } from '../server/auth/token.ts';
 import type { Database } from '../tables/database.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
@@ -34,7 +34,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   const hub = parts.adopt(createHub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
   const app = parts.adopt(
-    createApp<Viewer, Context>({
+    new App<Viewer, Context>({
       schema: buildSchema(),
       host: config.host,
       port: config.port,

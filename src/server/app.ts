@@ -1,121 +1,128 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
 import { replyLogin } from './auth/login.ts';
-import { createErrorTranslation } from './graphql/errors.ts';
-import { createGraphqlPipeline } from './graphql/pipeline.ts';
+import { createErrorTranslation, type TranslateError } from './graphql/errors.ts';
+import { GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
-import { createGraphqlHttp } from './http/graphql-http.ts';
+import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
-import { createGraphqlWebSocket } from './websocket/graphql-websocket.ts';
+import { GraphqlWebSocket } from './websocket/graphql-websocket.ts';
 
 export interface AppOptions<Viewer, Context extends object> {
   readonly schema: GraphQLSchema;
   readonly host: string;
-  /** 0: a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
   readonly logger: Logger;
-  /** Whom a credential speaks for; null: nobody. `authorization` is the whole header's value, `Bearer TOKEN`. */
+  /** The viewer that a credential belongs to, or null. `authorization` is the whole value of the header: `Bearer TOKEN`. */
   readonly authenticate: (authorization: string) => Promise<Viewer | null>;
   /**
-   * Called once for each HTTP request and each WebSocket operation: nothing in it may outlive a message. A message that
-   * several subscribers get is made with the context of one of them.
+   * Called once for each HTTP request and each WebSocket operation. A subscription lasts for days, so the context MUST NOT
+   * cache what it has read. A message that several subscribers receive is executed with the context of one of them.
    */
   readonly createContext: (viewer: Viewer) => Context;
-  /** Groups viewers with the same rights: within such a group, results are shared. */
+  /** Equal for viewers with the same rights, and only for those: viewers with the same scope share results. */
   readonly accessScope: (viewer: Viewer) => string;
-  /** Whether an error goes by itself: what is tried again in a moment may work, as when the database was restarted. */
+  /** Whether the same work may succeed in a moment, for example while the database restarts. */
   readonly isTransient: (error: unknown) => boolean;
-  /** null when it can serve, else the reason, which may be shown. */
+  /** Null when the server can serve; otherwise the reason, which is sent to the caller of `/readyz`. */
   readonly readiness: () => Promise<string | null>;
 }
 
-export interface App {
-  /** Resolves once it accepts requests. Rejects when the address is taken. */
-  start(): Promise<{ url: string }>;
-  /** Says "not ready" at once, sends sockets elsewhere, finishes requests, and lets go of the port. May be repeated. */
-  stop(): Promise<void>;
-}
+/** HTTP and WebSocket on one port. Authenticates, limits what an operation may cost, and translates errors. */
+export class App<Viewer, Context extends object> {
+  readonly #options: AppOptions<Viewer, Context>;
+  readonly #tuning: Tuning;
+  readonly #translateError: TranslateError;
+  readonly #server: Server;
+  readonly #graphqlHttp: GraphqlHttp;
+  readonly #graphqlWebSocket: GraphqlWebSocket<Viewer>;
+  #stopped: Promise<void> | undefined;
 
-/** The edge: HTTP and WebSocket, who may come in, what may be asked, and how errors leave. */
-export function createApp<Viewer, Context extends object>(
-  options: AppOptions<Viewer, Context>,
-  tuning: Tuning = defaultTuning,
-): App {
-  const { logger, authenticate, readiness } = options;
-  const translateError = createErrorTranslation(logger);
-  const shared = { ...options, engine: createGraphqlPipeline(options.schema), translateError, tuning };
-  const graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxMessage });
-  const graphqlWebSocket = createGraphqlWebSocket(shared);
-  let stopped: Promise<void> | undefined;
+  constructor(options: AppOptions<Viewer, Context>, tuning: Tuning = defaultTuning) {
+    this.#options = options;
+    this.#tuning = tuning;
+    this.#translateError = createErrorTranslation(options.logger);
+    const pipeline = new GraphqlPipeline(options.schema);
+    const shared = { ...options, pipeline, translateError: this.#translateError, tuning };
+    this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxMessage });
+    this.#graphqlWebSocket = new GraphqlWebSocket(shared);
+    this.#server = createServer(
+      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
+      (request, response) => this.#onRequest(request, response),
+    );
+    this.#server.on('upgrade', (request, socket, head) => {
+      if (pathOf(request) === '/graphql') this.#graphqlWebSocket.upgrade(request, socket, head);
+      else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+  }
 
-  const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
-    (request, response) => {
-      response.setHeader('x-content-type-options', 'nosniff');
-      if (stopped) response.setHeader('connection', 'close');
-      // Also behind a request that was under way when the stop began, and whose connection is kept alive.
-      response.once('close', () => stopped && setImmediate(() => server.closeIdleConnections()));
-      route(request, response).catch((error: unknown) => {
-        const translated = translateError(error);
-        if (response.headersSent) response.destroy();
-        else replyError(response, 500, translated);
-      });
-    },
-  );
-  server.on('upgrade', (request, socket, head) => {
-    if (pathOf(request) === '/graphql') graphqlWebSocket.upgrade(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  });
+  /** Resolves once the server accepts requests. Rejects when it cannot listen on the address. */
+  async start(): Promise<{ url: string }> {
+    const server = this.#server;
+    const { host, port } = this.#options;
+    const listening = Promise.withResolvers<void>();
+    server.once('error', listening.reject);
+    server.listen(port, host, listening.resolve);
+    await listening.promise;
+    server.off('error', listening.reject);
+    const address = server.address() as AddressInfo;
+    return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
+  }
 
-  const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  /** Reports "not ready" at once, closes all sockets with 1012, finishes running requests, then closes the port. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    // The port stays open while sockets are closed, so that load balancers can read "not ready".
+    await this.#graphqlWebSocket.drain();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => this.#server.closeAllConnections(), this.#tuning.finishTimeout);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('x-content-type-options', 'nosniff');
+    if (this.#stopped) response.setHeader('connection', 'close');
+    // A keep-alive connection whose request was running when the stop began is idle only now.
+    response.once('close', () => {
+      if (this.#stopped) setImmediate(() => this.#server.closeIdleConnections());
+    });
+    this.#route(request, response).catch((error: unknown) => {
+      const translated = this.#translateError(error);
+      if (response.headersSent) response.destroy();
+      else replyError(response, 500, translated);
+    });
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { readiness, logger, authenticate } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     switch (pathOf(request)) {
       case '/graphql':
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
-        return graphqlHttp(request, response);
+        return this.#graphqlHttp(request, response);
       case '/login':
         return replyLogin(request, response, authenticate);
       case '/healthz':
         return replyText(response, 200, 'alive\n');
       case '/readyz':
-        if (stopped) return replyText(response, 503, 'Stopping.\n');
-        return replyReadiness(response, { readiness, timeout: tuning.readinessTimeout, logger });
+        if (this.#stopped) return replyText(response, 503, 'The server is stopping.\n');
+        return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
       case '/':
         return replyText(response, 302, '', { location: '/graphql' });
       default:
         return replyText(response, 404, 'Not found.\n');
     }
-  };
-
-  const stop = async (): Promise<void> => {
-    // While sockets are sent away the port stays open, for whoever asks whether the server is ready.
-    await graphqlWebSocket.drain();
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    const timer = setTimeout(() => server.closeAllConnections(), tuning.finishTimeout);
-    await closed;
-    clearTimeout(timer);
-  };
-
-  return {
-    async start() {
-      const listening = Promise.withResolvers<void>();
-      server.once('error', listening.reject);
-      server.listen(options.port, options.host, listening.resolve);
-      await listening.promise;
-      server.off('error', listening.reject);
-      const { port } = server.address() as AddressInfo;
-      const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-      return { url: `http://${host}:${port}` };
-    },
-    stop: () => {
-      stopped ??= stop();
-      return stopped;
-    },
-  };
+  }
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -3,17 +3,18 @@ import type { Logger } from '../log.ts';
 import { replyText } from './reply.ts';
 
 export interface ReadinessOptions {
-  /** null when it can serve, else the reason. */
+  /** Null when the server can serve; otherwise the reason. */
   readonly readiness: () => Promise<string | null>;
+  /** Milliseconds. */
   readonly timeout: number;
   readonly logger: Logger;
 }
 
-/** `GET /readyz`. Answers in time even when what it asks does not. */
+/** `GET /readyz`. Answers within the timeout, even when the readiness check hangs. */
 export async function replyReadiness(response: ServerResponse, options: ReadinessOptions): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<string>();
+  const { promise: timedOut, resolve } = Promise.withResolvers<string>();
   const timer = setTimeout(resolve, options.timeout, 'The readiness check takes too long.');
-  const reason = await Promise.race([options.readiness(), late]).catch((err: unknown) => {
+  const reason = await Promise.race([options.readiness(), timedOut]).catch((err: unknown) => {
     options.logger.warn({ err }, 'readiness check failed');
     return 'The readiness check failed.';
   });

@@ -18,7 +18,7 @@ export function replyText(
   response.end(body);
 }
 
-/** A request that is refused before it is a GraphQL operation, in the form of an answer to one. */
+/** Refuses a request before GraphQL reads it; the body has the form of a GraphQL response. */
 export function replyError(
   response: ServerResponse,
   status: number,
@@ -27,7 +27,7 @@ export function replyError(
 ): void {
   replyText(response, status, JSON.stringify({ errors: [formatError(error)] }), {
     'content-type': 'application/json; charset=utf-8',
-    // What is left of the body need not be read.
+    // The rest of the request body is not read.
     ...(response.req.complete ? {} : { connection: 'close' }),
     ...headers,
   });

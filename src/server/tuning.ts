@@ -1,23 +1,23 @@
-/** Sizes are in bytes, times in milliseconds. Only tests pass others than `defaultTuning`. */
+/** Sizes are in bytes, times in milliseconds. Only tests use other values than `defaultTuning`. */
 export interface Tuning {
-  /** The largest request body, and the largest WebSocket message (a larger one is answered with 413, or 1009). */
+  /** The largest HTTP request body (otherwise 413), and the largest WebSocket message (otherwise 1009). */
   readonly maxMessage: number;
   readonly maxOperationsPerSocket: number;
-  /** Until `connection_init` must have come (4408). */
+  /** Within this time a client must send `connection_init` (otherwise 4408). */
   readonly connectionInitTimeout: number;
-  /** Between two pings of a socket. A peer that has not answered one by the next is cut off. */
+  /** Between two pings of a socket. A socket that has not answered a ping before the next one is terminated. */
   readonly keepAlive: number;
-  /** While more than this waits to be sent, no operation of the socket takes another value from its source. */
+  /** While more than this is buffered for a socket, its operations take no further values from their sources. */
   readonly highWater: number;
-  /** A socket with more than this waiting is cut off (1013). */
+  /** A socket with more than this buffered is closed (1013). */
   readonly maxBuffered: number;
-  /** A socket that stays above `highWater` for so long is cut off (1013). */
+  /** A socket that stays above `highWater` for this time is closed (1013). */
   readonly stallTimeout: number;
-  /** How long a peer may take to answer a close frame before its connection is destroyed. */
+  /** How long a client may take to answer a close frame before its connection is destroyed. */
   readonly closeTimeout: number;
   /** The longest time over which `stop` spreads the closing of sockets. */
   readonly drainWindow: number;
-  /** How long `stop` waits for requests that are under way. */
+  /** How long `stop` waits for running requests. */
   readonly finishTimeout: number;
   readonly readinessTimeout: number;
 }

@@ -1,12 +1,12 @@
 import { buildSchema, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { type App, createApp } from '../../src/server/app.ts';
+import { App } from '../../src/server/app.ts';
 import { defaultTuning, type Tuning } from '../../src/server/tuning.ts';
 import { InvalidInputError, InvalidStateError, NotFoundError } from '../../src/tasks/domain/errors.ts';
 import { TestSource } from './test-source.ts';
 
-/** A viewer is what its token says: two tokens that begin alike have the same rights. */
+/** Named after its token. Tokens with the same first letter after `good-` have the same access scope. */
 export interface Viewer {
   readonly name: string;
 }
@@ -38,9 +38,9 @@ const sdl = /* GraphQL */ `
   type Thing { revision: Int!, text: String, viewer: String!, same(text: String): String, breaks: Int, wobbles: Int }
 `;
 
-/** A server around a schema of the test's own, and what the test may pull at. */
+/** A server with a schema of the test's own, and the controls that tests need. */
 export class ExampleApp {
-  readonly app: App;
+  readonly app: App<Viewer, Context>;
   readonly schema: GraphQLSchema = buildSchema(sdl);
   readonly log: Record<string, unknown>[] = [];
   /** The sources of subscriptions to `thing`, in the order in which they were opened. */
@@ -51,7 +51,7 @@ export class ExampleApp {
   /** How often `Thing.wobbles` fails before it works. */
   wobbles = 0;
   notReady: string | null | Error | 'never' = null;
-  /** Resolves what `waits` waits for, and says when somebody does. */
+  /** `Query.waits` resolves `waiting` when it runs, and returns once `gate` is resolved. */
   readonly gate = Promise.withResolvers<string>();
   readonly waiting = Promise.withResolvers<void>();
   authenticate = async (authorization: string): Promise<Viewer | null> => {
@@ -91,7 +91,7 @@ export class ExampleApp {
       return 1;
     });
     const keep = { write: (line: string) => this.log.push(JSON.parse(line)) };
-    this.app = createApp<Viewer, Context>(
+    this.app = new App(
       {
         schema: this.schema,
         host: '127.0.0.1',
@@ -123,7 +123,7 @@ export class ExampleApp {
   }
 }
 
-/** Started, and stopped when the test is over. */
+/** Starts a server, and stops it when the test is finished. */
 export async function startExample(tuning?: Partial<Tuning>): Promise<ExampleApp & { url: string }> {
   const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning });
   const { url } = await example.app.start();

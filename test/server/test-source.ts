@@ -1,11 +1,11 @@
-/** A subscription's source as src/realtime makes them: `return()` closes at once, whatever `next()` waits for. */
+/** A source of a subscription like those of src/realtime: `return()` closes it at once, even while `next()` is pending. */
 export class TestSource<Value> implements AsyncIterableIterator<Value> {
   readonly closed = Promise.withResolvers<void>();
   readonly #values: Value[] = [];
   #pending: PromiseWithResolvers<IteratorResult<Value>> | undefined;
   #error: unknown;
   #over = false;
-  /** How many values were taken. */
+  /** How many values the server has taken. */
   taken = 0;
 
   [Symbol.asyncIterator](): this {

@@ -1,20 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Whom a credential speaks for; null: nobody. Gets what an `Authorization` header holds: `Bearer TOKEN`. */
+/** The viewer that a credential belongs to, or null. `authorization` is the value of an `Authorization` header: `Bearer TOKEN`. */
 export type Authenticate<Viewer> = (authorization: string) => Promise<Viewer | null>;
 
 const cookieName = 'groundcrew_token';
-/** Thirty days. */
-const cookieAge = 2_592_000;
+/** Seconds: thirty days. */
+const cookieMaxAge = 2_592_000;
 
-/** The credential of a request: its header or, from a page of this very server, its cookie. */
+/** The credential of a request: its header, else the cookie of a same-origin request. */
 export function authorizationOf(request: IncomingMessage): string | undefined {
   return request.headers.authorization ?? cookieAuthorizationOf(request);
 }
 
 /**
- * Browsers send the cookie whoever's page asks, and for WebSockets no CORS rule stands in between: what another site's
- * page asks for is asked for by nobody.
+ * Browsers attach the cookie to cross-site requests, and CORS does not apply to WebSockets. So the cookie counts only for
+ * same-origin requests.
  */
 export function cookieAuthorizationOf(request: IncomingMessage): string | undefined {
   if (!isSameOrigin(request)) return undefined;
@@ -25,12 +25,12 @@ export function cookieAuthorizationOf(request: IncomingMessage): string | undefi
   return undefined;
 }
 
-/** The `Set-Cookie` header that keeps a token. Strict: no other site's link or form carries it. */
+/** The `Set-Cookie` header that stores a token. `SameSite=Strict`: links and forms of other sites do not send it. */
 export function cookieOf(token: string): string {
-  return `${cookieName}=${encodeURIComponent(token)}; Path=/; Max-Age=${cookieAge}; HttpOnly; SameSite=Strict`;
+  return `${cookieName}=${encodeURIComponent(token)}; Path=/; Max-Age=${cookieMaxAge}; HttpOnly; SameSite=Strict`;
 }
 
-/** Browsers name the origin of every WebSocket and POST; whoever names none is no browser, and led by no page. */
+/** Browsers send Origin with every WebSocket and POST; a client without it is not a browser. */
 export function isSameOrigin(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;

@@ -2,12 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { replyText } from '../reply.ts';
 import { type Authenticate, cookieOf, isSameOrigin } from './credentials.ts';
 
-const maxForm = 4_096;
+/** Characters. */
+const maxFormLength = 4_096;
 
-/**
- * `/login`: turns a token into a cookie, for people who explore. `GET /login?token=TOKEN` for a link printed in a
- * terminal, a form for the rest.
- */
+/** `/login` turns a token into a cookie. `GET /login?token=TOKEN` serves links in a terminal; without a token, a form. */
 export async function replyLogin(
   request: IncomingMessage,
   response: ServerResponse,
@@ -16,17 +14,19 @@ export async function replyLogin(
   if (request.method !== 'GET' && request.method !== 'POST') {
     return replyText(response, 405, 'Use GET or POST.\n', { allow: 'GET, POST' });
   }
-  // Another site's form must not sign anybody in, as whomever it likes.
-  if (request.method === 'POST' && !isSameOrigin(request)) return replyPage(response, 403, 'Not from here.');
+  // Otherwise a form on another site could sign a visitor in with a token of the attacker.
+  if (request.method === 'POST' && !isSameOrigin(request))
+    return replyPage(response, 403, 'The form must be sent from this page.');
   const token = request.method === 'GET' ? tokenInUrl(request) : await readToken(request);
-  if (token === undefined) return replyText(response, 413, 'Too large.\n', { connection: 'close' });
+  if (token === undefined)
+    return replyText(response, 413, 'The form is too large.\n', { connection: 'close' });
   if (token === null) return replyPage(response, 200, '');
   const viewer = await authenticate(`Bearer ${token}`);
   if (viewer === null) return replyPage(response, 403, 'This token is not valid.');
   replyText(response, 303, '', {
     location: '/graphql',
     'set-cookie': cookieOf(token),
-    // The token is in this address.
+    // The address of this page holds the token.
     'referrer-policy': 'no-referrer',
   });
 }
@@ -35,13 +35,13 @@ function tokenInUrl(request: IncomingMessage): string | null {
   return new URLSearchParams(request.url?.split('?')[1]).get('token');
 }
 
-/** null: there is none; undefined: the form is too large to look. */
+/** Null when the form has no token; undefined when the form is too large. */
 async function readToken(request: IncomingMessage): Promise<string | null | undefined> {
   let form = '';
-  // Leaving the loop must not destroy the request, which the answer needs.
+  // By default, leaving the loop destroys the request, and with it the connection that the response needs.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     form += String(chunk);
-    if (form.length > maxForm) return undefined;
+    if (form.length > maxFormLength) return undefined;
   }
   return new URLSearchParams(form).get('token');
 }
@@ -51,7 +51,7 @@ function replyPage(response: ServerResponse, status: number, notice: string): vo
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    // Not `no-referrer`, with which browsers say `Origin: null` when the form is sent.
+    // Not `no-referrer`: with it browsers send `Origin: null` with the form, and the form is refused.
     'referrer-policy': 'same-origin',
   });
 }

@@ -5,8 +5,8 @@ import { ConfigError } from '../../config.ts';
 import { makeDataDir } from '../../data-dir.ts';
 
 /**
- * The owner's token: the setting, or else the one in the data folder, made at the first start. Safe to call in several
- * processes at once: they agree on one.
+ * The owner's token: the setting, else the token in the data folder, which the first start makes. Several processes may
+ * call this at once; all of them get the same token. Throws ConfigError when the stored token is too short.
  */
 export async function loadOwnersToken(setting: string | undefined, dataDir: string): Promise<string> {
   if (setting !== undefined) return setting;
@@ -17,7 +17,8 @@ export async function loadOwnersToken(setting: string | undefined, dataDir: stri
 async function readToken(file: string): Promise<string | null> {
   try {
     const token = (await readFile(file, 'utf8')).trim();
-    if (token.length < 8) throw new ConfigError(`GROUNDCREW_TOKEN: the token in ${file} is too short`);
+    if (token.length < 8)
+      throw new ConfigError(`GROUNDCREW_TOKEN: the token in ${file} is shorter than 8 characters`);
     return token;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
@@ -37,7 +38,7 @@ async function makeToken(dataDir: string, file: string): Promise<string> {
     await handle.close();
   }
   try {
-    // A link comes into being whole or not at all, and only once.
+    // `link` publishes the complete file, and fails when another process was first.
     await link(draft, file);
     return token;
   } catch (error) {
@@ -49,7 +50,7 @@ async function makeToken(dataDir: string, file: string): Promise<string> {
   }
 }
 
-/** Whether the header `Authorization: Bearer TOKEN` holds this token; takes as long for any other. */
+/** Whether the header `Authorization: Bearer TOKEN` holds this token. Compares in constant time. */
 export function createTokenCheck(token: string): (authorization: string) => boolean {
   const expected = digest(token);
   return (authorization) => {

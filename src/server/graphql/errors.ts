@@ -3,7 +3,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from '../../log.ts';
 import { DomainError, InvalidStateError } from '../../tasks/domain/errors.ts';
 
-/** Every `extensions.code` that this folder itself gives out; see the contract's list for their meanings. */
+/** Every `extensions.code` that this folder gives to an error itself. */
 export type EdgeErrorCode =
   | 'UNAUTHENTICATED'
   | 'BAD_USER_INPUT'
@@ -17,13 +17,13 @@ export function edgeError(message: string, code: EdgeErrorCode): GraphQLError {
   return new GraphQLError(message, { extensions: { code } });
 }
 
-/** Several errors that end an operation before it has a result. */
+/** Refuses an operation before it runs. Holds one or more errors. */
 export class OperationRefusedError extends Error {
-  override readonly name = 'OperationRefused';
+  override readonly name = 'OperationRefusedError';
   readonly errors: readonly GraphQLError[];
 
   constructor(errors: readonly GraphQLError[]) {
-    super(errors[0]?.message ?? 'Refused.');
+    super(errors[0]?.message ?? 'The operation was refused.');
     this.errors = errors;
   }
 }
@@ -31,19 +31,19 @@ export class OperationRefusedError extends Error {
 export type TranslateError = (error: unknown) => GraphQLError;
 
 /**
- * Turns whatever was thrown into what a client may see, and logs it. Every error of every operation goes through here,
- * on HTTP and on WebSocket: what has no code that a client may know leaves as INTERNAL_SERVER_ERROR, under an id.
+ * Turns what was thrown into what a client may see, and logs it. Every error of every operation MUST pass through here, on
+ * HTTP and on WebSocket. An error without a public code is logged under an id and leaves as INTERNAL_SERVER_ERROR.
  */
 export function createErrorTranslation(logger: Logger): TranslateError {
   return (error) => {
     const translated = translate(error) ?? maskError(error, logger);
-    // No message: graphql quotes values of variables in it.
+    // Without the message: graphql quotes the values of variables in it.
     logger.debug({ code: translated.extensions.code, path: translated.path }, 'operation failed');
     return translated;
   };
 }
 
-/** What goes over the wire; leaves out what Yoga keeps in the extensions for itself. */
+/** The form that is sent. Removes what Yoga stores in the extensions for its own use. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const formatted = error.toJSON();
   const { http: _http, unexpected: _unexpected, ...extensions } = error.extensions;
@@ -60,18 +60,18 @@ function translate(error: unknown): GraphQLError | undefined {
   if (typeof code === 'string') {
     const known = codeOfYoga[code];
     if (known === undefined) return asGraphQL(error);
-    // Not `spec`: such a request gets its 4xx whatever it accepts, as it is none.
+    // With `spec`, Yoga answers a malformed request with 200 unless the client accepts application/graphql-response+json.
     const http = { ...Object(cause.extensions.http), spec: false };
     return withLocationOf(cause.message, { code: known, http }, error);
   }
-  // The one kind of error that graphql itself raises while it executes for which the caller is to blame.
+  // The only error of the caller that graphql raises during execution: an argument without an allowed value.
   const argument = /^Argument "(?:[^"]*\()?(\w+)/.exec(cause.message)?.[1];
   return argument
     ? withLocationOf(cause.message, { code: 'BAD_USER_INPUT', field: argument }, error)
     : undefined;
 }
 
-/** Yoga refuses malformed requests in words of its own. */
+/** The codes with which Yoga refuses malformed requests. */
 const codeOfYoga: Readonly<Record<string, EdgeErrorCode>> = {
   BAD_REQUEST: 'BAD_USER_INPUT',
   REQUEST_ENTITY_TOO_LARGE: 'BAD_USER_INPUT',
@@ -90,12 +90,12 @@ function maskError(error: unknown, logger: Logger): GraphQLError {
   const errorId = randomUUID();
   const path = error instanceof GraphQLError ? error.path : undefined;
   logger.error({ err: rootCause(error), errorId, path }, 'internal error');
-  // `unexpected` makes Yoga answer with 500 when there is no data beside it.
+  // `unexpected` makes Yoga answer with 500 when the result has no data.
   const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId, unexpected: true };
   return withLocationOf('Internal server error.', extensions, error);
 }
 
-/** graphql wraps what a resolver throws, and so does graphql-ws what a source throws. */
+/** graphql wraps what a resolver throws, and graphql-ws wraps what a source throws. */
 export function rootCause(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
@@ -106,8 +106,8 @@ function asGraphQL(error: unknown): GraphQLError | undefined {
   return error instanceof GraphQLError ? error : undefined;
 }
 
-/** A new error in the same place of the document: without `originalError`, so that nothing of it can leave. */
-function withLocationOf(message: string, extensions: Record<string, unknown>, place: unknown): GraphQLError {
-  const { nodes, source, positions, path } = asGraphQL(place) ?? {};
+/** A new error at the same place of the document. It has no `originalError`, so nothing internal can be sent. */
+function withLocationOf(message: string, extensions: Record<string, unknown>, error: unknown): GraphQLError {
+  const { nodes, source, positions, path } = asGraphQL(error) ?? {};
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }

@@ -8,9 +8,9 @@ import {
   type ValidationContext,
 } from 'graphql';
 
-/** What one operation may ask for. The schema weighs its cost besides; these bound what weighing it costs. */
+/** What one operation may contain. The schema also limits its cost; these limits bound the work of computing that cost. */
 export const operationLimits = {
-  /** Of a document, before it is parsed to the end. Introspection takes about 400. */
+  /** Parsing stops at this many tokens. Introspection takes about 400. */
   tokens: 2_000,
   depth: 15,
   aliases: 30,
@@ -20,28 +20,28 @@ export const operationLimits = {
 interface Extent {
   readonly depth: number;
   readonly aliases: number;
-  /** Fields of the selection set itself, those of its fragments included. */
+  /** Fields of the selection set itself, including those of its fragments. */
   readonly fields: number;
 }
 
 const nothing: Extent = { depth: 0, aliases: 0, fields: 0 };
 
 /**
- * A validation rule that must run before the specified ones, some of which take a time that grows with the square of
- * what it bounds. Hence it sees documents that may be wrong in any way, fragments that spread themselves included.
+ * A validation rule that MUST run before the specified rules: some of those take quadratic time in what this rule limits.
+ * So it sees documents that may be invalid in any way, including fragments that spread themselves.
  */
 export function operationLimitsRule(context: ValidationContext): ASTVisitor {
-  const ofFragment = new Map<string, Extent>();
+  const extentOfFragment = new Map<string, Extent>();
 
   const measureFragment = (name: string): Extent => {
-    const known = ofFragment.get(name);
+    const known = extentOfFragment.get(name);
     if (known) return known;
-    // Stands for the fragment while it is measured: one that spreads itself ends there. Measured once each, or fragments
-    // that spread one another twice would take exponential time.
-    ofFragment.set(name, nothing);
+    // The placeholder ends the recursion of a fragment that spreads itself. Each fragment is measured once: otherwise
+    // fragments that spread one another twice would take exponential time.
+    extentOfFragment.set(name, nothing);
     const fragment = context.getFragment(name);
     const extent = fragment ? measure(fragment.selectionSet) : nothing;
-    ofFragment.set(name, extent);
+    extentOfFragment.set(name, extent);
     return extent;
   };
 
@@ -49,7 +49,7 @@ export function operationLimitsRule(context: ValidationContext): ASTVisitor {
     let { depth, aliases, fields } = nothing;
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {
-        // Introspection is deep by nature; graphql has a rule of its own for it.
+        // Introspection is deep by nature, and graphql has its own rule that limits it.
         const introspects = selection.name.value === '__schema' || selection.name.value === '__type';
         const inner = selection.selectionSet && !introspects ? measure(selection.selectionSet) : nothing;
         depth = Math.max(depth, inner.depth + 1);

@@ -12,64 +12,63 @@ import {
 } from 'graphql';
 import { operationLimits, operationLimitsRule } from './limits.ts';
 
-/** How many documents stay parsed, and how long one may be to be among them. */
+/** Parsed documents that are cached. */
 const maxCached = 500;
+/** Characters; longer documents are not cached. */
 const maxCachedLength = 16_384;
 
-/** What HTTP and WebSocket have in common: the same limits, codes and executor for both. */
-export interface GraphqlPipeline {
+/** Parses, validates and executes in the same way for HTTP and WebSocket: same limits, same error codes. */
+export class GraphqlPipeline {
   readonly schema: GraphQLSchema;
-  /** Throws a GraphQLError with a code. The same text gives the same document while it is cached. */
-  parse(text: string): DocumentNode;
-  /** The same number for the same document, and for no other. */
-  idOf(document: DocumentNode): number;
-  /** Empty when the document is valid; otherwise errors with codes. */
-  validate(document: DocumentNode): readonly GraphQLError[];
-  /** Queries and mutations. */
-  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
+  readonly #documents = new Map<string, DocumentNode>();
+  readonly #valid = new WeakSet<DocumentNode>();
+  readonly #ids = new WeakMap<DocumentNode, number>();
+  #lastId = 0;
+
+  constructor(schema: GraphQLSchema) {
+    this.schema = schema;
+  }
+
+  /** Throws a GraphQLError with a code. The same text returns the same document while it is cached. */
+  parse(text: string): DocumentNode {
+    const documents = this.#documents;
+    const document = documents.get(text) ?? parseWithin(text);
+    if (text.length <= maxCachedLength) {
+      // Moves the document to the end: the first one is the least recently used.
+      documents.delete(text);
+      documents.set(text, document);
+      if (documents.size > maxCached) documents.delete(documents.keys().next().value ?? text);
+    }
+    return document;
+  }
+
+  /** A number that identifies the document. */
+  idOf(document: DocumentNode): number {
+    const id = this.#ids.get(document) ?? ++this.#lastId;
+    this.#ids.set(document, id);
+    return id;
+  }
+
+  /** Returns errors with codes; none when the document is valid. */
+  validate(document: DocumentNode): readonly GraphQLError[] {
+    // Errors are not cached: Yoga changes the errors that it receives.
+    if (this.#valid.has(document)) return [];
+    const excess = validate(this.schema, document, [operationLimitsRule]);
+    const errors =
+      excess.length > 0 ? excess : validate(this.schema, document, specifiedRules, { maxErrors: 20 });
+    if (errors.length === 0) this.#valid.add(document);
+    return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
+  }
+
+  /** Runs queries and mutations. */
+  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
+    const validated = validateExecutionArgs(args);
+    if (!('schema' in validated)) return { errors: validated.map(badInput) };
+    return executeRootSelectionSet(validated);
+  }
 }
 
-export function createGraphqlPipeline(schema: GraphQLSchema): GraphqlPipeline {
-  const documents = new Map<string, DocumentNode>();
-  const valid = new WeakSet<DocumentNode>();
-  const ids = new WeakMap<DocumentNode, number>();
-  let lastId = 0;
-
-  return {
-    schema,
-    parse(text) {
-      const document = documents.get(text) ?? parseWithin(text);
-      if (text.length <= maxCachedLength) {
-        // Last used, last in line.
-        documents.delete(text);
-        documents.set(text, document);
-        if (documents.size > maxCached) documents.delete(documents.keys().next().value ?? text);
-      }
-      return document;
-    },
-    idOf(document) {
-      const id = ids.get(document) ?? ++lastId;
-      ids.set(document, id);
-      return id;
-    },
-    validate(document) {
-      // Only what is valid is remembered: Yoga writes into the errors that it gets.
-      if (valid.has(document)) return [];
-      const excess = validate(schema, document, [operationLimitsRule]);
-      const errors =
-        excess.length > 0 ? excess : validate(schema, document, specifiedRules, { maxErrors: 20 });
-      if (errors.length === 0) valid.add(document);
-      return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
-    },
-    execute(args) {
-      const validated = validateExecutionArgs(args);
-      if (!('schema' in validated)) return { errors: validated.map(badInput) };
-      return executeRootSelectionSet(validated);
-    },
-  };
-}
-
-/** An operation that cannot be found, or a variable that does not fit its type: `field` is the input's name. */
+/** For an unknown operation name, or a variable that does not match its type; then `field` is the name of the input. */
 export function badInput(error: GraphQLError): GraphQLError {
   const [, variable, path] =
     /^Variable "\$(\w+)" has invalid value(?: at ([^:]+))?:/.exec(error.message) ?? [];
@@ -81,7 +80,7 @@ function parseWithin(text: string): DocumentNode {
   try {
     return parse(text, { maxTokens: operationLimits.tokens });
   } catch (error) {
-    // Thousands of brackets in one another: the parser descends into each.
+    // The parser is recursive: thousands of nested brackets overflow the stack.
     if (error instanceof RangeError) {
       throw new GraphQLError('The document is nested too deeply.', {
         extensions: { code: 'QUERY_TOO_COMPLEX' },

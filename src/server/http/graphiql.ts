@@ -14,19 +14,19 @@ query Viewer {
 }
 `;
 
-/** Options of Yoga's GraphiQL, and of the component in it, which gets those that Yoga does not know. */
+/** Options of Yoga's GraphiQL. Yoga passes the ones that it does not know to the GraphiQL component. */
 const options = {
   title: 'Groundcrew GraphiQL',
   endpoint: '/graphql',
   subscriptionsProtocol: 'WS',
   defaultQuery: welcome,
-  // The headers hold a token: they are not to stay in the browser's storage.
+  // The headers hold a token, which must not stay in the browser's storage.
   shouldPersistHeaders: false,
 } as const;
 
 /**
- * GraphiQL sends what its header editor holds with HTTP requests only. These options, which JSON cannot say, send the
- * same with `connection_init`; the page opens a connection for each subscription, so they are read anew each time.
+ * GraphiQL sends the headers of its editor with HTTP requests only. These options, functions which JSON cannot express, send
+ * the headers with `connection_init` too. The page opens a connection for each subscription, so they are always current.
  */
 const headersAsConnectionParams = `(() => {
   let headers = {};
@@ -37,7 +37,7 @@ const headersAsConnectionParams = `(() => {
   };
 })()`;
 
-/** All of the page is in the page: whatever else it might ask for is not let through. */
+/** The page is self-contained, so the browser may load nothing from other origins. */
 const contentSecurityPolicy =
   "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
@@ -48,7 +48,7 @@ interface Page {
 
 let page: Promise<Page> | undefined;
 
-/** `GET /graphql` of a browser. The page is 9 MB: made and compressed at the first visit, then kept compressed. */
+/** `GET /graphql` from a browser. The page is 9 MB: it is made at the first visit, and kept in compressed form only. */
 export async function replyGraphiql(request: IncomingMessage, response: ServerResponse): Promise<void> {
   page ??= makePage().catch((error: unknown) => {
     page = undefined;
@@ -81,12 +81,13 @@ export async function replyGraphiql(request: IncomingMessage, response: ServerRe
 }
 
 async function makePage(): Promise<Page> {
-  // Imported here, as the package is as large as the page.
+  // Imported here because the package contains the page: 9 MB that most processes never need.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL(options);
   const json = JSON.stringify(options);
   const at = html.lastIndexOf(json);
-  if (at < 0) throw new Error('The GraphiQL page does not hold its options where they were.');
+  if (at < 0)
+    throw new Error('The page of @graphql-yoga/render-graphiql does not contain its options as JSON.');
   const end = at + json.length;
   const whole = `${html.slice(0, at)}{ ...${json}, ...${headersAsConnectionParams} }${html.slice(end)}`;
   return {

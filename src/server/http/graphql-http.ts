@@ -7,7 +7,7 @@ import type { GraphqlPipeline } from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
 
 export interface GraphqlHttpOptions<Viewer, Context extends object> {
-  readonly engine: GraphqlPipeline;
+  readonly pipeline: GraphqlPipeline;
   readonly maxBody: number;
   readonly logger: Logger;
   readonly translateError: TranslateError;
@@ -15,20 +15,22 @@ export interface GraphqlHttpOptions<Viewer, Context extends object> {
   readonly createContext: (viewer: Viewer) => Context;
 }
 
-/** What Yoga carries from a request to its operation, beside its own things. */
+/** What we add to the context that Yoga passes from a request to its operation. */
 interface YogaServerContext {
   readonly operationContext: object;
 }
 
-/** `POST /graphql`: one query or mutation in a JSON body. Yoga reads, runs and answers it once it may be heard at all. */
+export type GraphqlHttp = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** `POST /graphql`: one query or mutation in a JSON body. Yoga reads and answers it after the checks here. */
 export function createGraphqlHttp<Viewer, Context extends object>(
   options: GraphqlHttpOptions<Viewer, Context>,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { engine, logger, translateError } = options;
+): GraphqlHttp {
+  const { pipeline, logger, translateError } = options;
   const yoga = createYoga<YogaServerContext>({
-    schema: engine.schema,
+    schema: pipeline.schema,
     graphqlEndpoint: '/graphql',
-    plugins: [useEngine(engine)],
+    plugins: [usePipeline(pipeline)],
     maskedErrors: { maskError: translateError },
     maxRequestBodySize: options.maxBody,
     parserAndValidationCache: false,
@@ -53,7 +55,7 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     if (request.method !== 'POST') {
       return refuse(405, 'GraphQL is served over POST.', 'BAD_USER_INPUT', { allow: 'POST' });
     }
-    // Before the credentials are looked at: what a form of another site can send is refused whoever seems to send it.
+    // Before authentication: a form on another site can send other content types together with the visitor's credentials.
     if (!isJson(request)) return refuse(415, 'The body must be application/json.', 'BAD_USER_INPUT');
     const authorization = authorizationOf(request);
     const viewer = authorization === undefined ? null : await options.authenticate(authorization);
@@ -68,18 +70,18 @@ function isJson(request: IncomingMessage): boolean {
   return /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(request.headers['content-type'] ?? '');
 }
 
-/** Makes Yoga run operations just as the WebSocket does. */
-function useEngine(engine: GraphqlPipeline): Plugin<YogaServerContext> {
+/** Makes Yoga parse, validate and execute with the pipeline that the WebSocket uses. */
+function usePipeline(pipeline: GraphqlPipeline): Plugin<YogaServerContext> {
   return {
     onParse({ setParseFn }) {
-      setParseFn((source) => engine.parse(typeof source === 'string' ? source : source.body));
+      setParseFn((source) => pipeline.parse(typeof source === 'string' ? source : source.body));
     },
     onValidate({ setValidationFn }) {
-      setValidationFn((_schema, document) => engine.validate(document));
+      setValidationFn((_schema, document) => pipeline.validate(document));
     },
     onExecute({ setExecuteFn }) {
-      // Yoga copies a context into its own; resolvers get the very one that was made, as they do on a WebSocket.
-      setExecuteFn((args) => engine.execute({ ...args, contextValue: args.contextValue.operationContext }));
+      // Yoga merges a context into its own. Resolvers must get the context itself, as they do on a WebSocket.
+      setExecuteFn((args) => pipeline.execute({ ...args, contextValue: args.contextValue.operationContext }));
     },
     onSubscribe({ setSubscribeFn }) {
       setSubscribeFn(() => ({

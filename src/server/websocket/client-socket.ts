@@ -1,13 +1,8 @@
 import type { WebSocket } from 'ws';
 import type { Tuning } from '../tuning.ts';
+import { tryAgainLater } from './close-codes.ts';
 
-/**
- * Try Again Later: the close code for whoever reads too slowly, and for when nobody can say who he is. graphql-ws' client,
- * like most, takes it for a reason to come back; of the codes of graphql-transport-ws none fits, and most end its retries.
- */
-export const tryAgainLater = 1013;
-
-/** A socket that says when its reader cannot keep up, and lets go of one who stays away. */
+/** A socket with backpressure that disconnects clients which stay behind. */
 export class ClientSocket {
   readonly #socket: WebSocket;
   readonly #tuning: Tuning;
@@ -18,7 +13,7 @@ export class ClientSocket {
   constructor(socket: WebSocket, tuning: Tuning) {
     this.#socket = socket;
     this.#tuning = tuning;
-    // One function for all messages: there are many.
+    // One function for all messages of a socket, to save memory.
     this.#onSent = () => {
       if (this.#drained && socket.bufferedAmount <= tuning.highWater) this.#resume();
     };
@@ -30,8 +25,8 @@ export class ClientSocket {
   }
 
   /**
-   * Sends a message. What it returns, if anything, is to be awaited before more is taken from where messages come from:
-   * it resolves once the reader has caught up, or is gone.
+   * Sends a message. When it returns a promise, await it before sending more: it resolves once the client has caught up or
+   * the socket is closed.
    */
   send(message: string): Promise<void> | undefined {
     const socket = this.#socket;
@@ -53,9 +48,9 @@ export class ClientSocket {
     this.#socket.close(code, reason);
   }
 
-  /** The close frame waits behind what is not read; when it is not answered in time, `ws` destroys the connection. */
+  /** The close frame is queued behind the unread data. When the client does not answer it in time, `ws` destroys the connection. */
   disconnectSlowClient(): void {
-    this.close(tryAgainLater, 'Reads too slowly');
+    this.close(tryAgainLater, 'The client reads too slowly');
     this.#resume();
   }
 

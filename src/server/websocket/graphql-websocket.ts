@@ -1,98 +1,103 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CloseCode, handleProtocols } from 'graphql-ws';
+import { CloseCode, handleProtocols, type Server as ProtocolServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Logger } from '../../log.ts';
 import { cookieAuthorizationOf } from '../auth/credentials.ts';
+import type { Tuning } from '../tuning.ts';
 import { ClientSocket } from './client-socket.ts';
+import { serviceRestart } from './close-codes.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { type Connection, createWebSocketOperations, type WebSocketOperationsOptions } from './operations.ts';
 
-/** How many milliseconds lie between two closings at least, and how long the peers have to answer the last. */
-const closingTick = 10;
-const lastAnswer = 1_000;
+/** Milliseconds between two batches of close frames. */
+const drainTick = 10;
+/** Milliseconds that clients have to answer the last close frame. */
+const drainGrace = 1_000;
 
-export interface GraphqlWebSocket {
-  /** Takes over a request to upgrade. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Takes no more sockets and closes those there are, a few at a time, so that they don't all come back at once. */
-  drain(): Promise<void>;
-}
+/** Accepts WebSockets and connects them to graphql-ws. */
+export class GraphqlWebSocket<Viewer> {
+  readonly #tuning: Tuning;
+  readonly #logger: Logger;
+  readonly #protocol: ProtocolServer<Connection<Viewer>>;
+  readonly #keepAlive: KeepAlive;
+  readonly #server: WebSocketServer;
 
-export function createGraphqlWebSocket<Viewer, Context extends object>(
-  options: WebSocketOperationsOptions<Viewer, Context>,
-): GraphqlWebSocket {
-  const { tuning, logger } = options;
-  const operations = createWebSocketOperations(options);
-  const keepAlive = new KeepAlive(tuning.keepAlive, tuning.highWater);
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: tuning.maxMessage,
-    // Known to ws, not yet to its types.
-    ...{ closeTimeout: tuning.closeTimeout },
-    handleProtocols: (protocols) => handleProtocols(protocols),
-    // An operation that a client completes has ended before the next message is read, which may use its id again.
-    allowSynchronousEvents: false,
-  });
+  constructor(options: WebSocketOperationsOptions<Viewer, object>) {
+    const { tuning, logger } = options;
+    this.#tuning = tuning;
+    this.#logger = logger;
+    this.#protocol = createWebSocketOperations(options);
+    this.#keepAlive = new KeepAlive(tuning.keepAlive, tuning.highWater);
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: tuning.maxMessage,
+      // `ws` has this option; its types lack it.
+      ...{ closeTimeout: tuning.closeTimeout },
+      handleProtocols: (protocols) => handleProtocols(protocols),
+      // A completed operation must end before the next message is read, because that message may reuse its id.
+      allowSynchronousEvents: false,
+    });
+  }
 
-  const opened = (socket: WebSocket, cookieAuthorization: string | undefined) => {
-    const client = new ClientSocket(socket, tuning);
-    const connection: Connection<Viewer> = {
-      client,
-      cookieAuthorization,
-      viewer: undefined,
-      operations: 0,
-    };
-    // `ws` closes the socket by itself: 1009 for a message too large, 1007 for one that is not UTF-8.
-    socket.on('error', (err) => logger.debug({ err }, 'socket failed'));
-    keepAlive.watch(socket);
-    const closed = operations.opened(
+  /** Handles a request to upgrade. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (accepted) =>
+      this.#accept(accepted, cookieAuthorizationOf(request)),
+    );
+  }
+
+  /** Refuses new sockets and closes the open ones in batches, so that not all clients reconnect at the same moment. */
+  async drain(): Promise<void> {
+    const server = this.#server;
+    // From here on `ws` answers upgrades with 503. It calls back when the last socket is closed.
+    const allClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const sockets = [...server.clients];
+    const ticks = Math.min(sockets.length, Math.floor(this.#tuning.drainWindow / drainTick));
+    for (let tick = 0; tick < ticks; tick += 1) {
+      const from = Math.floor((tick * sockets.length) / ticks);
+      const to = Math.floor(((tick + 1) * sockets.length) / ticks);
+      for (const socket of sockets.slice(from, to)) socket.close(serviceRestart, 'Service restart');
+      await delay(drainTick);
+    }
+    const timer = setTimeout(() => {
+      for (const socket of server.clients) socket.terminate();
+    }, drainGrace);
+    await allClosed;
+    clearTimeout(timer);
+    this.#keepAlive.stop();
+  }
+
+  #accept(socket: WebSocket, cookieAuthorization: string | undefined): void {
+    const client = new ClientSocket(socket, this.#tuning);
+    // `ws` closes the socket itself, for example with 1009 for a message that is too large.
+    socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
+    this.#keepAlive.watch(socket);
+    const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,
         send: async (message) => client.send(message),
         close: (code = 1000, reason = '') => client.close(code, reason),
-        onMessage: (hear) =>
+        onMessage: (receive) =>
           socket.on('message', (data) => {
-            if (client.open) hear(String(data)).catch((error: unknown) => failed(client, error));
+            if (client.open) receive(String(data)).catch((error) => this.#messageFailed(client, error));
           }),
       },
-      connection,
+      { client, cookieAuthorization, viewer: undefined, operations: 0 },
     );
     socket.once('close', (code, reason) => {
-      closed(code, String(reason)).catch((err: unknown) => logger.error({ err }, 'closing failed'));
+      closed(code, String(reason)).catch((err) => this.#logger.error({ err }, 'closing failed'));
     });
-  };
+  }
 
-  const failed = (client: ClientSocket, error: unknown) => {
-    // The only thing that graphql-ws throws for what a client says, and not closes by itself.
+  #messageFailed(client: ClientSocket, error: unknown): void {
+    // The only error of a client for which graphql-ws throws instead of closing the socket.
     if (error instanceof Error && error.message.startsWith('Unexpected message of type')) {
-      return client.close(CloseCode.BadRequest, 'Unexpected message');
+      client.close(CloseCode.BadRequest, 'Unexpected message');
+    } else {
+      this.#logger.error({ err: error }, 'message failed');
+      client.close(CloseCode.InternalServerError, 'Internal server error');
     }
-    logger.error({ err: error }, 'message failed');
-    client.close(CloseCode.InternalServerError, 'Internal server error');
-  };
-
-  return {
-    upgrade(request, socket, head) {
-      server.handleUpgrade(request, socket, head, (ws) => opened(ws, cookieAuthorizationOf(request)));
-    },
-    async drain() {
-      // From here on `ws` answers upgrades with 503. It calls back when the last socket is gone.
-      const gone = new Promise<void>((resolve) => server.close(() => resolve()));
-      const sockets = [...server.clients];
-      const ticks = Math.min(sockets.length, Math.floor(tuning.drainWindow / closingTick));
-      for (let tick = 0; tick < ticks; tick += 1) {
-        const from = Math.floor((tick * sockets.length) / ticks);
-        const to = Math.floor(((tick + 1) * sockets.length) / ticks);
-        for (const socket of sockets.slice(from, to)) socket.close(1012, 'Service restart');
-        await delay(closingTick);
-      }
-      const timer = setTimeout(() => {
-        for (const socket of server.clients) socket.terminate();
-      }, lastAnswer);
-      await gone;
-      clearTimeout(timer);
-      keepAlive.stop();
-    },
-  };
+  }
 }

@@ -3,8 +3,8 @@ import type { WebSocket } from 'ws';
 const slices = 12;
 
 /**
- * Pings every socket once in a period and ends those that did not answer the ping before. One timer for all of them,
- * which takes a slice at a time: a timer each would cost memory, all at once a pause that every client would notice.
+ * Pings every socket once per period and terminates sockets that did not answer the previous ping. One timer serves all
+ * sockets, one slice of them per tick: a timer per socket costs memory, and one tick for all sockets would block the event loop.
  */
 export class KeepAlive {
   readonly #slices: Set<WebSocket>[] = Array.from({ length: slices }, () => new Set());
@@ -12,11 +12,11 @@ export class KeepAlive {
   readonly #backlog: number;
   readonly #timer: NodeJS.Timeout;
   #added = 0;
-  #turn = 0;
+  #tick = 0;
 
   /**
-   * `period` is in milliseconds. Of a socket with more than `backlog` bytes to send no answer is expected: the ping is
-   * behind them, and how long they may take is another's question.
+   * `period` is in milliseconds. A socket with more than `backlog` bytes buffered is skipped, because a ping would be queued
+   * behind them; ClientSocket decides how long it may stay behind.
    */
   constructor(period: number, backlog: number) {
     this.#backlog = backlog;
@@ -36,7 +36,7 @@ export class KeepAlive {
   }
 
   #pingSlice(): void {
-    for (const socket of this.#slices[this.#turn++ % slices] ?? []) {
+    for (const socket of this.#slices[this.#tick++ % slices] ?? []) {
       if (socket.bufferedAmount > this.#backlog) continue;
       if (this.#unanswered.has(socket)) {
         socket.terminate();

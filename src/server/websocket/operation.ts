@@ -1,14 +1,17 @@
 /**
- * One operation of a WebSocket, as graphql-ws' server takes it: an async iterable. It yields nothing, as it sends its own
- * messages (so that many can share one text); graphql-ws learns only of its end, sends `complete` or `error`, and returns
- * it when the client leaves. There is no generator in it: a generator's `return()` waits for what its `next()` waits for.
+ * One operation of a WebSocket, in the form that graphql-ws' server takes: an async iterable. It yields nothing, because it
+ * sends its own messages (so that many subscribers can share one text). graphql-ws only learns of its end, for which it sends
+ * `complete` or `error`, and calls `return()` when the client leaves.
+ *
+ * States: created → running (first `next()`) → closed (run to the end, failed, or returned). Not a generator: the `return()` of
+ * a generator queues behind a pending `next()`.
  */
 export class Operation implements AsyncIterableIterator<never> {
   readonly #ended = Promise.withResolvers<IteratorResult<never>>();
   readonly #run: (operation: Operation) => Promise<void>;
   #source: AsyncIterator<unknown> | undefined;
   #started = false;
-  /** False as soon as nobody wants more of it. */
+  /** False once the operation has ended or the client has left: send nothing more. */
   open = true;
 
   constructor(run: (operation: Operation) => Promise<void>) {
@@ -27,14 +30,14 @@ export class Operation implements AsyncIterableIterator<never> {
     return this.#ended.promise;
   }
 
-  /** Never waits: the operation is over, whatever its source or a resolver is still busy with. */
+  /** Resolves at once, even while the source or a resolver is busy. */
   return(): Promise<IteratorResult<never>> {
     this.#close();
     this.#ended.resolve({ done: true, value: undefined });
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** Hands over what is to be closed with the operation; closes it at once if that is over already. */
+  /** The source is closed together with the operation: at once when the operation is closed already. */
   attachSource(source: AsyncIterator<unknown>): void {
     this.#source = source;
     if (!this.open) this.#closeSource();
@@ -54,7 +57,7 @@ export class Operation implements AsyncIterableIterator<never> {
   #closeSource(): void {
     const source = this.#source;
     this.#source = undefined;
-    // Nobody is left to hear how it went.
+    // The operation is over, so nobody can be told that closing its source failed.
     const close = async () => source?.return?.();
     close().catch(() => undefined);
   }

@@ -2,9 +2,9 @@ import { type ExecutionResult, executeSubscriptionEvent, type ValidatedSubscript
 import { formatError, rootCause, type TranslateError } from '../graphql/errors.ts';
 
 /**
- * Runs and serializes each message of a subscription once for all subscribers who would get the same. Two of them do when
- * their sources yield the same object and they have the same document, operation, variables and rights. Results live as
- * long as the value that they are of.
+ * Executes and serializes each message of a subscription once for all subscribers that would receive the same. Those are
+ * subscribers whose sources yield the same object, with the same document, operation, variables and access scope. A result is
+ * kept for as long as the value that it was made from.
  */
 export class SharedExecution {
   readonly #payloads = new WeakMap<object, Map<string, Promise<string>>>();
@@ -17,21 +17,21 @@ export class SharedExecution {
   }
 
   /**
-   * The payload of a `next` message, as JSON. `key` says what besides the value the payload depends on. Throws what is
-   * transient: a message with an error in its place would be a value that the subscriber never sees.
+   * The payload of a `next` message, as JSON. `key` identifies everything besides the value that the payload depends on.
+   * Rethrows transient errors. Sent as a result, they would consume the revision and the client would never get it.
    */
   payload(value: unknown, key: string, args: ValidatedSubscriptionArgs): Promise<string> {
     if (typeof value !== 'object' || value === null) return this.#run(value, args);
-    let ofValue = this.#payloads.get(value);
-    if (!ofValue) {
-      ofValue = new Map();
-      this.#payloads.set(value, ofValue);
+    let byKey = this.#payloads.get(value);
+    if (!byKey) {
+      byKey = new Map();
+      this.#payloads.set(value, byKey);
     }
-    let payload = ofValue.get(key);
+    let payload = byKey.get(key);
     if (!payload) {
       payload = this.#run(value, args);
-      ofValue.set(key, payload);
-      payload.catch(() => ofValue.delete(key));
+      byKey.set(key, payload);
+      payload.catch(() => byKey.delete(key));
     }
     return payload;
   }

@@ -55,28 +55,31 @@ const cases: [what: string, query: string, variables: object | undefined, extens
   ],
 ];
 
-describe('errors say the same on HTTP and WebSocket', () => {
-  it.each(cases)('%s', async (_what, query, variables, extensions) => {
-    const { url } = await startExample();
-    const overHttp = await fetchGraphql(url, token, query, variables as Record<string, unknown>);
-    expect(overHttp.errors?.map((error) => error.extensions)).toEqual([extensions]);
-    const client = await connect(url, { token });
-    const { payload } = await client.run({ query, variables: variables as Record<string, unknown> });
-    const errors = (
-      Array.isArray(payload) ? payload : (payload as { errors: SentError[] }).errors
-    ) as SentError[];
-    expect(errors.map((error) => error.extensions)).toEqual([extensions]);
-    expect(errors[0]?.message).toBe(overHttp.errors?.[0]?.message);
-    await client.close();
-  });
+describe('an operation that fails', () => {
+  it.each(cases)(
+    'gets the same error on HTTP and WebSocket for %s',
+    async (_what, query, variables, extensions) => {
+      const { url } = await startExample();
+      const overHttp = await fetchGraphql(url, token, query, variables as Record<string, unknown>);
+      expect(overHttp.errors?.map((error) => error.extensions)).toEqual([extensions]);
+      const client = await connect(url, { token });
+      const { payload } = await client.run({ query, variables: variables as Record<string, unknown> });
+      const errors = (
+        Array.isArray(payload) ? payload : (payload as { errors: SentError[] }).errors
+      ) as SentError[];
+      expect(errors.map((error) => error.extensions)).toEqual([extensions]);
+      expect(errors[0]?.message).toBe(overHttp.errors?.[0]?.message);
+      await client.close();
+    },
+  );
 
-  it('answers a failed operation with 200 and its data, and says where it failed', async () => {
+  it('is answered with 200, its data, and the path of the field that failed', async () => {
     const { url } = await startExample();
     const answer = await fetchGraphql(url, token, 'mutation { fail(how: "missing") }');
     expect(answer).toMatchObject({ status: 200, data: { fail: null }, errors: [{ path: ['fail'] }] });
   });
 
-  it('logs an internal error under the id that the client gets, and sends nothing else of it', async () => {
+  it('logs an internal error under the id that the client receives, and sends no detail', async () => {
     const { url, log } = await startExample();
     const answer = await fetchGraphql(url, token, fails('boom'));
     const errorId = answer.errors?.[0]?.extensions.errorId;
@@ -90,7 +93,7 @@ describe('errors say the same on HTTP and WebSocket', () => {
 describe('a subscription that fails', () => {
   const query = 'subscription ($name: String) { thing(name: $name) { revision breaks } }';
 
-  it('at once gets an error and no completion', async () => {
+  it('receives an error and no completion when its source cannot be opened', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     const { NotFoundError } = await import('../../../src/tasks/domain/errors.ts');
@@ -107,7 +110,7 @@ describe('a subscription that fails', () => {
     await client.close();
   });
 
-  it('with a variable that does not fit gets an error', async () => {
+  it('receives an error for a variable of a wrong type', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     expect(await client.run({ query, variables: { name: 1 } })).toMatchObject({
@@ -117,7 +120,7 @@ describe('a subscription that fails', () => {
     await client.close();
   });
 
-  it('later gets an error and no completion, masked where it must be', async () => {
+  it('receives a masked error and no completion when its source fails', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     const subscription = client.subscribe({ query: 'subscription { thing { revision } }' });
@@ -136,7 +139,7 @@ describe('a subscription that fails', () => {
     await client.close();
   });
 
-  it('in a field of a message goes on', async () => {
+  it('continues after a field of a message has failed', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     const subscription = client.subscribe({ query });

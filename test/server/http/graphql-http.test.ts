@@ -10,10 +10,10 @@ async function post(url: string, headers: Record<string, string>, body = '{"quer
   return { status: response.status, body: await response.json() };
 }
 
-describe('credentials', () => {
+describe('POST /graphql with credentials', () => {
   const json = { 'content-type': 'application/json' };
 
-  it('answers who has a token', async () => {
+  it('accepts a valid token', async () => {
     const { url } = await startExample();
     expect(await fetchGraphql(url, token, '{ me }')).toEqual({ status: 200, data: { me: token } });
   });
@@ -32,13 +32,13 @@ describe('credentials', () => {
     expect(body.errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED' });
   });
 
-  it('takes the cookie of its own pages', async () => {
+  it('accepts the cookie from a page of the server', async () => {
     const { url } = await startExample();
     const cookie = `other=1; groundcrew_token=${token}`;
     expect((await post(url, { ...json, cookie, origin: url })).body).toEqual({ data: { me: token } });
   });
 
-  it('hides why it cannot tell who somebody is', async () => {
+  it('answers with a masked error when authentication breaks', async () => {
     const example = await startExample();
     example.authenticate = () => Promise.reject(new Error('secret of the database'));
     const { status, body } = await post(example.url, { ...json, authorization: `Bearer ${token}` });
@@ -57,8 +57,8 @@ describe('credentials', () => {
   });
 });
 
-describe('signing in', () => {
-  it('turns a token into a cookie that works, and that scripts cannot read', async () => {
+describe('/login', () => {
+  it('turns a token into a valid cookie that scripts cannot read', async () => {
     const { url } = await startExample();
     const response = await fetch(`${url}/login?token=${token}`, { redirect: 'manual' });
     expect(response.status).toBe(303);
@@ -69,7 +69,7 @@ describe('signing in', () => {
     expect(answer.body).toEqual({ data: { me: token } });
   });
 
-  it('takes the token from a form, but not from another site’s', async () => {
+  it('accepts a form from its own page only', async () => {
     const { url } = await startExample();
     const body = new URLSearchParams({ token });
     const send = (headers: Record<string, string>) =>
@@ -80,11 +80,11 @@ describe('signing in', () => {
     expect((await send({ origin: url })).status).toBe(413);
   });
 
-  it('shows a form, and refuses a wrong token', async () => {
+  it('shows a form, and refuses an invalid token', async () => {
     const { url } = await startExample();
     const form = await fetch(`${url}/login`);
     expect(await form.text()).toContain('<form method="post"');
-    // With `no-referrer` a browser would not say where the form came from, and be refused.
+    // With `no-referrer` a browser would send the form with `Origin: null`.
     expect(form.headers.get('referrer-policy')).toBe('same-origin');
     const refused = await fetch(`${url}/login?token=bad`);
     expect(refused.status).toBe(403);
@@ -92,7 +92,7 @@ describe('signing in', () => {
   });
 });
 
-describe('what is heard', () => {
+describe('POST /graphql', () => {
   it.each([
     ['application/json', 200],
     ['application/json; charset=utf-8', 200],
@@ -104,7 +104,7 @@ describe('what is heard', () => {
     ['multipart/form-data; boundary=x', 415],
     ['text/plain', 415],
     ['', 415],
-  ])('content type %j: %i', async (type, expected) => {
+  ])('answers the content type %j with %i', async (type, expected) => {
     const { url } = await startExample();
     const headers = { authorization: `Bearer ${token}`, 'content-type': type };
     const { status, body } = await post(url, headers);
@@ -115,10 +115,10 @@ describe('what is heard', () => {
   it.each([
     ['malformed JSON', '{"query":', 400],
     ['a batch', '[{"query":"{ me }"}]', 400],
-    ['no object', '"{ me }"', 400],
-    ['no query', '{}', 400],
-    ['variables that are no object', '{"query":"{ me }","variables":[1]}', 400],
-    ['too large a body', JSON.stringify({ query: `{ me } #${'x'.repeat(1_048_576)}` }), 413],
+    ['a body that is not an object', '"{ me }"', 400],
+    ['a body without a query', '{}', 400],
+    ['variables that are not an object', '{"query":"{ me }","variables":[1]}', 400],
+    ['a body that is too large', JSON.stringify({ query: `{ me } #${'x'.repeat(1_048_576)}` }), 413],
   ])('refuses %s', async (_what, sent, expected) => {
     const { url } = await startExample();
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -128,7 +128,7 @@ describe('what is heard', () => {
     expect(body.errors[0].extensions).toEqual({ code: 'BAD_USER_INPUT' });
   });
 
-  it('runs nothing over GET', async () => {
+  it('is not replaced by GET, which runs nothing', async () => {
     const example = await startExample();
     const query = encodeURIComponent('mutation { touch }');
     const response = await fetch(`${example.url}/graphql?query=${query}`, {
@@ -138,7 +138,7 @@ describe('what is heard', () => {
     expect(example.touched).toBe(0);
   });
 
-  it('sends subscriptions to the WebSocket, event streams too', async () => {
+  it('refuses subscriptions, also as event streams', async () => {
     const example = await startExample();
     const { errors } = await fetchGraphql(example.url, token, 'subscription { thing { revision } }');
     expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
@@ -156,11 +156,11 @@ describe('what is heard', () => {
   });
 });
 
-describe('limits', () => {
+describe('limits of an operation', () => {
   const nested = (levels: number) => `${'{ self '.repeat(levels)} { me } ${'}'.repeat(levels)}`;
   const aliases = (n: number, field: string) => Array.from({ length: n }, (_, i) => `a${i}: ${field}`);
 
-  it('lets introspection pass', async () => {
+  it('allow introspection', async () => {
     const { url } = await startExample();
     const { data, errors } = await fetchGraphql(url, token, getIntrospectionQuery());
     expect(errors).toBeUndefined();
@@ -168,55 +168,59 @@ describe('limits', () => {
   });
 
   it.each([
-    ['fourteen levels', nested(14), true],
-    ['too many levels', nested(15), false],
-    ['levels in fragments', `{ self { ...F } } fragment F on Query ${nested(14)}`, false],
-    ['some aliases', `{ ${aliases(30, 'me')} }`, true],
-    ['too many aliases', `{ ${aliases(31, 'me')} }`, false],
-    ['ten mutations', `mutation { ${aliases(10, 'touch')} }`, true],
-    ['eleven mutations', `mutation { ${aliases(11, 'touch')} }`, false],
-    ['mutations in fragments', `mutation { ...F } fragment F on Mutation { ${aliases(11, 'touch')} }`, false],
-    ['mutations without aliases', `mutation { ${'touch '.repeat(11)} }`, false],
-    ['too many tokens', `{ ${'me '.repeat(2000)} }`, false],
+    ['fourteen levels', nested(14)],
+    ['thirty aliases', `{ ${aliases(30, 'me')} }`],
+    ['ten mutations', `mutation { ${aliases(10, 'touch')} }`],
+  ])('allow %s', async (_what, query) => {
+    const { url } = await startExample();
+    expect((await fetchGraphql(url, token, query)).errors).toBeUndefined();
+  });
+
+  it.each([
+    ['fifteen levels', nested(15)],
+    ['levels in fragments', `{ self { ...F } } fragment F on Query ${nested(14)}`],
+    ['thirty-one aliases', `{ ${aliases(31, 'me')} }`],
+    ['eleven mutations', `mutation { ${aliases(11, 'touch')} }`],
+    ['mutations in fragments', `mutation { ...F } fragment F on Mutation { ${aliases(11, 'touch')} }`],
+    ['mutations without aliases', `mutation { ${'touch '.repeat(11)} }`],
+    ['two thousand tokens', `{ ${'me '.repeat(2000)} }`],
     [
       'fragments that double',
       `{ ...F0 } ${Array.from({ length: 40 }, (_, i) => `fragment F${i} on Query { ${i < 39 ? `...F${i + 1} b: self { ...F${i + 1} }` : 'me'} }`).join(' ')}`,
-      false,
     ],
-  ])('%s', async (_what, query, allowed) => {
+  ])('refuse %s', async (_what, query) => {
     const example = await startExample();
     const { errors } = await fetchGraphql(example.url, token, query);
-    if (allowed) return expect(errors).toBeUndefined();
     expect(errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
     expect(example.touched).toBe(0);
   });
 
-  it('refuses a fragment that spreads itself', async () => {
+  it('refuse a fragment that spreads itself', async () => {
     const { url } = await startExample();
     const { errors } = await fetchGraphql(url, token, '{ ...F } fragment F on Query { self { ...F } }');
     expect(errors?.[0]?.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
   });
 });
 
-describe('health', () => {
+describe('health checks', () => {
   const ready = async (url: string) => {
     const response = await fetch(`${url}/readyz`);
     return [response.status, (await response.text()).trim()];
   };
 
-  it('is alive, and ready or not', async () => {
+  it('report that the server is alive, and whether it is ready', async () => {
     const example = await startExample({ readinessTimeout: 20 });
     expect((await fetch(`${example.url}/healthz`)).status).toBe(200);
     expect(await ready(example.url)).toEqual([200, 'ready']);
-    example.notReady = 'The database is away.';
-    expect(await ready(example.url)).toEqual([503, 'The database is away.']);
+    example.notReady = 'The database cannot be reached.';
+    expect(await ready(example.url)).toEqual([503, 'The database cannot be reached.']);
     example.notReady = new Error('secret');
     expect(await ready(example.url)).toEqual([503, 'The readiness check failed.']);
     example.notReady = 'never';
     expect(await ready(example.url)).toEqual([503, 'The readiness check takes too long.']);
   });
 
-  it('knows no other paths', async () => {
+  it('are answered with 404 on unknown paths', async () => {
     const { url } = await startExample();
     expect((await fetch(`${url}/nowhere`)).status).toBe(404);
     expect((await fetch(url, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');

@@ -5,7 +5,7 @@ import { startExample } from '../example-app.ts';
 const token = 'good-a';
 const query = 'subscription { thing { revision } }';
 
-describe('graphql-transport-ws', () => {
+describe('a WebSocket', () => {
   it('runs queries, mutations and subscriptions', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
@@ -26,7 +26,7 @@ describe('graphql-transport-ws', () => {
     await client.close();
   });
 
-  it('takes the cookie of the upgrade, from its own pages only', async () => {
+  it('accepts the cookie of the upgrade from a page of the server only', async () => {
     const { url } = await startExample();
     const cookie = `groundcrew_token=${token}`;
     const client = await connect(url, { headers: { cookie, origin: url } });
@@ -37,7 +37,7 @@ describe('graphql-transport-ws', () => {
     expect(await stranger.closed).toMatchObject({ code: 4403 });
   });
 
-  it('prefers the payload to the cookie', async () => {
+  it('prefers the credential of the payload to the cookie', async () => {
     const { url } = await startExample();
     const headers = { cookie: `groundcrew_token=${token}`, origin: url };
     const client = await open(url, { headers });
@@ -49,19 +49,23 @@ describe('graphql-transport-ws', () => {
   const subscribe = { id: '1', type: 'subscribe', payload: { query } };
 
   it.each<[what: string, code: number, messages: unknown[]]>([
-    ['no JSON', 4400, ['{']],
-    ['an unknown type', 4400, [{ type: 'start' }]],
-    ['a type for servers', 4400, [init, { id: '1', type: 'next', payload: {} }]],
+    ['a message that is not JSON', 4400, ['{']],
+    ['a message of an unknown type', 4400, [{ type: 'start' }]],
+    ['a message that only servers send', 4400, [init, { id: '1', type: 'next', payload: {} }]],
     ['a subscribe without an id', 4400, [init, { ...subscribe, id: '' }]],
     ['a subscribe without a query', 4400, [init, { ...subscribe, payload: {} }]],
     ['a subscribe before the acknowledgement', 4401, [subscribe]],
     ['no token', 4403, [{ type: 'connection_init' }]],
     ['a wrong token', 4403, [{ type: 'connection_init', payload: { authorization: 'Bearer bad' } }]],
-    ['a token that is no string', 4403, [{ type: 'connection_init', payload: { authorization: [token] } }]],
+    [
+      'a token that is not a string',
+      4403,
+      [{ type: 'connection_init', payload: { authorization: [token] } }],
+    ],
     ['an id that is in use', 4409, [init, subscribe, subscribe]],
     ['a second initialisation', 4429, [init, init]],
-    ['a message too large', 1009, ['x'.repeat(1_048_577)]],
-  ])('closes on %s with %i', async (_what, code, messages) => {
+    ['a message that is too large', 1009, ['x'.repeat(1_048_577)]],
+  ])('is closed for %s with %i', async (_what, code, messages) => {
     const { url } = await startExample();
     const client = await open(url);
     const [first, ...rest] = messages;
@@ -71,28 +75,28 @@ describe('graphql-transport-ws', () => {
     expect((await client.closed).code).toBe(code);
   });
 
-  it('closes who says nothing with 4408', async () => {
+  it('is closed with 4408 when the client sends nothing', async () => {
     const { url } = await startExample({ connectionInitTimeout: 20 });
     expect((await (await open(url)).closed).code).toBe(4408);
   });
 
-  it('closes who speaks another protocol with 4406', async () => {
+  it('is closed with 4406 for another protocol', async () => {
     const { url } = await startExample();
     const client = await open(url, { protocol: 'graphql-ws' }).catch((error: Error) => error);
-    // A client that offers protocols refuses an answer without one; the close frame is for others.
+    // A client that offers protocols fails when none is chosen; other clients see the close frame.
     if (client instanceof Error) expect(client.message).toContain('no subprotocol');
     else expect((await client.closed).code).toBe(4406);
   });
 
-  it('lets a client come back when it cannot tell who somebody is', async () => {
+  it('is closed with 1013, after which clients reconnect, when authentication breaks', async () => {
     const example = await startExample();
     example.authenticate = () => Promise.reject(new Error('secret of the database'));
     const client = await open(example.url);
     client.send(init);
-    expect(await client.closed).toEqual({ code: 1013, reason: 'Cannot authenticate now' });
+    expect(await client.closed).toEqual({ code: 1013, reason: 'Authentication is unavailable' });
   });
 
-  it('answers pings', async () => {
+  it('answers pings of the client', async () => {
     const { url } = await startExample();
     const client = await connect(url, { token });
     client.send({ type: 'ping', payload: { a: 1 } });
@@ -100,14 +104,14 @@ describe('graphql-transport-ws', () => {
     await client.close();
   });
 
-  it('ends a peer that does not answer pings', async () => {
+  it('is terminated when the client does not answer pings', async () => {
     const { url } = await startExample({ keepAlive: 60 });
     const client = await connect(url, { token });
     client.socket.pong = () => undefined;
     expect((await client.closed).code).toBe(1006);
   });
 
-  it('bounds the operations of a socket', async () => {
+  it('refuses more operations than the limit, until one has ended', async () => {
     const example = await startExample({ maxOperationsPerSocket: 2 });
     const client = await connect(example.url, { token });
     const first = client.subscribe({ query });
@@ -122,15 +126,15 @@ describe('graphql-transport-ws', () => {
     await client.close();
   });
 
-  it('upgrades nowhere else', async () => {
+  it('is refused with 404 on other paths', async () => {
     const { url } = await startExample();
     await expect(open(`${url}/elsewhere`)).rejects.toThrow('404');
   });
 
-  it('lets an id be used again at once, for an operation of its own', async () => {
+  it('accepts the id of a completed operation for a new one at once', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
-    // The first is still looking for its source when it is completed.
+    // The source of the first operation is not open yet when the operation is completed.
     const late = Promise.withResolvers<void>();
     const open = example.openThing;
     example.openThing = async (args) => {
@@ -156,9 +160,9 @@ describe('graphql-transport-ws', () => {
   });
 });
 
-describe('a client that leaves', () => {
+describe('the source of a subscription', () => {
   it.each(['complete', 'close', 'terminate'] as const)(
-    'by %s closes its pending sources at once',
+    'is closed at once when the client leaves by %s',
     async (how) => {
       const example = await startExample();
       const client = await connect(example.url, { token });
@@ -176,7 +180,7 @@ describe('a client that leaves', () => {
     },
   );
 
-  it('while its source is being opened closes that too', async () => {
+  it('is closed when the client left before the source was open', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     const late = Promise.withResolvers<void>();
@@ -198,7 +202,7 @@ describe('a client that leaves', () => {
     await other.close();
   });
 
-  it('leaves nothing behind, however many do', async () => {
+  it('is closed for each of many clients that terminate', async () => {
     const example = await startExample();
     for (let round = 0; round < 10; round += 1) {
       const clients = await Promise.all(Array.from({ length: 20 }, () => connect(example.url, { token })));

@@ -4,7 +4,7 @@ import { type ExampleApp, startExample, type Thing } from '../example-app.ts';
 
 const query = 'subscription Watch($text: String) { thing { revision same(text: $text) viewer } }';
 
-/** Opens subscriptions one after the other, so that each has the source of its number. */
+/** Opens subscriptions one after the other, so that subscription i has source i. */
 async function subscribeAll(clients: readonly GraphqlWsClient[], operations: readonly Operation[]) {
   const subscriptions = [];
   for (const [i, operation] of operations.entries()) {
@@ -24,8 +24,8 @@ async function deliver(
   return Promise.all(subscriptions.map(async (subscription) => (await subscription.next()).payload));
 }
 
-describe('subscribers who would get the same', () => {
-  it('share one execution of each value, on any socket and under any id', async () => {
+describe('SharedExecution', () => {
+  it('executes each value once for subscribers on different sockets and with different ids', async () => {
     const example = await startExample();
     const clients = await Promise.all(
       ['good-ab', 'good-ac', 'good-ad'].map((token) => connect(example.url, { token })),
@@ -42,11 +42,16 @@ describe('subscribers who would get the same', () => {
   });
 
   it.each<[what: string, tokens: string[], operations: Operation[], executions: number]>([
-    ['other variables', ['good-a'], [{ query, variables: { text: 'x' } }, { query }], 2],
-    ['another document', ['good-a'], [{ query }, { query: 'subscription { thing { revision } }' }], 2],
-    ['other rights', ['good-a', 'good-b'], [{ query }, { query }], 2],
+    ['separately for other variables', ['good-a'], [{ query, variables: { text: 'x' } }, { query }], 2],
     [
-      'another operation',
+      'separately for another document',
+      ['good-a'],
+      [{ query }, { query: 'subscription { thing { revision } }' }],
+      2,
+    ],
+    ['separately for another access scope', ['good-a', 'good-b'], [{ query }, { query }], 2],
+    [
+      'separately for another operation',
       ['good-a'],
       ['A', 'B'].map((operationName) => ({
         query: 'subscription A { thing { revision } } subscription B { thing { revision text } }',
@@ -54,8 +59,8 @@ describe('subscribers who would get the same', () => {
       })),
       2,
     ],
-    ['the same of it all', ['good-a'], [{ query }, { query, variables: undefined }], 1],
-  ])('%s', async (_what, tokens, operations, executions) => {
+    ['once when all of these are equal', ['good-a'], [{ query }, { query, variables: undefined }], 1],
+  ])('executes %s', async (_what, tokens, operations, executions) => {
     const example = await startExample();
     const clients = await Promise.all(tokens.map((token) => connect(example.url, { token })));
     const subscriptions = await subscribeAll(clients, operations);
@@ -67,7 +72,7 @@ describe('subscribers who would get the same', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  it('lose no value that cannot be shown for a moment', async () => {
+  it('retries a value after a transient error', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token: 'good-a' });
     const operation = { query: 'subscription { thing { revision wobbles } }' };
@@ -81,7 +86,7 @@ describe('subscribers who would get the same', () => {
     await client.close();
   });
 
-  it('log what goes wrong for all of them once', async () => {
+  it('logs an error that all subscribers receive once', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token: 'good-a' });
     const operation = { query: 'subscription { thing { revision breaks } }' };

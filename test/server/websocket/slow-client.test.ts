@@ -9,7 +9,7 @@ const token = 'good-a';
 const query = 'subscription { thing { revision text } }';
 const text = 'x'.repeat(65_536);
 
-/** Watched by a client who reads and by one who stopped, in this order. */
+/** Starts one client that reads and one that has stopped reading; their sources are in this order. */
 async function startPaused(tuning: Parameters<typeof startExample>[0]) {
   const example = await startExample({ ...tuning, closeTimeout: 50 });
   const reader = await connect(example.url, { token });
@@ -28,10 +28,10 @@ function push(example: ExampleApp, revision: number): void {
   for (const source of example.sources) source.push(value);
 }
 
-describe('a client that does not read', () => {
-  it('holds up nobody, is asked for no more than fits, and is cut off', async () => {
+describe('a client that stops reading', () => {
+  it('does not slow down others, costs a bounded buffer, and is disconnected', async () => {
     const { example, watched, reader, paused, ofReader, ofPaused } = await startPaused({ stallTimeout: 300 });
-    // More than the kernel takes for it.
+    // More than the kernel buffers for a socket.
     const revisions = 400;
     for (let revision = 1; revision <= revisions; revision += 1) {
       push(example, revision);
@@ -41,12 +41,12 @@ describe('a client that does not read', () => {
     expect(ofPaused.taken).toBeLessThan(revisions);
     await ofPaused.closed.promise;
     paused.socket.resume();
-    // 1013 when the close frame came through, 1006 when the connection was destroyed before: both let it come back.
+    // 1013 when the close frame arrived, 1006 when the connection was destroyed first: clients reconnect after both.
     expect([1006, 1013]).toContain((await paused.closed).code);
     await reader.close();
   });
 
-  it('goes on where it was once it reads again', async () => {
+  it('receives every value once it reads again', async () => {
     const { example, reader, paused, stalled, ofPaused } = await startPaused({ stallTimeout: 60_000 });
     const revisions = 400;
     for (let revision = 1; revision <= revisions; revision += 1) push(example, revision);
@@ -59,7 +59,7 @@ describe('a client that does not read', () => {
     await Promise.all([reader.close(), paused.close()]);
   });
 
-  it('is sent away when it fell behind what is kept for it', async () => {
+  it('is disconnected with 1013 when its source reports that it lagged', async () => {
     const example = await startExample();
     const client = await connect(example.url, { token });
     const watched = client.subscribe({ query });
@@ -69,12 +69,12 @@ describe('a client that does not read', () => {
     expect(watched.all).toEqual([]);
   });
 
-  it('is cut off when too much waits for it', async () => {
+  it('is disconnected when too much is buffered for it', async () => {
     const { paused, reader } = await startPaused({ stallTimeout: 60_000, maxBuffered: 65_536 });
-    // Answers that no source holds back.
+    // Results of queries, for which backpressure does not apply.
     const large = { query: 'query ($t: String) { echo(text: $t) }', variables: { t: text } };
     for (let i = 0; i < 400; i += 1) paused.send({ id: `large${i}`, type: 'subscribe', payload: large });
-    // It does not read that it was closed, but cannot write for long either.
+    // A paused socket reads no close frame, but its writes fail once the connection is destroyed.
     let gone = false;
     paused.socket.once('error', () => {
       gone = true;
