@@ -2,7 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import { newId } from '../src/tasks/domain/id.ts';
 
 /** What all servers of a run are asked for, so that all send the same. */
-export const watchQuery = `subscription ($id: ID!) {
+const watchQuery = `subscription ($id: ID!) {
   taskUpdated(id: $id) {
     id revision status title branchName updatedAt
     steps { name state attempt startedAt finishedAt } sandbox { id cwd } sessions { id status agent }

@@ -17,7 +17,7 @@ export class AgentServerError extends Error {
 }
 
 /** A JSON-RPC message of the Agent Client Protocol, as the agent sent it. */
-export const agentMessage = z.looseObject({
+const agentMessage = z.looseObject({
   id: z.union([z.string(), z.number(), z.null()]).optional(),
   method: z.string().optional(),
   params: z.unknown().optional(),

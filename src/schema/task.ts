@@ -12,8 +12,8 @@ import { Node } from './node.ts';
 
 export const TaskRef = builder.objectRef<Task>('Task');
 export const SessionRef = builder.objectRef<TaskSession>('Session');
-export const TaskEventRef = builder.objectRef<TaskEvent>('TaskEvent');
-export const ProjectRef = builder.objectRef<Project>('Project');
+const TaskEventRef = builder.objectRef<TaskEvent>('TaskEvent');
+const ProjectRef = builder.objectRef<Project>('Project');
 const TaskErrorRef = builder.objectRef<TaskFailure>('TaskError');
 const ProvisionStep = builder.objectRef<Step>('ProvisionStep');
 const SandboxRef = builder.objectRef<Sandbox>('Sandbox');

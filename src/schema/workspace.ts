@@ -4,7 +4,7 @@ import type { Workspace } from '../tasks/store/task-queries.ts';
 import { builder } from './builder.ts';
 import { Node } from './node.ts';
 
-export const WorkspaceRef = builder.objectRef<Workspace>('Workspace');
+const WorkspaceRef = builder.objectRef<Workspace>('Workspace');
 WorkspaceRef.implement({
   description: 'A tenant: its projects and tasks are seen by nobody else.',
   interfaces: [Node],

@@ -131,7 +131,7 @@ export async function startExample(tuning?: Partial<Tuning>): Promise<ExampleApp
   return Object.assign(example, { url });
 }
 
-export function fail(how: unknown): never {
+function fail(how: unknown): never {
   switch (how) {
     case 'missing':
       throw new NotFoundError('There is no such thing.');

@@ -107,7 +107,7 @@ export interface Made {
 }
 
 /** What a behaviour throws to have the method do something else than return. */
-export class Instructed extends Error {
+class Instructed extends Error {
   readonly instruction: Instruction;
   constructor(instruction: Instruction) {
     super(instruction.type);

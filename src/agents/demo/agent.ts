@@ -6,7 +6,7 @@ import { type AgentApp, agent, methods, PROTOCOL_VERSION } from '@agentclientpro
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** The file in the checkout to which the demo agent writes each prompt that it is given. */
-export const notesFile = 'GROUNDCREW.md';
+const notesFile = 'GROUNDCREW.md';
 
 /**
  * An agent that needs no account and knows no model: it notes the prompt in a file of the checkout, and says so in a

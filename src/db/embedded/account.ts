@@ -5,7 +5,7 @@ import { type Account, canRun } from './tool.ts';
 /** In this order; none is ever created. `nobody` exists on every Linux. */
 const candidates = ['postgres', '_postgres', 'nobody', 'daemon'];
 
-export function runsAsRoot(): boolean {
+function runsAsRoot(): boolean {
   return process.getuid?.() === 0;
 }
 

@@ -89,7 +89,7 @@ function describe({ key, taskId, repoUrl, branch, baseRef }: CreateSandboxReques
   return { key, taskId, repoUrl: redact(repoUrl), branch, baseRef };
 }
 
-export function refOf(paths: SandboxPaths): SandboxRef {
+function refOf(paths: SandboxPaths): SandboxRef {
   return { id: paths.key, cwd: paths.checkout };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 
 /**
  * Writes the file with its whole content unless it exists: of any number of callers, in any processes, one is told
@@ -16,12 +16,6 @@ export async function claim(path: string, content: unknown): Promise<boolean> {
   } finally {
     await rm(draft, { force: true });
   }
-}
-
-/** Writes the file whole or not at all, over whatever was there. */
-export async function replaceFile(path: string, content: unknown): Promise<void> {
-  const draft = await writeDraft(path, content);
-  await rename(draft, path);
 }
 
 /** What was claimed; undefined when nothing was. */

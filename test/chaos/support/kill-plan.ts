@@ -6,7 +6,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { Installation } from './installation.ts';
 import { lockTask, type RowLock } from './row-lock.ts';
 
-export const moments = [
+const moments = [
   'before the effect',
   'before the answer',
   'before the commit',

@@ -16,7 +16,7 @@ export interface Chance {
   pick<T>(from: readonly T[]): T;
 }
 
-export function chance(seed: number): Chance {
+function chance(seed: number): Chance {
   let state = seed >>> 0;
   const next = () => {
     // mulberry32
