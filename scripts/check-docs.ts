@@ -1,0 +1,27 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+// Fails when a Markdown file names a file, a folder or an npm script of this project that does not exist.
+
+const documents = globSync('{*,docs/**/*}.md', { exclude: ['ARCHITECTURE.md', 'CHANGELOG.md'] });
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+
+/** Paths in code spans, from the project's root: `src/main.ts`, `test/tasks`. Placeholders are in upper case. */
+const paths = /`((?:src|test|bench|scripts|examples|docs|\.github|\.ci|\.changeset)\/[^`\s]*)`/g;
+const links = /\]\((?!https?:|#)([^)#\s]+)/g;
+const commands = /\bnpm run ([\w:-]+)/g;
+
+const problems = documents.flatMap((document) => {
+  const text = readFileSync(document, 'utf8');
+  const named = (pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] as string);
+  return [
+    ...named(paths).filter((path) => !/[A-Z*]{2}/.test(path) && !existsSync(path)),
+    ...named(links).filter((link) => !existsSync(normalize(join(dirname(document), link)))),
+    ...named(commands).filter((name) => !(name in scripts)),
+  ].map((name) => `${document} names ${name}, which does not exist`);
+});
+
+if (problems.length > 0) {
+  process.stderr.write(`${problems.join('\n')}\n`);
+  process.exitCode = 1;
+}
