@@ -1,7 +1,7 @@
 import { parseRepoUrl } from '../repository/repo-url.ts';
 import { RepositoryNotFoundError } from './repository-errors.ts';
 
-/** A repository's address that git can take for nothing else: no option, no helper, no path in disguise. */
+/** A repository's address that git cannot mistake for an option or a remote helper, nor a remote one for a path. */
 export interface RepoAddress {
   readonly url: string;
   /** The path on this machine, for a local repository. */
@@ -9,16 +9,16 @@ export interface RepoAddress {
 }
 
 /**
- * Looks at the address once more, right before git gets it: a provider does not know who has called.
- * Throws RepositoryNotFoundError for what is refused: as git is concerned, there is nothing there.
+ * Checks the address right before git gets it. The API has checked it already, but a provider can be called without it.
+ * Throws RepositoryNotFoundError when the address is refused.
  */
 export function toGitAddress(repoUrl: string, options: { allowLocal: boolean }): RepoAddress {
   const repo = parseRepoUrl(repoUrl);
-  if (!repo) throw refused('it is not a URL that git may be asked for');
-  if (repo.local && !options.allowLocal) throw refused('paths on the server are not allowed');
+  if (!repo) throw refused('it is not the URL of a git repository');
+  if (repo.local && !options.allowLocal) throw refused('paths on this server are not allowed');
   return { url: repo.url, localPath: repo.local ? repo.url : undefined };
 }
 
 function refused(why: string): RepositoryNotFoundError {
-  return new RepositoryNotFoundError(`The repository's address is refused: ${why}.`);
+  return new RepositoryNotFoundError(`The address of the repository is refused: ${why}.`);
 }

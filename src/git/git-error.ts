@@ -1,9 +1,9 @@
 import { redact } from '../redact.ts';
 
-/** Why git failed, as far as its words tell. */
+/** Why git failed, as far as its output tells. */
 export type GitFailure = 'not_found' | 'unreachable' | 'locked' | 'timeout' | 'other';
 
-/** Git ended with an error. Message and stderr hold no credentials. */
+/** Git ended with an error. `message` and `stderr` contain no credentials. */
 export class GitError extends Error {
   override readonly name = 'GitError';
   readonly code = 'GIT_FAILED';
@@ -20,14 +20,14 @@ export class GitError extends Error {
   }
 }
 
-/** The line that says why; git puts progress, hints and remote chatter around it. */
+/** The line that says why. Around it git prints progress, hints and what the remote says. */
 function firstReason(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   const reason = lines.find((line) => /^(fatal|error|ssh|remote: error|ERROR)\b/.test(line));
   return (reason ?? lines.find((line) => line !== '') ?? '').slice(0, 500);
 }
 
-// Unreachable comes before not found: after every failure of ssh git adds that the repository may not exist.
+// Tested before `notFound`: after every failure of ssh, git adds that the repository may not exist.
 const unreachable =
   /could not resolve|temporary failure in name|name or service not known|connection (refused|reset|closed|timed out)|operation timed out|timed out|network is unreachable|no route to host|failed to connect|couldn't connect|empty reply|early eof|hung up unexpectedly|remote end hung up|operation too slow|(ssl|tls|gnutls)[_ ]|certificate|returned error: (408|425|429|5\d\d)|http (408|425|429|5\d\d)/i;
 
@@ -40,7 +40,7 @@ function classify(stderr: string): GitFailure {
   if (locked.test(stderr)) return 'locked';
   if (unreachable.test(stderr)) return 'unreachable';
   if (notFound.test(stderr)) return 'not_found';
-  // All that ssh says at times.
+  // Sometimes this is all that ssh says.
   if (/could not read from remote repository/i.test(stderr)) return 'unreachable';
   return 'other';
 }

@@ -5,21 +5,21 @@ export interface GitOptions {
   readonly cwd?: string;
   readonly signal?: AbortSignal;
   readonly input?: string;
-  /** Milliseconds; then git and its children are killed and the failure is `timeout`. */
+  /** Milliseconds. After that git and its children are killed, and the failure is `timeout`. No limit by default. */
   readonly timeoutMs?: number;
-  /** Lets git read repositories of this machine. Off: `file` is no protocol to git. */
+  /** Whether git may read repositories on this machine. False by default: git refuses the protocol `file`. */
   readonly allowFile?: boolean;
-  /** A file that takes the place of the user's own configuration; see local-repository.ts. */
+  /** A file that git reads instead of the user's own configuration; see local-repository.ts. */
   readonly globalConfig?: string;
-  /** Added to git's environment, after everything inherited that begins with GIT_ was dropped. */
+  /** Added to git's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const maxStdout = 64 * 1024 * 1024;
 const maxStderr = 64 * 1024;
 
-// Hooks never run, whatever templates or the user's configuration say; nothing is collected or recursed into behind
-// our back; a transfer that has stalled ends.
+// No hook runs, whatever a template or the user's configuration says; git neither collects garbage nor enters submodules
+// by itself; a transfer that stalls ends.
 const settings = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -36,14 +36,14 @@ const settings = [
 /**
  * Runs git from PATH without a shell and without a terminal, and returns its stdout.
  *
- * Whoever calls puts `--` or `--end-of-options` before anything that a user has given.
- * Throws GitError when git fails, and the signal's reason when it aborts: git is dead by then, with its children.
+ * The caller MUST put `--` or `--end-of-options` before each argument that comes from a user.
+ * Throws GitError when git fails, and the signal's reason when it aborts: by then git and its children have ended.
  */
 export function runGit(args: readonly string[], options: GitOptions = {}): Promise<string> {
   const { signal } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
-    // A process group of its own, so that git's helpers (ssh, remote-https, index-pack) can be killed with it.
+    // In a process group of its own, so that its children (ssh, remote-https, index-pack) can be killed with it.
     const child = spawn('git', [...settings, ...args], {
       cwd: options.cwd,
       env: gitEnvironment(options),
@@ -61,7 +61,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch {
-        // It ended by itself just now.
+        // It has just ended by itself.
       }
     };
     const onAbort = () => stop('aborted');
@@ -74,7 +74,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
       else stdout.push(chunk);
     });
     child.stderr.on('data', (chunk: Buffer) => {
-      // The end is what tells: progress and the remote's greetings come first.
+      // The reason is at the end: progress and the remote's greetings come first.
       stderr = (stderr + chunk.toString()).slice(-maxStderr);
     });
     child.stdin.on('error', () => {}); // git may end before it has read all
@@ -100,7 +100,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
   });
 }
 
-/** `fetch`, `ls-remote`, …: arguments may hold credentials, so nothing else of them is shown. */
+/** `fetch`, `ls-remote`, …: nothing else of the arguments is shown, because they may contain credentials. */
 function commandOf(args: readonly string[]): string {
   const takesValue = (arg: string | undefined) => arg === '-C' || arg === '--git-dir';
   return args.find((arg, index) => !arg.startsWith('-') && !takesValue(args[index - 1])) ?? 'command';
@@ -111,7 +111,7 @@ function gitEnvironment(options: GitOptions): NodeJS.ProcessEnv {
   return {
     ...Object.fromEntries(inherited),
     LC_ALL: 'C',
-    // Nobody is there to answer: a question is a failure.
+    // Nothing answers a prompt here: git must fail instead of asking.
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: 'true',
     SSH_ASKPASS: 'true',

@@ -7,9 +7,9 @@ import type { RepoAddress } from './git-address.ts';
 /**
  * Calls `use` with the git options that reading `address` needs.
  *
- * Git refuses a repository on this machine that another user owns ("dubious ownership") unless a protected
- * configuration names it, and the server half of a local fetch does not see what `-c` says. So it gets a global
- * configuration that includes the user's own and adds this one path.
+ * Git refuses a repository that another user owns ("dubious ownership") unless a protected configuration names it, and
+ * the server side of a local fetch does not see the options of `-c`. So git gets a global configuration that includes
+ * the user's own and adds this one path.
  */
 export async function withLocalRepoAccess<T>(
   address: RepoAddress,

@@ -9,15 +9,15 @@ import {
   RepositoryUnreachableError,
 } from './repository-errors.ts';
 
-/** What a remote repository has, as it said when it was asked. */
+/** The branches and tags of a remote repository at the time it was asked. */
 export interface Remote {
   /** Names without `refs/heads/`. */
   readonly branches: ReadonlySet<string>;
-  /** Full names of branches and tags, each with its object's id. */
+  /** Full names of branches and tags, each with the id of its object. */
   readonly refs: ReadonlyMap<string, string>;
-  /** The branch that HEAD names, or else the one that is likely meant; undefined when there is none. */
+  /** The branch that HEAD names, else `main`, `master` or the only branch; undefined when there is none of these. */
   readonly defaultBranch: string | undefined;
-  /** The commit that HEAD leads to, on a branch or not; undefined when it names a branch that does not exist. */
+  /** The commit that HEAD leads to, on a branch or detached; undefined when HEAD names a branch that does not exist. */
   readonly head: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface ListRemoteOptions {
   /** Whether the repository may be a path on this machine. */
   readonly allowLocal: boolean;
   readonly signal?: AbortSignal;
-  /** Milliseconds, 30 s by default; then the host counts as unreachable. */
+  /** Milliseconds, 30 s by default. After that the host counts as unreachable. */
   readonly timeoutMs?: number;
 }
 
@@ -52,8 +52,9 @@ export async function listRemote(repoUrl: string, options: ListRemoteOptions): P
 }
 
 /**
- * The object to start from: the branch or tag `baseRef`, or for null what HEAD leads to. A commit's id, whole or its first
- * seven digits at least, comes back in lower case: whether the repository has it shows when it is fetched.
+ * The object to start from: the branch or tag `baseRef`, or what HEAD leads to when it is null. The id of a commit, whole
+ * or at least its first seven digits, is returned in lower case; whether the repository has it is known once it is
+ * fetched. Throws BaseRefNotFoundError.
  */
 export function resolveBaseRef(remote: Remote, baseRef: string | null): string {
   const start = baseRef ?? remote.head ?? remote.defaultBranch;
@@ -72,7 +73,7 @@ export function isCommitId(text: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 }
 
-/** Says in the repository's terms what a failure of git means. Anything else comes back as it is. */
+/** The error of repository-errors.ts that a failure of git stands for. Any other error is returned as it is. */
 export function repositoryError(error: unknown): unknown {
   if (!(error instanceof GitError)) return error;
   switch (error.failure) {
@@ -103,7 +104,7 @@ function parseListing(listing: string): Remote {
     if (name === 'HEAD' && value.startsWith('ref: refs/heads/'))
       named = value.slice('ref: refs/heads/'.length);
     else if (name === 'HEAD') head = value;
-    // `^{}` is what an annotated tag points to, not a ref of its own.
+    // A name that ends with `^{}` is no ref: it gives what an annotated tag points to.
     else if (/^refs\/(heads|tags)\//.test(name) && !name.endsWith('^{}')) refs.set(name, value);
   }
   if (refs.size === 0 && head === undefined)

@@ -1,4 +1,4 @@
-/** The repository does not exist, or git may not read it. Trying again would not help. */
+/** The repository does not exist, or git may not read it. */
 export class RepositoryNotFoundError extends Error {
   override readonly name = 'RepositoryNotFoundError';
   readonly code = 'REPOSITORY_NOT_FOUND';
@@ -19,14 +19,14 @@ export class RepositoryEmptyError extends Error {
   readonly retryable = false;
 }
 
-/** The ref to start from is no branch, tag or commit of the repository. */
+/** The repository has no branch, tag or commit of the name to start from. */
 export class BaseRefNotFoundError extends Error {
   override readonly name = 'BaseRefNotFoundError';
   readonly code = 'BASE_REF_NOT_FOUND';
   readonly retryable = false;
 }
 
-/** Git would not take this as a branch's name. */
+/** Git accepts no branch of this name. */
 export class InvalidBranchError extends Error {
   override readonly name = 'InvalidBranchError';
   readonly code = 'INVALID_BRANCH';

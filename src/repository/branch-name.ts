@@ -1,7 +1,7 @@
-/** Bytes. A file system's names end at 255, and git adds `.lock`. */
+/** Bytes. Git stores a branch as a file, whose name file systems limit to 255 bytes, and adds `.lock` to it. */
 const maxBytes = 244;
 
-/** Whether git takes `name` for a branch, by the rules of git-check-ref-format(1), and no command for an option. */
+/** Whether git accepts `name` for a branch, by the rules of git-check-ref-format(1), and no command takes it for an option. */
 export function isBranchName(name: string): boolean {
   if (name === '' || name === '@' || name === 'HEAD') return false;
   if (Buffer.byteLength(name) > maxBytes || !name.isWellFormed()) return false;
@@ -11,7 +11,7 @@ export function isBranchName(name: string): boolean {
   return name.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'));
 }
 
-/** Whether a branch of this name can't be beside those: git keeps names as paths, so `a` and `a/b` exclude each other. */
+/** Whether `branches` exclude a branch of this name. Git stores names as paths, so `a` and `a/b` exclude each other. */
 export function isBranchTaken(name: string, branches: Iterable<string>): boolean {
   for (const branch of branches) {
     if (branch === name || branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`)) return true;

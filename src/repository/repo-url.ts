@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 
-/** A repository as `createTask` was given it. */
+/** The address of a repository. */
 export interface RepoUrl {
-  /** What git is asked for: as given, without the white space around it. */
+  /** The address for git: as given, without the white space around it. */
   readonly url: string;
-  /** The one spelling that all spellings of the same repository come to: with and without `.git` or a last slash. */
+  /** The same for all spellings of one address: with and without `.git`, a last slash or the default port. */
   readonly canonical: string;
   /** `owner/name`, or the last part of the path. */
   readonly name: string;
@@ -20,8 +20,8 @@ const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:-])([^\\s:]+)$`);
 const defaultPorts: Record<string, string> = { http: '80', https: '443', ssh: '22' };
 
 /**
- * Reads what a client calls a repository; null when git could take it for something else: an option, a remote helper
- * (`ext::…`), a URL with a password in it. Looks at nothing outside of the string.
+ * Parses the address of a repository. Null for anything else, and for what git could mistake for an option or a remote
+ * helper (`ext::…`), or that contains a password. Does not look at anything but the string.
  */
 export function parseRepoUrl(input: string): RepoUrl | null {
   const url = input.trim();
@@ -42,7 +42,7 @@ function parseRemote(url: string): RepoUrl | null {
   if (!match) return null;
   const [, schemeAsGiven = '', userName, hostName = '', port, pathAsGiven = ''] = match;
   const scheme = schemeAsGiven.toLowerCase();
-  // A user of an http URL is a credential, and would be shown to everybody who sees the project.
+  // The user of an http URL is part of a credential, and all who see the project would see it.
   if (userName !== undefined && scheme !== 'ssh') return null;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return null;
   const path = repositoryPath(pathAsGiven);
@@ -53,7 +53,7 @@ function parseRemote(url: string): RepoUrl | null {
     port === undefined || port === defaultPorts[scheme] ? '' : `:${port}`,
   ].join('');
   return {
-    // Git knows its protocols in lower case alone.
+    // Git accepts the names of protocols in lower case only.
     url: scheme + url.slice(scheme.length),
     canonical: `${scheme}://${authority}/${path}`,
     name: lastParts(path, 2),
@@ -66,7 +66,7 @@ function parseScpLike(url: string): RepoUrl | null {
   if (!match) return null;
   const [, userName, hostName = '', pathAsGiven = ''] = match;
   const root = pathAsGiven.startsWith('/') ? '/' : '';
-  // Without a user it is a slip of the pen in a URL: `https:/host/o/r`.
+  // Without a user it is probably a mistyped URL: `https:/host/o/r`.
   if (root && userName === undefined) return null;
   const path = repositoryPath(pathAsGiven.slice(root.length));
   if (path === null) return null;
@@ -102,7 +102,7 @@ function decode(path: string): string | null {
   }
 }
 
-/** Those that only steer how text is shown too: with them one address can look like another. */
+/** Includes characters that only change how text is shown: with them one address can look like another. */
 function hasControlCharacter(text: string): boolean {
   return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }

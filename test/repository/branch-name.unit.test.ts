@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { isBranchName, isBranchTaken } from '../../src/repository/branch-name.ts';
 import { randomNumbers } from '../tasks/domain/machine-states.ts';
 
-function gitTakes(name: string): boolean {
-  // Git reads it as HEAD here, so a branch of that name could never be named again.
+function gitAccepts(name: string): boolean {
+  // Git accepts the name, but every command reads it as HEAD.
   if (name === '@') return false;
   return spawnSync('git', ['check-ref-format', '--branch', name]).status === 0;
 }
@@ -39,12 +39,12 @@ const nasty = [
   ...['a@{', '@{', '@/a', 'a/@', '@@', '{', '}', 'a..', '..a', 'a./', '/.', 'a/./b'],
 ];
 
-describe("a branch's name", () => {
-  it.each(nasty)('%j is what git takes it for', (name) => {
-    expect(isBranchName(name)).toBe(gitTakes(name));
+describe('isBranchName', () => {
+  it.each(nasty)('returns for %j what git says', (name) => {
+    expect(isBranchName(name)).toBe(gitAccepts(name));
   });
 
-  it('is what git takes it for, whatever one makes of its characters', () => {
+  it('returns what git says for random names', () => {
     const random = randomNumbers(7);
     const letters = [
       'a',
@@ -70,22 +70,33 @@ describe("a branch's name", () => {
         () => letters[Math.floor(random() * letters.length)],
       ).join(''),
     );
-    const wrong = names.filter((name) => isBranchName(name) !== gitTakes(name));
+    const wrong = names.filter((name) => isBranchName(name) !== gitAccepts(name));
     expect(wrong).toEqual([]);
   });
 
-  it('is none that no file system could keep, nor text that is not well-formed', () => {
+  it('refuses names that are too long for a file name', () => {
     expect(isBranchName('a'.repeat(244))).toBe(true);
     expect(isBranchName('a'.repeat(245))).toBe(false);
     expect(isBranchName('ü'.repeat(123))).toBe(false);
+  });
+
+  it('refuses text that is not well-formed', () => {
     expect(isBranchName('a\ud800b')).toBe(false);
     expect(isBranchName('a\0b')).toBe(false);
   });
+});
 
-  it("is taken by itself, and by a branch above or below it in git's folders", () => {
+describe('isBranchTaken', () => {
+  it('returns true for the name of a branch', () => {
     expect(isBranchTaken('a/b', ['a/b'])).toBe(true);
+  });
+
+  it('returns true for a name above or below a branch', () => {
     expect(isBranchTaken('a/b', ['a'])).toBe(true);
     expect(isBranchTaken('a', ['a/b'])).toBe(true);
+  });
+
+  it('returns false for a name that only begins like a branch', () => {
     expect(isBranchTaken('a/b', ['a/bc', 'ab', 'a/c', 'A/b'])).toBe(false);
   });
 });

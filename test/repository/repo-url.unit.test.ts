@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseRepoUrl } from '../../src/repository/repo-url.ts';
 
-describe('a repository', () => {
+describe('parseRepoUrl', () => {
   it.each([
     ['https://github.com/o/r', 'https://github.com/o/r', 'o/r'],
     ['https://github.com/o/r.git', 'https://github.com/o/r', 'o/r'],
@@ -22,25 +22,23 @@ describe('a repository', () => {
     ['/srv/./repositories//r', '/srv/repositories/r', 'r'],
     ['/srv/repositories/r/.git', '/srv/repositories/r/.git', 'r'],
     ['file:///srv/a%20b', '/srv/a b', 'a b'],
-  ])('%j is known as %s', (input, canonical, name) => {
+  ])('parses %j as %s', (input, canonical, name) => {
     const local = canonical.startsWith('/');
     expect(parseRepoUrl(input)).toMatchObject({ canonical, name, local });
   });
 
   it.each(['https://github.com/o/r', 'git@github.com:o/r.git', 'ssh://git@example.com:2222/o/r'])(
-    'is asked for as %s was spelled',
+    'returns the url %j without the white space around it',
     (input) => expect(parseRepoUrl(`\n ${input} \t`)?.url).toBe(input),
   );
 
-  it('is asked for in the protocol that git knows, however that was spelled', () =>
+  it('returns the protocol in lower case', () =>
     expect(parseRepoUrl('HTTPS://github.com/O/r')?.url).toBe('https://github.com/O/r'));
 
-  it('keeps upper and lower case of a path apart', () => {
+  it('distinguishes upper and lower case in paths', () => {
     expect(parseRepoUrl('https://h/O/r')?.canonical).not.toBe(parseRepoUrl('https://h/o/r')?.canonical);
   });
-});
 
-describe('no repository', () => {
   it.each([
     '',
     '   ',
@@ -91,7 +89,7 @@ describe('no repository', () => {
     'https://h/o\u0007/r',
     'https://h\u0000/o/r',
     `https://h/${'x'.repeat(1_000)}`,
-  ])('is %j', (input) => {
+  ])('returns null for %j', (input) => {
     expect(parseRepoUrl(input)).toBeNull();
   });
 });

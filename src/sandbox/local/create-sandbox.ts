@@ -14,7 +14,7 @@ import { exists, type LocalFolders, rmOptions, transitionalFolders } from './fol
 import { isAlive, sandboxEnvVar } from './processes.ts';
 import { pathsIn, type SandboxPaths, sandboxPaths, transitionalName } from './sandbox-paths.ts';
 
-/** What `sandbox.json` says. */
+/** The content of `sandbox.json`. */
 export interface SandboxDescription {
   readonly key: string;
   readonly taskId: string;
@@ -25,8 +25,8 @@ export interface SandboxDescription {
 }
 
 /**
- * Builds the sandbox under a name of its own and then renames it to its key's: there is all of it or nothing, and of
- * two calls at once, or one that comes after a crash, the second finds the first one's and drops its own.
+ * Builds the sandbox under a temporary name and then renames it to its key, so that it exists whole or not at all. Of
+ * several calls with the same key, at once or after a crash, one makes the sandbox and the others return it.
  */
 export async function createSandbox(
   folders: LocalFolders,
@@ -37,7 +37,7 @@ export async function createSandbox(
   const address = toGitAddress(request.repoUrl, { allowLocal: folders.allowLocalRepos });
   if (!isBranchName(request.branch)) {
     throw new InvalidBranchError(
-      `Git takes no branch of the name ${JSON.stringify(request.branch).slice(0, 300)}.`,
+      `Git accepts no branch of the name ${JSON.stringify(request.branch).slice(0, 300)}.`,
     );
   }
   await removeAbandoned(folders, paths, context);
@@ -46,8 +46,8 @@ export async function createSandbox(
     return refOf(paths);
   }
 
-  // The folder comes before anything else: whoever destroys the sandbox meanwhile sees it and takes it away, and the
-  // rename below then fails.
+  // Made before anything else, so that a call that destroys the sandbox meanwhile finds it and moves it away; then the
+  // rename below fails.
   const draft = pathsIn(request.key, join(folders.sandboxes, await transitionalName(request.key, 'making')));
   await mkdir(draft.root, { recursive: true, mode: 0o700 });
   try {
@@ -76,7 +76,7 @@ export async function createSandbox(
     await rename(draft.root, paths.root);
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason;
-    if (await exists(paths.description)) return refOf(paths); // another call was quicker
+    if (await exists(paths.description)) return refOf(paths); // another call was faster
     if (!(await exists(draft.root))) throw sandboxGone(request.key);
     throw error;
   } finally {
@@ -93,18 +93,18 @@ function refOf(paths: SandboxPaths): SandboxRef {
   return { id: paths.key, cwd: paths.checkout };
 }
 
-/** Finishes or removes what calls for this key had begun whose processes have died. */
+/** Completes or removes what was left by earlier calls for this key whose processes have died. */
 async function removeAbandoned(
   folders: LocalFolders,
   paths: SandboxPaths,
   context: StepContext,
 ): Promise<void> {
   const isWhole = await exists(paths.description);
-  // What ran when the sandbox was removed may have written a folder anew on its way out.
+  // A process that was still ending when the sandbox was removed may have created its folder again.
   if (!isWhole && (await exists(paths.root))) await destroySandbox(folders, paths.key, context.signal);
   for (const { name, inProgress } of await transitionalFolders(folders, paths.key)) {
     if (inProgress === undefined || (await isAlive(inProgress.by))) continue;
-    // Of a half-removed sandbox things may still run, marked like those of the one that is about to be made.
+    // Processes of a half-removed sandbox may still run, and carry the same marker as those of the new one.
     if (inProgress.kind === 'removing' && !isWhole) await destroySandbox(folders, paths.key, context.signal);
     await rm(join(folders.sandboxes, name), rmOptions).catch(() => {});
   }

@@ -15,9 +15,9 @@ export interface CheckoutRequest {
   readonly address: RepoAddress;
   readonly remote: Remote;
   readonly mirror: Mirror;
-  /** A name that git takes; see branch-name.ts. */
+  /** A name that git accepts; see branch-name.ts. */
   readonly branch: string;
-  /** The object that a new branch starts at. A branch that the remote has already starts there. */
+  /** The object at which a new branch starts. A branch that the remote has starts at the remote's. */
   readonly start: string;
   /** Environment of every git that works here, so that it can be found and killed. */
   readonly env: Readonly<Record<string, string>>;
@@ -25,13 +25,12 @@ export interface CheckoutRequest {
 }
 
 /**
- * Makes a repository that borrows the mirror's objects, knows the real remote as `origin`, and has `branch` checked
- * out. Where it lies does not matter: it may be moved afterwards.
+ * Makes a repository that borrows the mirror's objects, has the real remote as `origin`, and `branch` checked out. It
+ * may be moved afterwards.
  */
 export async function makeCheckout(request: CheckoutRequest): Promise<void> {
   const { address, remote, branch, signal } = request;
-  // Git starts in the folder by its name: when the sandbox is destroyed meanwhile, git goes down with the folder
-  // instead of making it anew.
+  // Relative to the folder: if the sandbox is destroyed meanwhile, git fails instead of creating the folder again.
   const options: GitOptions = { cwd: request.folder, env: request.env, signal };
   const git = (args: readonly string[], more: GitOptions = {}) =>
     runGit(['-C', request.name, ...args], { ...options, ...more });
@@ -110,7 +109,7 @@ function noCommit(name: string, cause: Error): BaseRefNotFoundError {
   return new BaseRefNotFoundError(`The repository has no commit ${name}, or more than one.`, { cause });
 }
 
-/** Agents commit: without a name git would refuse. The one of whoever runs Groundcrew, when he has one. */
+/** Commits need an author: use the operator's git identity, or ours. */
 async function nameCommitter(git: Git): Promise<void> {
   for (const [setting, fallback] of [
     ['user.name', 'Groundcrew'],

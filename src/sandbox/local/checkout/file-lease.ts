@@ -8,11 +8,11 @@ const heartbeatMs = 1_000;
 const staleMs = 8_000;
 
 /**
- * Calls `work` while no other process does so under the same path. One that has died or stands still loses its lease
- * to whoever waits.
+ * Calls `work` while no other process does so under the same path. A process that has died, or whose heartbeat has
+ * stopped, loses its lease to one that waits.
  *
- * A lease spares work that would be done twice; it must not be what keeps the work right, because its holder may have
- * lost it without knowing.
+ * A lease only avoids doing work twice. The work MUST be correct without it, because a process may have lost its lease
+ * without knowing.
  */
 export async function withLease<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const mine = { ...(await currentProcess()), nonce: randomBytes(8).toString('hex') };
@@ -41,7 +41,7 @@ async function isStale(path: string): Promise<boolean> {
     if (!(await isAlive(holder))) return true;
     return Date.now() - (await stat(path)).mtimeMs > staleMs;
   } catch {
-    return false; // just given back
+    return false; // it has just been released
   }
 }
 

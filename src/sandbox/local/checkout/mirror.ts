@@ -30,7 +30,7 @@ export async function updateMirror(
   if (await holdsAll(path, remote, signal)) return { path, complete: true };
 
   return await withLease(join(mirrors, `${name}.lease`), signal, async () => {
-    // Whoever had the lease before may have fetched just this.
+    // The previous holder of the lease may have fetched it.
     if (await holdsAll(path, remote, signal)) return { path, complete: true };
     await removeOld(join(path, 'objects', 'pack'), (name) => name.startsWith('tmp_'), abandonedPackMs);
     try {
