@@ -7,8 +7,8 @@ function attempt(options: Partial<Attempt> = {}): Attempt {
   return { number: 1, timeoutMs: minute, signal: new AbortController().signal, log() {}, ...options };
 }
 
-describe('a try', () => {
-  it('gives the work its number, its signal and its log', async () => {
+describe('runAttempt', () => {
+  it('passes the number, the signal and the log to the work', async () => {
     const lines: string[] = [];
     const answer = await runAttempt(
       attempt({ number: 3, log: (line) => lines.push(line) }),
@@ -22,14 +22,14 @@ describe('a try', () => {
     expect(lines).toEqual(['a line', '42']);
   });
 
-  it('that throws at once is one that rejects', async () => {
+  it('rejects when the work throws synchronously', async () => {
     const work = () => {
       throw new Error('at once');
     };
     await expect(runAttempt(attempt(), work)).rejects.toThrow('at once');
   });
 
-  it('ends at its deadline, though the work takes no notice', async () => {
+  it('ends at the timeout although the work ignores its signal', async () => {
     const aborted = Promise.withResolvers<void>();
     const running = runAttempt(attempt({ timeoutMs: 1 }), ({ signal }) => {
       signal.addEventListener('abort', () => aborted.resolve());
@@ -39,7 +39,7 @@ describe('a try', () => {
     await aborted.promise;
   });
 
-  it('ends with the reason of its signal, and tells the work', async () => {
+  it('rejects with the reason of its signal, and aborts the signal of the work', async () => {
     const controller = new AbortController();
     const running = runAttempt(attempt({ signal: controller.signal }), ({ signal }) => {
       controller.abort(new Error('canceled'));
@@ -49,7 +49,7 @@ describe('a try', () => {
     await expect(running).rejects.toThrow('canceled');
   });
 
-  it('does not begin when its signal has aborted already', async () => {
+  it('does not start the work when its signal has aborted already', async () => {
     let begun = false;
     const signal = AbortSignal.abort(new Error('too late'));
     const running = runAttempt(attempt({ signal }), async () => {
@@ -59,21 +59,27 @@ describe('a try', () => {
     expect(begun).toBe(false);
   });
 
-  it.each(['resolves', 'rejects'] as const)('says when work that was given up %s after all', async (how) => {
-    const controller = new AbortController();
-    const late = Promise.withResolvers<void>();
-    const work = Promise.withResolvers<void>();
-    const running = runAttempt(attempt({ signal: controller.signal, onLateCompletion: late.resolve }), () => {
-      controller.abort(new Error('canceled'));
-      return work.promise;
-    });
-    await expect(running).rejects.toThrow('canceled');
-    if (how === 'resolves') work.resolve();
-    else work.reject(new Error('nobody hears it'));
-    await late.promise;
-  });
+  it.each(['resolves', 'rejects'] as const)(
+    'reports a late completion when abandoned work %s',
+    async (how) => {
+      const controller = new AbortController();
+      const late = Promise.withResolvers<void>();
+      const work = Promise.withResolvers<void>();
+      const running = runAttempt(
+        attempt({ signal: controller.signal, onLateCompletion: late.resolve }),
+        () => {
+          controller.abort(new Error('canceled'));
+          return work.promise;
+        },
+      );
+      await expect(running).rejects.toThrow('canceled');
+      if (how === 'resolves') work.resolve();
+      else work.reject(new Error('nobody hears it'));
+      await late.promise;
+    },
+  );
 
-  it('leaves no timer and no listener behind', async () => {
+  it('reports no late completion for work that ended in time', async () => {
     const controller = new AbortController();
     let late = 0;
     await runAttempt(

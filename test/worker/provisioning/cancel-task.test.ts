@@ -34,10 +34,10 @@ async function expectNothingElse(id: string): Promise<void> {
   expect(after.length).toBeLessThanOrEqual(1);
 }
 
-describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
+describe.each(providerSteps)('cancelTask during the step %s', (step) => {
   const method = methodOf[step];
 
-  it('is answered while the step hangs, heard within a second, and leaves no sandbox', async () => {
+  it('returns at once, aborts the call within a second and leaves no sandbox', async () => {
     harness.provider.on(method, hangs());
     const { id } = await harness.create();
     const call = await harness.provider.waitForCall(method, { key: sandboxKey(id) });
@@ -53,7 +53,7 @@ describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
     await expectNothingElse(id);
   });
 
-  it('of a provider that ignores its signal holds up nobody, and leaves no sandbox in the end', async () => {
+  it('leaves no sandbox although the provider ignores its signal', async () => {
     const gate = Promise.withResolvers<void>();
     harness.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true, times: 1 });
     const { id } = await harness.create();
@@ -61,7 +61,7 @@ describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
     await cancel(id);
     await call.aborted;
     await harness.released(id);
-    // The effect comes after the release: the sandbox is there again, until that is noticed.
+    // The effect comes after the release: the sandbox exists again until that is noticed.
     gate.resolve();
     await call.ended;
     await harness.released(id);
@@ -74,8 +74,8 @@ describe.each(providerSteps)('a cancel in the middle of %s', (step) => {
   });
 });
 
-describe('a cancel', () => {
-  it('while a task waits for its next try ends the waiting', async () => {
+describe('cancelTask', () => {
+  it('removes the next attempt of a task that waits for one', async () => {
     await harness.stopWorker();
     await harness.startWorker({ GROUNDCREW_RETRY_BASE_MS: '60000' });
     harness.provider.on('ensureAgent', fails());
@@ -88,7 +88,7 @@ describe('a cancel', () => {
     await harness.startWorker();
   });
 
-  it('of a task that runs closes its sessions and releases its sandbox', async () => {
+  it('closes the sessions and releases the sandbox of a RUNNING task', async () => {
     const { id } = await harness.create();
     const before = await harness.until(id, 'running');
     await cancel(id);
@@ -98,7 +98,7 @@ describe('a cancel', () => {
     expect(task.state.readyAt).toBe(before.state.readyAt);
   });
 
-  it('of a task that gave up releases the sandbox that was kept for a retry', async () => {
+  it('releases the sandbox that a task in ERROR kept for a retry', async () => {
     harness.provider.on('createSession', fails({ retryable: false }));
     const { id } = await harness.create();
     await harness.until(id, 'error');
@@ -107,7 +107,7 @@ describe('a cancel', () => {
     await harness.released(id);
   });
 
-  it('before the first step leaves nothing to do', async () => {
+  it('leaves nothing to do when no step has been started', async () => {
     await harness.stopWorker();
     const made = await harness.create();
     await cancel(made.id);
@@ -118,7 +118,7 @@ describe('a cancel', () => {
     expect(harness.provider.calls.filter((call) => call.sandboxKey === sandboxKey(made.id))).toEqual([]);
   });
 
-  it('at any moment of provisioning has one outcome, and leaves nothing behind', async () => {
+  it('cancels once and leaves nothing behind at any revision', async () => {
     const made: Task[] = [];
     for (let count = 0; count < 25; count += 1) {
       const task = await harness.create();
@@ -142,9 +142,9 @@ describe('a cancel', () => {
   });
 });
 
-describe('an archive', () => {
+describe('archiveTask', () => {
   it.each(['running', 'error'] as const)(
-    'from %s releases the sandbox and keeps the history',
+    'releases the sandbox and keeps the history of a task in %s',
     async (status) => {
       if (status === 'error') harness.provider.on('createSession', fails({ retryable: false }));
       const { id } = await harness.create();
@@ -161,8 +161,8 @@ describe('an archive', () => {
   );
 });
 
-describe('a release', () => {
-  it('that fails is tried again until the sandbox is gone', async () => {
+describe('the release of a sandbox', () => {
+  it('is attempted again after a failure', async () => {
     const { id } = await harness.create();
     await harness.until(id, 'running');
     const rule = harness.provider.on('destroySandbox', fails({ retryable: false }), { times: 2 });
@@ -174,22 +174,22 @@ describe('a release', () => {
     ]);
   });
 
-  it('that is lost is made again, of a sandbox that came back too', async () => {
+  it('is made again when the sandbox exists again', async () => {
     const { id } = await harness.create();
     await harness.until(id, 'running');
     const kept = harness.provider.sandboxes.get(sandboxKey(id));
     await cancel(id);
     await harness.released(id);
-    // As if a call that nobody waits for any more had made it just now.
+    // As if a call that was abandoned had made it just now.
     harness.provider.sandboxes.set(sandboxKey(id), kept as never);
     await harness.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
     await waitFor(() => !harness.provider.sandboxes.has(sandboxKey(id)));
   });
 
-  it('touches nothing that another installation has made, nor what a task still wants', async () => {
+  it('spares sandboxes of other installations and of open tasks', async () => {
     const { id } = await harness.create();
     await harness.until(id, 'running');
-    const theirs = { ...harness.provider.sandboxes.get(sandboxKey(id)), key: 'task-of-somebody-else' };
+    const theirs = { ...harness.provider.sandboxes.get(sandboxKey(id)), key: 'task-of-another-installation' };
     harness.provider.sandboxes.set(theirs.key, theirs as never);
     const listed = harness.provider.callsOf('listSandboxes').length;
     for (const nth of [1, 2]) {
@@ -201,7 +201,7 @@ describe('a release', () => {
     expect(harness.provider.callsOf('destroySandbox', theirs.key)).toEqual([]);
   });
 
-  it('does not wait for a list of sandboxes that never comes', async () => {
+  it('does not wait for a provider that never lists its sandboxes', async () => {
     harness.provider.on('listSandboxes', never);
     await harness.stored.sql(`update sweep set swept_at = now() - interval '1 minute'`);
     await harness.provider.waitForCall('listSandboxes');

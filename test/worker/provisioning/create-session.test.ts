@@ -22,8 +22,8 @@ async function runningTask(): Promise<Task> {
   return harness.until(id, 'running');
 }
 
-describe('a session that is added', () => {
-  it('to a task that runs is opened, with its own agent and prompt', async () => {
+describe('a session that was added later', () => {
+  it('is opened with its own agent and prompt when the task is RUNNING', async () => {
     const task = await runningTask();
     const session = await add({ taskId: task.id, agent: 'codex', prompt: 'And this' });
     expect(session.status).toBe('pending_session_create');
@@ -38,7 +38,7 @@ describe('a session that is added', () => {
     expect(harness.provider.agents.has(`${sandboxKey(task.id)}/codex`)).toBe(true);
   });
 
-  it('while the task is being provisioned is opened once it runs', async () => {
+  it('is opened after provisioning when it was added during provisioning', async () => {
     const gate = Promise.withResolvers<void>();
     harness.provider.on('createSandbox', waitsFor(gate.promise));
     const { id } = await harness.create();
@@ -51,7 +51,7 @@ describe('a session that is added', () => {
     expect(task.state.readyAt).not.toBeNull();
   });
 
-  it('to a task in error is opened once that is retried and runs', async () => {
+  it('is opened after a retry when it was added to a task in ERROR', async () => {
     harness.provider.on('ensureAgent', fails({ retryable: false }), { times: 1 });
     const { id } = await harness.create();
     await harness.until(id, 'error');
@@ -61,7 +61,7 @@ describe('a session that is added', () => {
     await harness.until(id, is(session.id, 'ready'));
   });
 
-  it('is tried again when it fails, and opened once', async () => {
+  it('is attempted again after a failure, and opened once', async () => {
     const task = await runningTask();
     harness.provider.on('createSession', fails({ message: 'busy' }), { times: 2 });
     const session = await add({ taskId: task.id });
@@ -70,7 +70,7 @@ describe('a session that is added', () => {
     expect(harness.provider.timesMade('session', sessionKey(session.id))).toBe(1);
   });
 
-  it('out of tries is in error itself, and the task goes on', async () => {
+  it('fails without its task when no attempts are left', async () => {
     const task = await runningTask();
     harness.provider.on('createSession', fails({ code: 'NO_MODEL', message: 'no model' }));
     const session = await add({ taskId: task.id });
@@ -85,7 +85,7 @@ describe('a session that is added', () => {
     await harness.until(task.id, is(another.id, 'ready'));
   });
 
-  it('whose failure no other try helps is in error at once', async () => {
+  it('fails at once when its failure is not retryable', async () => {
     const task = await runningTask();
     const rule = harness.provider.on('createSession', fails({ retryable: false }));
     const session = await add({ taskId: task.id });
@@ -93,7 +93,7 @@ describe('a session that is added', () => {
     expect(rule.calls).toHaveLength(1);
   });
 
-  it('has the agent started again when that is gone', async () => {
+  it('has its agent started again when the agent is gone', async () => {
     const task = await runningTask();
     harness.provider.lose('agent', sandboxKey(task.id));
     const session = await add({ taskId: task.id });
@@ -101,7 +101,7 @@ describe('a session that is added', () => {
     expect(harness.provider.timesMade('agent', `${sandboxKey(task.id)}/demo`)).toBe(2);
   });
 
-  it('is closed by a cancel in the middle of its opening, which is heard', async () => {
+  it('is closed, and its call aborted, when the task is canceled while it is opened', async () => {
     const task = await runningTask();
     harness.provider.on('createSession', hangs());
     const session = await add({ taskId: task.id });
@@ -112,7 +112,7 @@ describe('a session that is added', () => {
     expect(sessionOf(await harness.find(task.id), session.id)).toMatchObject({ status: 'closed' });
   });
 
-  it('together with many others is opened with them', async () => {
+  it('is opened once when ten are added at the same moment', async () => {
     const task = await runningTask();
     const made = await Promise.all(Array.from({ length: 10 }, () => add({ taskId: task.id })));
     const ready = await harness.until(task.id, ({ state }) =>
@@ -122,7 +122,7 @@ describe('a session that is added', () => {
     for (const { id } of made) expect(harness.provider.timesMade('session', sessionKey(id))).toBe(1);
   });
 
-  it('is not lost when the worker stops in the middle of its opening', async () => {
+  it('is opened by the next worker when the first stops while opening it', async () => {
     const task = await runningTask();
     harness.provider.on('createSession', hangs(), { times: 1 });
     const session = await add({ taskId: task.id });

@@ -14,10 +14,10 @@ beforeAll(async () => {
 afterEach(() => harness.provider.reset());
 afterAll(() => harness[Symbol.asyncDispose]());
 
-describe.each(providerSteps)('the step %s that does not answer in time', (step) => {
+describe.each(providerSteps)('a timeout of the step %s', (step) => {
   const method = methodOf[step];
 
-  it('has failed with STEP_TIMEOUT, its signal has aborted, and it is tried again', async () => {
+  it('aborts the signal, records STEP_TIMEOUT and is followed by another attempt', async () => {
     harness.provider.on(method, hangs(), { times: 1 });
     const { id } = await harness.create();
     const call = await harness.provider.waitForCall(method, { key: sandboxKey(id) });
@@ -31,7 +31,7 @@ describe.each(providerSteps)('the step %s that does not answer in time', (step) 
     });
   });
 
-  it('and ignores its signal is given up all the same', async () => {
+  it('ends the attempt although the provider ignores its signal', async () => {
     const gate = Promise.withResolvers<void>();
     harness.provider.on(method, waitsFor(gate.promise), { ignoresSignal: true });
     const { id } = await harness.create();
@@ -40,7 +40,7 @@ describe.each(providerSteps)('the step %s that does not answer in time', (step) 
     const calls = harness.provider.callsOf(method, sandboxKey(id));
     expect(calls).toHaveLength(2);
     for (const call of calls) await call.aborted;
-    // What comes late is not taken for an answer.
+    // A late answer changes nothing.
     gate.resolve();
     for (const call of harness.provider.callsOf(method, sandboxKey(id))) await call.ended;
     expect(await harness.find(id)).toEqual(task);

@@ -1,0 +1,157 @@
+import type { Task } from 'graphile-worker';
+import { Pool } from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/log.ts';
+import { JobRunner, type JobRunnerOptions } from '../../src/worker/job-runner.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let database: TestDatabase;
+let admin: Pool;
+const cleanUps: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  database = await createTestDatabase();
+  admin = new Pool({ connectionString: database.url });
+});
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+  await admin.query('delete from graphile_worker._private_jobs');
+});
+afterAll(async () => {
+  await admin.end();
+  await database.drop();
+});
+
+function createRunner(task: Task, options: Partial<JobRunnerOptions> = {}): JobRunner {
+  const pool = new Pool({ connectionString: database.url, application_name: 'runner', max: 5 });
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const logger = createLogger('silent');
+  const runner = new JobRunner({
+    pool,
+    tasks: { job: task },
+    concurrency: 2,
+    logger,
+    onPool: async () => {},
+    ...options,
+  });
+  cleanUps.push(
+    () => pool.end(),
+    () => runner.stop(),
+  );
+  return runner;
+}
+
+const addJobs = (count: number) =>
+  admin.query(
+    `select graphile_worker.add_job('job', json_build_object('n', n)) from generate_series(1, $1) n`,
+    [count],
+  );
+const jobs = async (where: string) =>
+  (await admin.query(`select from graphile_worker.jobs where ${where}`)).rowCount;
+
+describe('JobRunner', () => {
+  it('runs every job once', async () => {
+    const seen: number[] = [];
+    const runner = createRunner(async (payload) => void seen.push((payload as { n: number }).n));
+    await addJobs(5);
+    await runner.start();
+    await waitFor(async () => (await jobs('true')) === 0);
+    expect(seen.toSorted()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('runs no more jobs at once than its concurrency', async () => {
+    const gate = Promise.withResolvers<void>();
+    let running = 0;
+    const runner = createRunner(async () => {
+      running += 1;
+      await gate.promise;
+    });
+    await addJobs(3);
+    await runner.start();
+    await waitFor(async () => running === 2 && (await jobs('locked_at is not null')) === 2);
+    expect(await jobs('locked_at is null')).toBe(1);
+    gate.resolve();
+    await waitFor(() => running === 3);
+  });
+
+  it('runs no job and does not start before onPool has resolved', async () => {
+    const attached = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const runner = createRunner(async () => void order.push('job'), { onPool: () => attached.promise });
+    await addJobs(1);
+    const started = runner.start().then(() => order.push('started'));
+    await waitFor(async () => (await jobs('locked_at is not null')) === 1);
+    order.push('attached');
+    attached.resolve();
+    await started;
+    await waitFor(() => order.includes('job'));
+    expect(order[0]).toBe('attached');
+  });
+
+  it('reports the id under which it locks its jobs', async () => {
+    const poolIds: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const runner = createRunner(() => gate.promise, { onPool: async (id) => void poolIds.push(id) });
+    await addJobs(1);
+    await runner.start();
+    await waitFor(async () => (await jobs('locked_at is not null')) === 1);
+    const { rows } = await admin.query('select locked_by from graphile_worker.jobs');
+    expect(rows.map(({ locked_by }) => locked_by)).toEqual(poolIds);
+    gate.resolve();
+  });
+
+  it('lets running jobs end when it stops, takes no others, and leaves no job locked', async () => {
+    const gate = Promise.withResolvers<void>();
+    let finished = 0;
+    const runner = createRunner(async () => {
+      await gate.promise;
+      finished += 1;
+    });
+    await addJobs(3);
+    await runner.start();
+    await waitFor(async () => (await jobs('locked_at is not null')) === 2);
+    const stopped = runner.stop();
+    gate.resolve();
+    await stopped;
+    expect(finished).toBe(2);
+    expect(await jobs('locked_at is not null')).toBe(0);
+    expect(await jobs('true')).toBe(1);
+  });
+
+  it('stops before it was started', async () => {
+    await createRunner(async () => {}).stop();
+  });
+
+  it('runs the next jobs after it has lost the connection that writes the result of one', async () => {
+    const poolIds: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const finished: number[] = [];
+    const runner = createRunner(
+      async (payload) => {
+        await gate.promise;
+        finished.push((payload as { n: number }).n);
+      },
+      { onPool: async (id) => void poolIds.push(id) },
+    );
+    await addJobs(1);
+    await runner.start();
+    await waitFor(async () => (await jobs('locked_at is not null')) === 1);
+
+    const locker = await admin.connect();
+    await locker.query('begin');
+    await locker.query('select from graphile_worker._private_jobs for update');
+    gate.resolve();
+    await waitFor(async () => {
+      const { rowCount } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'runner' and datname = current_database() and wait_event_type = 'Lock'`);
+      return rowCount === 1;
+    });
+    await locker.query('rollback');
+    locker.release();
+
+    await waitFor(() => poolIds.length === 2);
+    await addJobs(2);
+    await waitFor(() => finished.includes(2));
+  });
+});
