@@ -99,7 +99,7 @@ export const parts: readonly Part[] = [
     folder: 'resolvers',
     purpose: 'one root field a file: takes arguments, calls one function, returns',
     parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', 'realtime'],
-    packages: [],
+    packages: ['dataloader'],
   },
   {
     folder: 'schema',

@@ -3,6 +3,7 @@ import { isConnectionError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 import { createHub } from '../realtime/hub.ts';
 import type { Context, Viewer } from '../resolvers/context.ts';
+import { createLoaders } from '../resolvers/loaders.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import { buildSchema } from '../schema/schema.ts';
 import { App } from '../server/app.ts';
@@ -40,7 +41,13 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       port: config.port,
       logger,
       authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
-      createContext: (each) => ({ viewer: each, db, taskDefaults, hub }),
+      createContext: (each) => ({
+        viewer: each,
+        db,
+        taskDefaults,
+        hub,
+        loaders: createLoaders(db, each.workspace),
+      }),
       accessScope: (each) => each.workspace.id,
       isTransient: isConnectionError,
       readiness: async () => {

@@ -2,6 +2,7 @@ import type { Hub } from '../realtime/hub.ts';
 import type { Database } from '../tables/database.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
 import type { Workspace } from '../tasks/store/task-queries.ts';
+import type { Loaders } from './loaders.ts';
 
 /** Who a request is made as. */
 export interface Viewer {
@@ -14,4 +15,5 @@ export interface Context {
   readonly db: Database;
   readonly taskDefaults: TaskDefaults;
   readonly hub: Hub;
+  readonly loaders: Loaders;
 }

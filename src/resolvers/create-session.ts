@@ -1,6 +1,6 @@
 import { addSession } from '../tasks/add-session.ts';
+import type { TaskSession } from '../tasks/domain/task-session.ts';
 import type { CreateSessionInput } from '../tasks/input.ts';
-import type { TaskSession } from '../tasks/store/task-queries.ts';
 import type { Context } from './context.ts';
 
 export function createSession(input: CreateSessionInput, { db, viewer }: Context): Promise<TaskSession> {

@@ -1,6 +1,6 @@
-import { type FoundNode, findNode } from '../tasks/find-node.ts';
+import type { FoundNode } from '../tasks/find-node.ts';
 import type { Context } from './context.ts';
 
-export function node(id: string, { db, viewer }: Context): Promise<FoundNode | null> {
-  return findNode(db, viewer.workspace, id);
+export function node(id: string, { loaders }: Context): Promise<FoundNode | null> {
+  return loaders.nodes.load(id);
 }

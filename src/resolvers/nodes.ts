@@ -1,6 +1,10 @@
-import { type FoundNode, findNodes } from '../tasks/find-node.ts';
+import { InvalidInputError } from '../tasks/domain/errors.ts';
+import type { FoundNode } from '../tasks/find-node.ts';
 import type { Context } from './context.ts';
 
-export function nodes(ids: readonly string[], { db, viewer }: Context): Promise<(FoundNode | null)[]> {
-  return findNodes(db, viewer.workspace, ids);
+const maxNodes = 100;
+
+export async function nodes(ids: readonly string[], { loaders }: Context): Promise<(FoundNode | null)[]> {
+  if (ids.length > maxNodes) throw new InvalidInputError(`At most ${maxNodes} ids.`, { field: 'ids' });
+  return Promise.all(ids.map((id) => loaders.nodes.load(id)));
 }

@@ -1,14 +1,13 @@
 import type { Page, PageArguments } from '../tasks/domain/pagination.ts';
 import type { Project, Task } from '../tasks/domain/task.ts';
-import { pageTasks, type TaskFilter } from '../tasks/store/task-queries.ts';
+import type { TaskFilter } from '../tasks/store/task-queries.ts';
 import type { Context } from './context.ts';
 
 export function projectTasks(
-  project: Project,
+  { id }: Project,
   filter: TaskFilter,
   page: PageArguments,
-  { db, viewer }: Context,
+  { loaders }: Context,
 ): Promise<Page<Task>> {
-  const other = filter.projectId != null && filter.projectId !== project.id;
-  return pageTasks(db, viewer.workspace.id, { ...filter, projectId: other ? '' : project.id }, page);
+  return loaders.projectTasks.load({ parent: id, args: { filter, page } });
 }

@@ -3,46 +3,70 @@ import type { StepName, TaskStatus } from '../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../tasks/domain/task.ts';
 import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
 
-// The tables as MikroORM reads them. What is written to a task goes through `store.ts` and `create-task.ts` alone.
+// All tables. The migrations make them; a test compares the two (`migrator.checkSchema()`).
 
-const timestamp = () => p.datetime(3);
+/** Ids and keys are compared by their bytes, whatever the database's language is. */
+const id = () => p.text().collation('C');
+/** An instant; the API shows milliseconds. */
+const instant = () => p.datetime(3);
+const createdNow = () => instant().defaultRaw('now()');
 
+/** A tenant: its projects and tasks are seen by nobody else. */
 export const WorkspaceEntity = defineEntity({
   name: 'Workspace',
   tableName: 'workspace',
   properties: {
-    id: p.text().primary().collation('C'),
+    id: id().primary(),
     name: p.text(),
-    createdAt: timestamp(),
+    createdAt: createdNow(),
   },
 });
 
+/** A repository in a workspace. */
 export const ProjectEntity = defineEntity({
   name: 'Project',
   tableName: 'project',
-  uniques: [{ properties: ['workspace', 'repoUrl'] }],
+  uniques: [{ name: 'project_repo_url', properties: ['workspace', 'repoUrl'] }],
+  indexes: [{ name: 'project_page', properties: ['workspace', 'id'] }],
   properties: {
-    id: p.text().primary().collation('C'),
-    workspace: () => p.manyToOne(WorkspaceEntity).mapToPk(),
+    id: id().primary(),
+    workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('project_workspace_id_fkey').mapToPk(),
     /** The one spelling that all spellings of the same repository come to. */
     repoUrl: p.text(),
     name: p.text(),
-    createdAt: timestamp(),
+    createdAt: instant(),
   },
 });
 
+/** One piece of work for an agent. Its `state` is written by `tasks/store/write-task.ts` alone. */
 export const TaskEntity = defineEntity({
   name: 'Task',
   tableName: 'task',
   indexes: [
-    { properties: ['workspace', 'id'] },
-    { properties: ['workspace', 'status', 'id'] },
-    { properties: ['project', 'id'] },
+    { name: 'task_page', properties: ['workspace', 'id'] },
+    { name: 'task_status_page', properties: ['workspace', 'status', 'id'] },
+    { name: 'task_project_page', properties: ['project', 'id'] },
+    { name: 'task_words', properties: ['words'], type: 'gin' },
+    {
+      name: 'task_waiting',
+      properties: ['wakeAt'],
+      expression: `create index task_waiting on task (wake_at) where wake_at is not null and leased_by is null`,
+    },
+    {
+      name: 'task_leased',
+      properties: ['leasedBy'],
+      expression: 'create index task_leased on task (leased_by) where leased_by is not null',
+    },
+    {
+      name: 'task_branch',
+      expression: `create index task_branch on task (project_id, (state ->> 'branchName' collate "C"))`,
+    },
   ],
+  checks: [{ name: 'task_revision_check', expression: 'revision > 0' }],
   properties: {
-    id: p.text().primary().collation('C'),
-    workspace: () => p.manyToOne(WorkspaceEntity).mapToPk(),
-    project: () => p.manyToOne(ProjectEntity),
+    id: id().primary(),
+    workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('task_workspace_id_fkey').mapToPk(),
+    project: () => p.manyToOne(ProjectEntity).foreignKeyName('task_project_id_fkey'),
     /** As the client spelled it: what git is asked for. */
     repoUrl: p.text(),
     prompt: p.text(),
@@ -52,35 +76,130 @@ export const TaskEntity = defineEntity({
     revision: p.integer(),
     status: p.text().$type<TaskStatus>(),
     state: p.json<TaskState>(),
-    createdAt: timestamp(),
-    updatedAt: timestamp(),
+    createdAt: instant(),
+    updatedAt: instant(),
     /** When a worker has to look at the task; null: never, unless something is asked of it. */
-    wakeAt: timestamp().nullable(),
+    wakeAt: instant().nullable(),
     /** The worker that holds the task. */
     leasedBy: p.text().nullable(),
-    /** One more each time that the task is taken or given up: fences off whoever held it before. */
-    epoch: p.integer(),
+    /** Rises each time that the task is leased, or its lease is revoked: it fences off whoever held it before. */
+    epoch: p.integer().default(0),
     /** What a provider needs to find the sandbox and its agent again. Never leaves the worker. */
     endpoint: p.json<unknown>().nullable().lazy(),
     sandboxMetadata: p.json<Record<string, unknown>>().nullable().lazy(),
+    /** What a search looks at: the title and the prompt. */
+    words: p
+      .type('tsvector')
+      .$type<string>()
+      .generated(`(to_tsvector('simple', coalesce(state ->> 'title', '') || ' ' || prompt)) stored`)
+      .nullable()
+      .lazy(),
   },
 });
 
+/** One revision of a task: what it was from then on. */
 export const TaskEventEntity = defineEntity({
   name: 'TaskEvent',
   tableName: 'task_event',
-  uniques: [{ properties: ['task', 'revision'] }],
+  uniques: [{ name: 'task_event_id_key', properties: ['id'] }],
+  indexes: [{ name: 'task_event_xid', properties: ['xid'] }],
   properties: {
-    id: p.text().primary().collation('C'),
-    task: () => p.manyToOne(TaskEntity),
-    revision: p.integer(),
+    task: () => p.manyToOne(TaskEntity).foreignKeyName('task_event_task_id_fkey').primary(),
+    revision: p.integer().primary(),
+    id: id(),
     kind: p.text().$type<TaskEventKind>(),
     status: p.text().$type<TaskStatus>(),
     step: p.text().$type<StepName>().nullable(),
     error: p.json<TaskFailure>().nullable(),
     state: p.json<TaskState>(),
-    at: timestamp(),
+    at: instant(),
+    /** The transaction that wrote it: shows what became visible since a reader last looked. */
+    xid: p.type('xid8').$type<string>().defaultRaw('pg_current_xact_id()').lazy(),
   },
 });
 
-export const entities = [WorkspaceEntity, ProjectEntity, TaskEntity, TaskEventEntity] as const;
+/** What of a session never changes; how it is doing stands in its task's state. */
+export const SessionEntity = defineEntity({
+  name: 'Session',
+  tableName: 'session',
+  properties: {
+    id: id().primary(),
+    task: () => p.manyToOne(TaskEntity).foreignKeyName('session_task_id_fkey'),
+    prompt: p.text().nullable(),
+  },
+});
+
+/** The sandbox ledger: every sandbox that was ever intended, written down before it is made. */
+export const SandboxEntity = defineEntity({
+  name: 'Sandbox',
+  tableName: 'sandbox',
+  indexes: [
+    {
+      name: 'sandbox_releasing',
+      properties: ['updatedAt'],
+      expression: `create index sandbox_releasing on sandbox (updated_at) where state = 'releasing'`,
+    },
+  ],
+  checks: [{ name: 'sandbox_state_check', expression: `state in ('requested', 'releasing', 'released')` }],
+  properties: {
+    key: id().primary(),
+    task: () => p.manyToOne(TaskEntity).foreignKeyName('sandbox_task_id_fkey'),
+    provider: p.text(),
+    state: p.text().$type<'requested' | 'releasing' | 'released'>(),
+    failures: p.integer().default(0),
+    createdAt: createdNow(),
+    updatedAt: createdNow(),
+  },
+});
+
+/** The keys with which clients make a call safe to repeat, and what each call made. */
+export const IdempotencyKeyEntity = defineEntity({
+  name: 'IdempotencyKey',
+  tableName: 'idempotency_key',
+  indexes: [{ name: 'idempotency_key_age', properties: ['createdAt'] }],
+  properties: {
+    workspace: () =>
+      p.manyToOne(WorkspaceEntity).foreignKeyName('idempotency_key_workspace_id_fkey').mapToPk().primary(),
+    key: p.text().primary(),
+    inputHash: p.text(),
+    objectId: p.text(),
+    createdAt: createdNow(),
+  },
+});
+
+/** The workers that live. */
+export const WorkerEntity = defineEntity({
+  name: 'Worker',
+  tableName: 'worker',
+  properties: {
+    id: p.text().primary(),
+    /** The number of the advisory lock that the worker holds on a connection of its own. */
+    lock: p.integer().autoincrement().generated('identity'),
+    /** The ids under which Graphile Worker locks its jobs. */
+    poolIds: p.array().columnType('text[]'),
+    startedAt: createdNow(),
+    heartbeatAt: createdNow(),
+  },
+});
+
+/** When a sweep that one worker makes for all was last made. */
+export const SweepEntity = defineEntity({
+  name: 'Sweep',
+  tableName: 'sweep',
+  properties: {
+    name: p.text().primary(),
+    sweptAt: createdNow(),
+  },
+});
+
+export const entities = [
+  WorkspaceEntity,
+  ProjectEntity,
+  TaskEntity,
+  TaskEventEntity,
+  SessionEntity,
+  SandboxEntity,
+  IdempotencyKeyEntity,
+  WorkerEntity,
+  SweepEntity,
+] as const;

@@ -4,6 +4,7 @@ import { applicationName } from '../db/connection.ts';
 import { PreparedClient } from '../db/prepared-client.ts';
 import { entities } from './entities.ts';
 import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
+import { Migration002RequestedSandboxes } from './migrations/migration-002-requested-sandboxes.ts';
 
 /** `timeoutMs` is of one statement; without it, one may take as long as it does: a migration on large tables. */
 export function ormOptions(url: string, poolSize: number, timeoutMs?: number): Options {
@@ -22,7 +23,10 @@ export function ormOptions(url: string, poolSize: number, timeoutMs?: number): O
       idle_in_transaction_session_timeout: 5_000,
     },
     migrations: {
-      migrationsList: [{ name: 'migration-001-tasks', class: Migration001Tasks }],
+      migrationsList: [
+        { name: 'migration-001-tasks', class: Migration001Tasks },
+        { name: 'migration-002-requested-sandboxes', class: Migration002RequestedSandboxes },
+      ],
       tableName: 'groundcrew_migration',
       snapshot: false,
     },

@@ -1,8 +1,9 @@
 import type { InferKyselyDB } from '@mikro-orm/postgresql';
+import type { Generated } from 'kysely';
 import type { entities } from './entities.ts';
 
 /** A column as PostgreSQL's driver gives it: an instant is text. */
-type Stored<Value> = Value extends Date ? string : Value;
+type Stored<Value> = Value extends Generated<Date> ? Generated<string> : Value extends Date ? string : Value;
 
 type Rows = InferKyselyDB<(typeof entities)[number]>;
 

@@ -1,15 +1,19 @@
 import type { Database } from '../tables/database.ts';
 import { InvalidInputError, InvalidStateError, NotFoundError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
+import { sessionOf, type TaskSession } from './domain/task-session.ts';
 import { type CreateSessionInput, createSessionInput, parseInput } from './input.ts';
 import { changeTask } from './store/change-task.ts';
 import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';
-import { findSession, findTask, sessionOf, type TaskSession } from './store/task-queries.ts';
+import { findSession, findTask } from './store/task-queries.ts';
 
-/** One more than anybody has tabs open; every revision holds all of them. */
+/** Each revision of a task holds all of its sessions. */
 const maxSessions = 100;
 
-/** Stores one more session of the task, and returns it; the background opens it. */
+/**
+ * Stores one more session of the task, and returns it; a worker opens it. Throws NotFoundError, InvalidInputError,
+ * InvalidStateError and IdempotencyConflictError.
+ */
 export async function addSession(
   db: Database,
   workspaceId: string,
@@ -20,11 +24,11 @@ export async function addSession(
   const inputHash = key === null ? '' : hashInput('createSession', input);
 
   const known = await findTask(db, workspaceId, input.taskId);
-  if (!known) throw new NotFoundError('there is no such task', { field: 'taskId' });
+  if (!known) throw new NotFoundError('The task does not exist.', { field: 'taskId' });
   const earlier = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
-  if (earlier !== null) return foundSession(await findSession(db, workspaceId, earlier));
+  if (earlier !== null) return existing(await findSession(db, workspaceId, earlier));
   if (known.state.sessions.length >= maxSessions) {
-    throw new InvalidInputError(`a task has at most ${maxSessions} sessions`, { field: 'taskId' });
+    throw new InvalidInputError(`A task has at most ${maxSessions} sessions.`, { field: 'taskId' });
   }
 
   const sessionId = newId('session');
@@ -39,12 +43,12 @@ export async function addSession(
     },
     known,
   );
-  if (!changed) throw new NotFoundError('there is no such task', { field: 'taskId' });
+  if (!changed) throw new NotFoundError('The task does not exist.', { field: 'taskId' });
   switch (changed.outcome) {
     case 'changed':
-      return foundSession(sessionOf(changed.task, sessionId));
+      return existing(sessionOf(changed.task, sessionId));
     case 'duplicateKey':
-      return foundSession(
+      return existing(
         await findSession(
           db,
           workspaceId,
@@ -53,12 +57,12 @@ export async function addSession(
       );
     case 'refused': {
       const { status } = changed.task.state;
-      throw new InvalidStateError(`a task that is ${status.toUpperCase()} takes no more sessions`, status);
+      throw new InvalidStateError(`A task that is ${status.toUpperCase()} takes no more sessions.`, status);
     }
   }
 }
 
-function foundSession(found: TaskSession | null): TaskSession {
-  if (!found) throw new NotFoundError('there is no such session');
+function existing(found: TaskSession | null): TaskSession {
+  if (!found) throw new NotFoundError('The session does not exist.');
   return found;
 }

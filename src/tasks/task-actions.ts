@@ -12,14 +12,16 @@ export function retryTask(db: Database, workspaceId: string, id: string): Promis
 }
 
 /**
- * Stops the task wherever it is; its worker hears of it at once and its sandbox is destroyed in the background. A write to
- * the row, so it never waits behind the step that it stops. A CANCELED task is returned as it is.
+ * Stops the task in any step; its worker is told at once, and its sandbox is destroyed in the background. A write to the
+ * row, so it never waits behind the step that it stops. A CANCELED task is returned as it is. Throws InvalidStateError for
+ * an ARCHIVED task.
  */
 export function cancelTask(db: Database, workspaceId: string, id: string): Promise<Task> {
   return act(db, workspaceId, id, 'canceled', 'taskCanceled', 'canceled');
 }
 
-/** Releases the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. */
+/** Destroys the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. Throws InvalidStateError
+ * unless the task is RUNNING or ERROR. */
 export function archiveTask(db: Database, workspaceId: string, id: string): Promise<Task> {
   return act(db, workspaceId, id, 'archived', 'taskArchived', 'archived');
 }
@@ -33,13 +35,13 @@ async function act(
   already?: TaskStatus,
 ): Promise<Task> {
   const known = await findTask(db, workspaceId, id);
-  if (!known) throw new NotFoundError('there is no such task');
+  if (!known) throw new NotFoundError('The task does not exist.');
   const changed = await changeTask(db, id, { event: { type, at: new Date().toISOString() } }, known);
-  if (!changed) throw new NotFoundError('there is no such task');
+  if (!changed) throw new NotFoundError('The task does not exist.');
   const { task, outcome } = changed;
   if (outcome === 'changed' || task.state.status === already) return task;
   throw new InvalidStateError(
-    `a task that is ${task.state.status.toUpperCase()} can't be ${done}`,
+    `A task that is ${task.state.status.toUpperCase()} cannot be ${done}.`,
     task.state.status,
   );
 }

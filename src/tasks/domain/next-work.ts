@@ -1,14 +1,14 @@
 import type { Session, Step, TaskState, Timestamp } from './task.ts';
 import { currentStep } from './task-state.ts';
 
-/** What is left to do for a task. The row alone says it; a job only wakes somebody up to look. */
+/** What is left to do for a task. The state alone says it; a job only makes a worker look. */
 export type Work =
   | { type: 'startStep'; step: Step }
-  /** A step under way. To a worker that has just taken the task: whoever began it is gone. */
-  | { type: 'stepUnderWay'; step: Step }
+  /** A step is marked running. To a worker that has just leased the task: the worker that ran it is dead. */
+  | { type: 'stepRunning'; step: Step }
   | { type: 'finishProvisioning' }
   | { type: 'startSession'; session: Session }
-  | { type: 'sessionUnderWay'; session: Session }
+  | { type: 'sessionRunning'; session: Session }
   | { type: 'wait'; until: Timestamp }
   | { type: 'nothing' };
 
@@ -21,7 +21,7 @@ export function nextWork(state: TaskState, now: Timestamp): Work {
     case 'init_create_session': {
       const step = currentStep(state);
       if (!step) return { type: 'finishProvisioning' };
-      if (step.state === 'running') return { type: 'stepUnderWay', step };
+      if (step.state === 'running') return { type: 'stepRunning', step };
       if (step.nextAttemptAt !== null && step.nextAttemptAt > now)
         return { type: 'wait', until: step.nextAttemptAt };
       return { type: 'startStep', step };
@@ -37,8 +37,8 @@ export function nextWork(state: TaskState, now: Timestamp): Work {
 
 function nextSessionWork(state: TaskState, now: Timestamp): Work {
   const pending = state.sessions.filter(({ status }) => status === 'pending_session_create');
-  const underWay = pending.find(({ deadlineAt }) => deadlineAt !== null);
-  if (underWay) return { type: 'sessionUnderWay', session: underWay };
+  const running = pending.find(({ deadlineAt }) => deadlineAt !== null);
+  if (running) return { type: 'sessionRunning', session: running };
   const due = pending.find(({ nextAttemptAt }) => nextAttemptAt === null || nextAttemptAt <= now);
   if (due) return { type: 'startSession', session: due };
   const until = pending
@@ -46,17 +46,4 @@ function nextSessionWork(state: TaskState, now: Timestamp): Work {
     .filter((at) => at !== null)
     .sort()[0];
   return until === undefined ? { type: 'nothing' } : { type: 'wait', until };
-}
-
-/** When somebody has to look at the task again; null: never, unless something is asked of it. */
-export function wakeAt(state: TaskState, now: Timestamp): Timestamp | null {
-  const work = nextWork(state, now);
-  switch (work.type) {
-    case 'nothing':
-      return null;
-    case 'wait':
-      return work.until;
-    default:
-      return now;
-  }
 }

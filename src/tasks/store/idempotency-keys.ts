@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { IdempotencyConflictError } from '../domain/errors.ts';
-import { query } from './task-rows.ts';
+
+/** A key as a call gave it, with what the call makes. */
+export interface NewIdempotencyKey {
+  readonly workspaceId: string;
+  readonly key: string;
+  readonly inputHash: string;
+  /** The id of the object that the call makes. */
+  readonly objectId: string;
+}
 
 /** What a key is compared by: the operation and all of its input but the key. */
 export function hashInput(operation: string, input: Record<string, unknown>): string {
@@ -13,14 +22,13 @@ export function hashInput(operation: string, input: Record<string, unknown>): st
 }
 
 /**
- * SQL for a data-modifying CTE `claimed` that has a row when the key is new; `source` is what the caller's rows come from.
- * A call with the same key at the same moment waits here until the first has committed.
+ * SQL of an insert that returns a row when the key is new, and only where `source`, a table, has a row. A call with the
+ * same key at the same moment waits here until the first one has committed.
  */
-export function insertKeySql(source: string): string {
-  return `claimed as (
-    insert into idempotency_key (workspace_id, key, input_hash, object_id) select ?, ?, ?, ? from ${source}
-    on conflict do nothing returning key
-  )`;
+export function insertKey(key: NewIdempotencyKey, source: string): RawBuilder<unknown> {
+  return sql`insert into idempotency_key (workspace_id, key, input_hash, object_id)
+    select ${key.workspaceId}, ${key.key}, ${key.inputHash}, ${key.objectId} from ${sql.table(source)}
+    on conflict do nothing returning key`;
 }
 
 /** The object that the key made before; null when the key is new. Throws IdempotencyConflictError for another input. */
@@ -30,21 +38,25 @@ export async function findIdempotentResult(
   key: string,
   inputHash: string,
 ): Promise<string | null> {
-  const [row] = await query(
-    db,
-    'select input_hash, object_id from idempotency_key where workspace_id = ? and key = ?',
-    [workspaceId, key],
-  );
+  const row = await db.kysely
+    .selectFrom('idempotency_key')
+    .select(['input_hash', 'object_id'])
+    .where('workspace_id', '=', workspaceId)
+    .where('key', '=', key)
+    .executeTakeFirst();
   if (!row) return null;
   if (row.input_hash !== inputHash) {
-    throw new IdempotencyConflictError('the idempotency key was used before, with another input', {
+    throw new IdempotencyConflictError('The idempotency key was used before, with another input.', {
       field: 'idempotencyKey',
     });
   }
-  return row.object_id as string;
+  return row.object_id;
 }
 
 /** Keys are kept for two days: a day more than is promised. */
 export async function deleteExpiredKeys(db: Database): Promise<void> {
-  await query(db, `delete from idempotency_key where created_at < now() - interval '48 hours'`, []);
+  await db.kysely
+    .deleteFrom('idempotency_key')
+    .where('created_at', '<', sql<string>`now() - interval '48 hours'`)
+    .execute();
 }

@@ -1,4 +1,7 @@
+import { type RawBuilder, sql } from 'kysely';
 import { z } from 'zod';
+import type { Timestamp } from '../domain/task.ts';
+import type { WritePlan } from '../domain/write-plan.ts';
 
 /**
  * The jobs, by name, with what their payloads hold. A payload that comes out of the queue is `unknown` until its schema
@@ -9,4 +12,48 @@ export const jobs = {
   releaseSandbox: z.object({ key: z.string() }),
 } as const;
 export type JobName = keyof typeof jobs;
-export type JobPayload<N extends JobName> = z.infer<(typeof jobs)[N]>;
+
+/**
+ * `run_at` of a job for interrupted work. Graphile Worker runs jobs in the order of `run_at`, so 1970 puts it ahead of
+ * everything queued.
+ */
+const runFirst: Timestamp = new Date(0).toISOString();
+
+/** The parameter `runAt` of `addProvisionJob`; null is now by the database's clock. */
+export function toRunAt(runAt: NonNullable<WritePlan['job']>['runAt']): Timestamp | null {
+  if (runAt === 'now') return null;
+  return runAt === 'first' ? runFirst : runAt;
+}
+
+/** SQL that adds the job which provisions a task, or moves the one that waits. Its value is the job's id. */
+export function addProvisionJob(taskId: RawBuilder<unknown>, runAt: Timestamp | null): RawBuilder<unknown> {
+  return sql`(graphile_worker.add_job('provisionTask', json_build_object('taskId', ${taskId}),
+    run_at => ${runAt}::timestamptz, job_key => ${provisionJobKey(taskId)})).id`;
+}
+
+export function provisionJobKey(taskId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`'provision:' || ${taskId}`;
+}
+
+/** SQL that adds the job which releases a sandbox, or moves the one that waits. `delay` is an SQL interval. */
+export function addReleaseJob(
+  key: RawBuilder<unknown>,
+  delay: RawBuilder<unknown> = sql`interval '0'`,
+): RawBuilder<unknown> {
+  return sql`(graphile_worker.add_job('releaseSandbox', json_build_object('key', ${key}),
+    run_at => now() + ${delay}, job_key => ${releaseJobKey(key)})).id`;
+}
+
+export function releaseJobKey(key: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`'release:' || ${key}`;
+}
+
+/** SQL that says whether the job of this key will run, or has been running for less than `lockedFor`, an SQL interval. */
+export function hasRunnableJob(key: RawBuilder<unknown>, lockedFor: string): RawBuilder<boolean> {
+  return sql<boolean>`exists (
+    select from graphile_worker.jobs j
+    where j.key = ${key} and (
+      j.locked_at > now() - ${sql.lit(lockedFor)}::interval or j.locked_at is null and j.attempts < j.max_attempts
+    )
+  )`;
+}

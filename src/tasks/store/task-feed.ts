@@ -1,50 +1,47 @@
+import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Task } from '../domain/task.ts';
-import { eventColumns, eventOfTask, json, query, type Row, taskColumns, toTask } from './task-rows.ts';
+import { type EventRow, selectTasks, toTask, toTaskEvent } from './task-rows.ts';
 
-// What a process reads to serve those who watch: by revision, from the event table, for many tasks at once.
+// What a process reads to serve subscribers: by revision, from the event table, for many tasks at once.
 
 /** Revisions in one read; a reader that is further behind reads again. */
 export const feedPageSize = 100;
 
-/** Revisions of a task that somebody lacks: those after that one. */
+/** The revisions of a task after that one. */
 export interface RevisionRange {
   readonly task: Task;
   readonly after: number;
 }
 
 /**
- * For each, the task as it was at each revision after that one, oldest first; up to a page of them. All in one query, and in
- * the order of what is wanted.
+ * For each range the task as it was at each of its revisions, oldest first, up to `feedPageSize` of them; in the order of
+ * the ranges, all in one query.
  */
-export async function readRevisions(db: Database, wanted: readonly RevisionRange[]): Promise<Task[][]> {
-  const rows = await query(
-    db,
-    `select wanted.place, ${eventColumns}
-     from jsonb_to_recordset(?::jsonb) as wanted(place int, id text, after int)
-     cross join lateral (
-       select * from task_event where task_id = wanted.id and revision > wanted.after
-       order by revision limit ${feedPageSize}
-     ) e
-     order by wanted.place, e.revision`,
-    [JSON.stringify(wanted.map(({ task, after }, place) => ({ place, id: task.id, after })))],
-  );
-  const pages: Task[][] = wanted.map(() => []);
+export async function readRevisions(db: Database, ranges: readonly RevisionRange[]): Promise<Task[][]> {
+  const { rows } = await sql<EventRow & { place: number }>`
+    select wanted.place::int, event.*
+    from unnest(${ranges.map(({ task }) => task.id)}::text[], ${ranges.map(({ after }) => after)}::int[])
+      with ordinality as wanted (task_id, after, place)
+    cross join lateral (
+      select id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
+        status as event_status, step as event_step, error as event_error, state as event_state, at as event_at
+      from task_event where task_id = wanted.task_id and revision > wanted.after
+      order by revision limit ${feedPageSize}
+    ) event
+    order by wanted.place, event.event_revision
+  `.execute(db.kysely);
+  const pages: Task[][] = ranges.map(() => []);
   for (const row of rows) {
-    const place = row.place as number;
-    pages[place]?.push(eventOfTask((wanted[place] as RevisionRange).task, row).task);
+    const index = row.place - 1;
+    pages[index]?.push(toTaskEvent((ranges[index] as RevisionRange).task, row).task);
   }
   return pages;
 }
 
-/** The tasks as they are now. */
+/** The tasks as they are now, in no order; those that do not exist are left out. */
 export async function readTasks(db: Database, ids: readonly string[]): Promise<Task[]> {
-  const rows = await query(
-    db,
-    `select ${taskColumns} from task t join project p on p.id = t.project_id
-     where t.id in (select jsonb_array_elements_text(?::jsonb))`,
-    [JSON.stringify(ids)],
-  );
+  const rows = await selectTasks(db).where('task.id', '=', sql<string>`any(${ids})`).execute();
   return rows.map(toTask);
 }
 
@@ -60,24 +57,24 @@ export interface ChangesSince {
 }
 
 /**
- * Which tasks have changed since the last look, with their newest revision, for a reader who can't trust that it was woken.
- * The cursor is what could be seen then: PostgreSQL's own snapshot. Ids, times and sequences won't do, for they become
- * visible in another order than they are given. Without a cursor says only where to begin.
+ * The tasks that have changed since `cursor`, with their newest revision, for a reader that may have missed wake-ups. The
+ * cursor is PostgreSQL's own snapshot, that is, what was visible then. Ids, times and sequences cannot serve: they become
+ * visible in another order than they are given. Without a cursor, returns only where to begin.
  */
 export async function readChangesSince(db: Database, cursor: string | null): Promise<ChangesSince> {
-  const [row] = await query(
-    db,
-    `select pg_current_snapshot()::text as cursor, (
-       select json_agg(json_build_object('taskId', c.task_id, 'revision', c.revision,
-         'workspaceId', t.workspace_id, 'projectId', t.project_id))
-       from (
-         select task_id, max(revision) as revision from task_event
-         where xid >= pg_snapshot_xmin(?::pg_snapshot) and not pg_visible_in_snapshot(xid, ?::pg_snapshot)
-         group by task_id
-       ) c join task t on t.id = c.task_id
-     ) as changes`,
-    [cursor, cursor],
-  );
-  const { cursor: next, changes } = row as Row;
-  return { cursor: next as string, changes: (json(changes) ?? []) as ChangesSince['changes'] };
+  const { rows } = await sql<{ cursor: string; changes: ChangesSince['changes'] | null }>`
+    select pg_current_snapshot()::text as cursor, (
+      select json_agg(json_build_object('taskId', newest.task_id, 'revision', newest.revision,
+        'workspaceId', task.workspace_id, 'projectId', task.project_id))
+      from (
+        select task_id, max(revision) as revision from task_event
+        where xid >= pg_snapshot_xmin(${cursor}::pg_snapshot)
+          and not pg_visible_in_snapshot(xid, ${cursor}::pg_snapshot)
+        group by task_id
+      ) newest join task on task.id = newest.task_id
+    ) as changes
+  `.execute(db.kysely);
+  const [row] = rows;
+  if (!row) throw new Error('PostgreSQL has no snapshot.');
+  return { cursor: row.cursor, changes: row.changes ?? [] };
 }

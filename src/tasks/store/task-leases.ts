@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
-import { addProvisionJobSql, type Lease, runFirst } from './change-task.ts';
-import { json, query, taskColumns, toTask } from './task-rows.ts';
+import type { Lease } from './change-task.ts';
+import { addProvisionJob, hasRunnableJob, provisionJobKey, toRunAt } from './jobs.ts';
+import { type TaskRow, toTask } from './task-rows.ts';
 
 /** A task as its worker has it. */
 export interface LeasedTask {
@@ -11,139 +13,145 @@ export interface LeasedTask {
   readonly sandboxMetadata: Record<string, unknown> | null;
 }
 
-/** The worker was given up for dead, and has not come back under another name yet: it has no right to any task. */
+/** This worker was declared dead and has not registered again yet; it may not lease tasks. */
 export class WorkerDeclaredDeadError extends Error {
-  override readonly name = 'WorkerGivenUpError';
+  override readonly name = 'WorkerDeclaredDeadError';
+}
+
+interface LeasedRow extends TaskRow {
+  readonly epoch: number;
+  readonly endpoint: unknown;
+  readonly sandbox_metadata: Record<string, unknown> | null;
 }
 
 /**
- * Takes the task for a worker, with a new epoch. Null when there is nothing to do for it, or when another worker has it:
- * that one goes on, or is found dead by `rescueTasks`. A worker that has it already, and does not know because the answer
- * got lost, takes it again. Throws WorkerGivenUpError.
+ * Leases the task under a new epoch. Null when it needs no work or another worker holds it (if that one is dead,
+ * {@link reclaimFromDeadWorkers} frees it). A worker that already holds it, because the reply was lost, gets it again.
+ * Throws WorkerDeclaredDeadError.
  */
 export async function leaseTask(db: Database, taskId: string, workerId: string): Promise<LeasedTask | null> {
-  // Whether the worker counts as alive is asked in the same statement: asked a moment later, one that has just come back
-  // would take the task for somebody else's, and its job would end with nobody at work.
-  const [row = {}] = await query(
-    db,
-    `with alive as (
-       select from worker where id = ? for key share
-     ), t as (
-       update task set epoch = epoch + 1, leased_by = ?
-       where id = ? and (leased_by is null or leased_by = ?) and wake_at is not null and exists (select from alive)
-       returning *
-     )
-     select exists (select from alive) as alive, ${taskColumns}, t.epoch, t.endpoint, t.sandbox_metadata
-     from (select 1) one left join (t join project p on p.id = t.project_id) on true`,
-    [workerId, workerId, taskId, workerId],
-  );
-  if (!row.alive) throw new WorkerDeclaredDeadError(`worker ${workerId} was given up`);
+  // Liveness is checked in the same statement. In a second query, a worker that registered again in between would read
+  // "held by another" and finish its job with nobody working on the task.
+  const { rows } = await sql<{ alive: boolean } & { [C in keyof LeasedRow]: LeasedRow[C] | null }>`
+    with alive as (
+      select from worker where id = ${workerId} for key share
+    ), leased as (
+      update task set epoch = epoch + 1, leased_by = ${workerId}
+      where id = ${taskId} and (leased_by is null or leased_by = ${workerId}) and wake_at is not null
+        and exists (select from alive)
+      returning id, workspace_id, project_id, repo_url, prompt, provider, agent, base_ref, created_at, revision,
+        updated_at, state, epoch, endpoint, sandbox_metadata
+    )
+    select exists (select from alive) as alive, leased.*, project.repo_url as project_repo_url,
+      project.name as project_name, project.created_at as project_created_at
+    from (select) one left join (leased join project on project.id = leased.project_id) on true
+  `.execute(db.kysely);
+  const [row] = rows;
+  if (!row?.alive) throw new WorkerDeclaredDeadError(`Worker ${workerId} was declared dead.`);
   if (row.id === null) return null;
+  const leased = row as LeasedRow;
   return {
-    lease: { taskId, epoch: row.epoch as number },
-    task: toTask(row),
-    endpoint: json(row.endpoint),
-    sandboxMetadata: json(row.sandbox_metadata) as LeasedTask['sandboxMetadata'],
+    lease: { taskId, epoch: leased.epoch },
+    task: toTask(leased),
+    endpoint: leased.endpoint,
+    sandboxMetadata: leased.sandbox_metadata,
   };
 }
 
 /**
- * Gives the task back when there is nothing to do for it now, with a job for when there is. False: it has changed since
- * that revision; look again.
+ * Releases the lease when there is nothing to do until `until`, and schedules a job for then; null: nothing is to be done
+ * at all. False if the task moved past `revision`: read it again.
  */
 export async function releaseTask(
   db: Database,
-  lease: Lease,
+  { taskId, epoch }: Lease,
   revision: number,
   until: Timestamp | null,
 ): Promise<boolean> {
-  const changed = `with changed as (
-    update task set leased_by = null, wake_at = ?::timestamptz where id = ? and epoch = ? and revision = ? returning *
-  )`;
-  const params = [until, lease.taskId, lease.epoch, revision];
-  const rows =
-    until === null
-      ? await query(db, `${changed} select id from changed`, params)
-      : await query(db, `${changed} select ${addProvisionJobSql} from changed`, [...params, until]);
+  const { rows } = await sql`
+    with released as (
+      update task set leased_by = null, wake_at = ${until}
+      where id = ${taskId} and epoch = ${epoch} and revision = ${revision}
+      returning id
+    )
+    select case when ${until !== null} then ${addProvisionJob(sql.ref('released.id'), until)} end from released
+  `.execute(db.kysely);
   return rows.length > 0;
 }
 
-/** Takes all tasks from a worker that is gone; its own late writes change nothing any more. */
+/** Takes all tasks from a worker that is dead; its own late writes change nothing any more. Returns their ids. */
 export async function revokeLeases(db: Database, workerId: string): Promise<string[]> {
-  const rows = await query(
-    db,
-    'update task set leased_by = null, epoch = epoch + 1 where leased_by = ? returning id',
-    [workerId],
-  );
-  return rows.map((row) => row.id as string);
+  const rows = await db.kysely
+    .updateTable('task')
+    .set((task) => ({ leased_by: null, epoch: task('epoch', '+', 1) }))
+    .where('leased_by', '=', workerId)
+    .returning('id')
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 /** Gives each of these tasks a job that runs before all that wait. */
 export async function requeueTasks(db: Database, ids: readonly string[]): Promise<void> {
-  await query(
-    db,
-    `with changed as (select jsonb_array_elements_text(?::jsonb) as id) select ${addProvisionJobSql} from changed`,
-    [JSON.stringify(ids), runFirst],
-  );
+  await sql`
+    select ${addProvisionJob(sql.ref('interrupted.id'), toRunAt('first'))}
+    from unnest(${ids}::text[]) as interrupted (id)
+  `.execute(db.kysely);
 }
 
-/** The same for one task of a worker that lives, but does not know of it. */
+/** Frees one lease whose live worker does not know that it holds it, and queues the task again. */
 export async function freeOrphanedLease(
   db: Database,
   workerId: string,
   { taskId, epoch }: Lease,
 ): Promise<void> {
-  await query(
-    db,
-    `with changed as (
-       update task set leased_by = null, epoch = epoch + 1 where id = ? and leased_by = ? and epoch = ? returning *
-     )
-     select ${addProvisionJobSql} from changed`,
-    [taskId, workerId, epoch, runFirst],
-  );
+  await sql`
+    with freed as (
+      update task set leased_by = null, epoch = epoch + 1
+      where id = ${taskId} and leased_by = ${workerId} and epoch = ${epoch}
+      returning id
+    )
+    select ${addProvisionJob(sql.ref('freed.id'), toRunAt('first'))} from freed
+  `.execute(db.kysely);
 }
 
 /** Milliseconds that a task may be due without a job before it gets another one. */
 const overdueAfterMs = 5_000;
 
 /**
- * Wakes tasks that are due with nobody to look at them: their job was lost, or it is locked for one who never heard of it,
- * because the answer that gave it to him was lost.
+ * Queues overdue tasks again that no worker holds and that have no runnable job: the job was lost, or it is locked by a
+ * pool that never received it. Returns their ids.
  */
 export async function requeueOverdueTasks(db: Database): Promise<string[]> {
-  const rows = await query(
-    db,
-    `with changed as (
-       select t.id from task t
-       where t.wake_at < now() - ? * interval '1 millisecond' and t.leased_by is null
-         and not exists (
-           select from graphile_worker.jobs j
-           where j.key = 'provision:' || t.id and (
-             j.locked_at > now() - interval '10 seconds' or j.locked_at is null and j.attempts < j.max_attempts
-           )
-         )
-       order by t.wake_at limit 100
-     )
-     select id, ${addProvisionJobSql} as job from changed`,
-    [overdueAfterMs, runFirst],
-  );
-  return rows.map((row) => row.id as string);
+  const { rows } = await sql<{ id: string }>`
+    with overdue as (
+      select id from task
+      where wake_at < now() - ${overdueAfterMs} * interval '1 millisecond' and leased_by is null
+        and not ${hasRunnableJob(provisionJobKey(sql.ref('task.id')), '10 seconds')}
+      order by wake_at limit 100
+    )
+    select id, ${addProvisionJob(sql.ref('overdue.id'), toRunAt('first'))} as job from overdue
+  `.execute(db.kysely);
+  return rows.map(({ id }) => id);
 }
 
-/** The tasks that the worker has a right to. */
+/** The leases that the worker holds. */
 export async function leasesOf(db: Database, workerId: string): Promise<Lease[]> {
-  const rows = await query(db, 'select id, epoch from task where leased_by = ?', [workerId]);
-  return rows.map((row) => ({ taskId: row.id as string, epoch: row.epoch as number }));
+  const rows = await db.kysely
+    .selectFrom('task')
+    .select(['id', 'epoch'])
+    .where('leased_by', '=', workerId)
+    .execute();
+  return rows.map(({ id, epoch }) => ({ taskId: id, epoch }));
 }
 
 /** Whether the task is still held under that lease. */
 export async function isLeaseValid(db: Database, { taskId, epoch }: Lease): Promise<boolean> {
-  return (
-    (
-      await query(db, 'select from task where id = ? and epoch = ? and leased_by is not null', [
-        taskId,
-        epoch,
-      ])
-    ).length > 0
-  );
+  const row = await db.kysely
+    .selectFrom('task')
+    .select('id')
+    .where('id', '=', taskId)
+    .where('epoch', '=', epoch)
+    .where('leased_by', 'is not', null)
+    .executeTakeFirst();
+  return row !== undefined;
 }

@@ -1,11 +1,13 @@
+import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
-import { ProjectEntity, WorkspaceEntity } from '../../tables/entities.ts';
+import { ProjectEntity, SessionEntity, WorkspaceEntity } from '../../tables/entities.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { isId } from '../domain/id.ts';
 import { type Page, type PageArguments, pageOf, type Range, rangeOf } from '../domain/pagination.ts';
 import type { TaskStatus } from '../domain/status.ts';
-import type { Project, Session, Task, TaskEvent } from '../domain/task.ts';
-import { eventColumns, eventOfTask, query, taskColumns, toTask, toTaskEvent } from './task-rows.ts';
+import type { Project, Task, TaskEvent } from '../domain/task.ts';
+import { sessionOf, type TaskSession } from '../domain/task-session.ts';
+import { eventColumns, selectEvents, selectTasks, toTask, toTaskEvent } from './task-rows.ts';
 
 // What may be seen of a workspace. Each read names the workspace, so that another's object is a missing one.
 
@@ -15,28 +17,34 @@ export interface TaskFilter {
   readonly search?: string | null | undefined;
 }
 
+/** The tasks of these ids that the workspace has, in no order. */
+export async function findTasks(db: Database, workspaceId: string, ids: readonly string[]): Promise<Task[]> {
+  const rows = await selectTasks(db)
+    .where('task.id', '=', sql<string>`any(${ids})`)
+    .where('task.workspace_id', '=', workspaceId)
+    .execute();
+  return rows.map(toTask);
+}
+
 export async function findTask(db: Database, workspaceId: string, id: string): Promise<Task | null> {
   if (!isId('task', id)) return null;
-  const [row] = await query(
-    db,
-    `select ${taskColumns} from task t join project p on p.id = t.project_id where t.id = ? and t.workspace_id = ?`,
-    [id, workspaceId],
-  );
+  const row = await selectTasks(db)
+    .where('task.id', '=', id)
+    .where('task.workspace_id', '=', workspaceId)
+    .executeTakeFirst();
   return row ? toTask(row) : null;
 }
 
-/** The task as it was at a revision; null when there is no such revision. */
+/** The task as it was at a revision; null when that revision does not exist. */
 export async function readTaskAt(db: Database, id: string, revision: number): Promise<Task | null> {
-  const [row] = await query(
-    db,
-    `select ${taskColumns}, ${eventColumns} from task_event e join task t on t.id = e.task_id
-     join project p on p.id = t.project_id where e.task_id = ? and e.revision = ?`,
-    [id, revision],
-  );
-  return row ? toTaskEvent(row).task : null;
+  const row = await selectEvents(db)
+    .where('task_event.task_id', '=', id)
+    .where('task_event.revision', '=', revision)
+    .executeTakeFirst();
+  return row ? toTaskEvent(toTask(row), row).task : null;
 }
 
-/** Newest first. */
+/** A page of the workspace's tasks, newest first. */
 export async function pageTasks(
   db: Database,
   workspaceId: string,
@@ -44,43 +52,117 @@ export async function pageTasks(
   page: PageArguments,
 ): Promise<Page<Task>> {
   const range = rangeOf(page);
-  const where = ['t.workspace_id = ?'];
-  const params: unknown[] = [workspaceId];
-  if (filter.projectId != null) {
-    where.push('t.project_id = ?');
-    params.push(isId('project', filter.projectId) ? filter.projectId : '');
-  }
-  if (filter.status) {
-    where.push('t.status in (select jsonb_array_elements_text(?::jsonb))');
-    params.push(JSON.stringify(filter.status));
-  }
-  if (filter.search != null) {
-    if (filter.search.trim() === '') throw new InvalidInputError('search is empty', { field: 'search' });
-    where.push(`t.words @@ plainto_tsquery('simple', ?)`);
-    params.push(filter.search.replaceAll('\0', ' ').toWellFormed());
-  }
-  const { sql, values } = keyset('t.id', range, 'desc');
-  const rows = await query(
-    db,
-    `select ${taskColumns} from task t join project p on p.id = t.project_id where ${where.join(' and ')} ${sql}`,
-    [...params, ...values],
-  );
+  const rows = await selectTaskPage(db, filter, range).where('task.workspace_id', '=', workspaceId).execute();
   return pageOf(rows.map(toTask), range, (task) => task.id);
 }
 
-/** Oldest first. */
-export async function pageEvents(db: Database, task: Task, page: PageArguments): Promise<Page<TaskEvent>> {
+/** For each of these projects of the workspace a page of its tasks, newest first: one statement for all. */
+export async function pageTasksOfProjects(
+  db: Database,
+  workspaceId: string,
+  projectIds: readonly string[],
+  filter: TaskFilter,
+  page: PageArguments,
+): Promise<Page<Task>[]> {
   const range = rangeOf(page);
-  const { sql, values } = keyset('e.revision', range, 'asc');
-  const rows = await query(db, `select ${eventColumns} from task_event e where e.task_id = ? ${sql}`, [
-    task.id,
-    ...values,
-  ]);
-  const events = rows.map((row) => eventOfTask(task, row));
-  return pageOf(events, range, (event) => String(event.revision));
+  const rows = await db.kysely
+    .selectFrom(
+      sql<{ id: string; place: number }>`unnest(${projectIds}::text[]) with ordinality`.as<'parent'>(
+        sql`parent (id, place)`,
+      ),
+    )
+    .innerJoinLateral(
+      (eb) =>
+        selectTaskPage(db, filter, range)
+          .where('task.workspace_id', '=', workspaceId)
+          .where('task.project_id', '=', eb.ref('parent.id'))
+          .as('task'),
+      (join) => join.onTrue(),
+    )
+    .select(sql<number>`parent.place::int`.as('place'))
+    .selectAll('task')
+    .orderBy('parent.place')
+    .orderBy('task.id', range.fromEnd ? 'asc' : 'desc')
+    .execute();
+  return projectIds.map((_, index) =>
+    pageOf(rows.filter(({ place }) => place === index + 1).map(toTask), range, (task) => task.id),
+  );
 }
 
-/** Newest first. */
+/**
+ * One row more than the page holds: it says whether there are others. Keys, never offsets: a page costs its own rows.
+ * The limit is bound, so that the text is the same for all sizes.
+ */
+function selectTaskPage(db: Database, filter: TaskFilter, range: Range) {
+  const { status, projectId, search } = filter;
+  if (search != null && search.trim() === '') {
+    throw new InvalidInputError('The search must not be empty.', { field: 'search' });
+  }
+  const words = search?.replaceAll('\0', ' ').toWellFormed();
+  return selectTasks(db)
+    .$if(status != null, (query) => query.where('task.status', '=', sql<TaskStatus>`any(${status})`))
+    .$if(projectId != null, (query) => query.where('task.project_id', '=', projectId ?? ''))
+    .$if(words !== undefined, (query) =>
+      query.where(sql<boolean>`task.words @@ plainto_tsquery('simple', ${words})`),
+    )
+    .$if(range.after !== null, (query) => query.where('task.id', '<', range.after))
+    .$if(range.before !== null, (query) => query.where('task.id', '>', range.before))
+    .orderBy('task.id', range.fromEnd ? 'asc' : 'desc')
+    .limit(range.limit + 1);
+}
+
+/** For each of these tasks a page of its events, oldest first: one statement for all. */
+export async function pageEventsOfTasks(
+  db: Database,
+  tasks: readonly Task[],
+  page: PageArguments,
+): Promise<Page<TaskEvent>[]> {
+  const range = rangeOf(page);
+  const order = range.fromEnd ? 'desc' : 'asc';
+  const rows = await db.kysely
+    .selectFrom(
+      sql<{
+        id: string;
+        place: number;
+      }>`unnest(${tasks.map(({ id }) => id)}::text[]) with ordinality`.as<'parent'>(sql`parent (id, place)`),
+    )
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('task_event')
+          .select(eventColumns)
+          .whereRef('task_event.task_id', '=', 'parent.id')
+          .$if(range.after !== null, (query) =>
+            query.where('task_event.revision', '>', toRevision(range.after)),
+          )
+          .$if(range.before !== null, (query) =>
+            query.where('task_event.revision', '<', toRevision(range.before)),
+          )
+          .orderBy('task_event.revision', order)
+          .limit(range.limit + 1)
+          .as('event'),
+      (join) => join.onTrue(),
+    )
+    .select(sql<number>`parent.place::int`.as('place'))
+    .selectAll('event')
+    .orderBy('parent.place')
+    .orderBy('event.event_revision', order)
+    .execute();
+  return tasks.map((task, index) =>
+    pageOf(
+      rows.filter(({ place }) => place === index + 1).map((row) => toTaskEvent(task, row)),
+      range,
+      (event) => String(event.revision),
+    ),
+  );
+}
+
+/** The revision that a cursor holds; 0, which no event has, for another list's cursor. */
+function toRevision(key: string | null): number {
+  return key !== null && /^\d{1,9}$/.test(key) ? Number(key) : 0;
+}
+
+/** A page of the workspace's projects, newest first. */
 export async function pageProjects(
   db: Database,
   workspaceId: string,
@@ -98,16 +180,26 @@ export async function pageProjects(
     },
     { orderBy: { id: range.fromEnd ? 'asc' : 'desc' }, limit: range.limit + 1 },
   );
-  return pageOf(rows.map(projectOf), range, (project) => project.id);
+  return pageOf(rows.map(toProject), range, (project) => project.id);
+}
+
+/** The projects of these ids that the workspace has, in no order. */
+export async function findProjects(
+  db: Database,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<Project[]> {
+  const rows = await db.em().find(ProjectEntity, { id: { $in: ids }, workspace: workspaceId });
+  return rows.map(toProject);
 }
 
 export async function findProject(db: Database, workspaceId: string, id: string): Promise<Project | null> {
   if (!isId('project', id)) return null;
-  const row = await db.em().findOne(ProjectEntity, { id, workspace: workspaceId });
-  return row && projectOf(row);
+  const [project] = await findProjects(db, workspaceId, [id]);
+  return project ?? null;
 }
 
-function projectOf(row: {
+function toProject(row: {
   id: string;
   workspace: string;
   repoUrl: string;
@@ -123,49 +215,48 @@ function projectOf(row: {
   };
 }
 
+/** The sessions of these ids that the workspace has, in no order. */
+export async function findSessions(
+  db: Database,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<TaskSession[]> {
+  const rows = await selectTasks(db)
+    .innerJoin('session', 'session.task_id', 'task.id')
+    .select('session.id as session_id')
+    .where('session.id', '=', sql<string>`any(${ids})`)
+    .where('task.workspace_id', '=', workspaceId)
+    .execute();
+  return rows.flatMap((row) => sessionOf(toTask(row), row.session_id) ?? []);
+}
+
 export async function findSession(
   db: Database,
   workspaceId: string,
   id: string,
 ): Promise<TaskSession | null> {
   if (!isId('session', id)) return null;
-  const [row] = await query(
-    db,
-    `select ${taskColumns} from session s join task t on t.id = s.task_id join project p on p.id = t.project_id
-     where s.id = ? and t.workspace_id = ?`,
-    [id, workspaceId],
-  );
-  if (!row) return null;
-  return sessionOf(toTask(row), id);
-}
-
-/** A session with the task that it belongs to. */
-export type TaskSession = Session & { readonly task: Task };
-
-export function sessionsOf(task: Task): TaskSession[] {
-  return task.state.sessions.map((session) => ({ ...session, task }));
-}
-
-export function sessionOf(task: Task, id: string): TaskSession | null {
-  const session = task.state.sessions.find((each) => each.id === id);
-  return session ? { ...session, task } : null;
+  const [session] = await findSessions(db, workspaceId, [id]);
+  return session ?? null;
 }
 
 /** What a session begins with; empty when it was given nothing. */
 export async function readSessionPrompt(db: Database, id: string): Promise<string> {
-  const [row] = await query(db, 'select prompt from session where id = ?', [id]);
-  return (row?.prompt as string | null | undefined) ?? '';
+  const session = await db.em().findOne(SessionEntity, { id });
+  return session?.prompt ?? '';
 }
 
-export async function findEvent(db: Database, workspaceId: string, id: string): Promise<TaskEvent | null> {
-  if (!isId('event', id)) return null;
-  const [row] = await query(
-    db,
-    `select ${taskColumns}, ${eventColumns} from task_event e join task t on t.id = e.task_id
-     join project p on p.id = t.project_id where e.id = ? and t.workspace_id = ?`,
-    [id, workspaceId],
-  );
-  return row ? toTaskEvent(row) : null;
+/** The events of these ids that the workspace has, in no order. */
+export async function findEvents(
+  db: Database,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<TaskEvent[]> {
+  const rows = await selectEvents(db)
+    .where('task_event.id', '=', sql<string>`any(${ids})`)
+    .where('task.workspace_id', '=', workspaceId)
+    .execute();
+  return rows.map((row) => toTaskEvent(toTask(row), row));
 }
 
 export interface Workspace {
@@ -176,23 +267,6 @@ export interface Workspace {
 /** The workspace of the owner: the first one, made with the database. */
 export async function ownersWorkspace(db: Database): Promise<Workspace> {
   const [workspace] = await db.em().find(WorkspaceEntity, {}, { orderBy: { id: 'asc' }, limit: 1 });
-  if (!workspace) throw new Error('the database has no workspace; was it migrated?');
+  if (!workspace) throw new Error('The database has no workspace: was it migrated?');
   return { id: workspace.id, name: workspace.name };
-}
-
-/** One row more than the page holds: it says whether there are others. Keys, never offsets: a page costs its own rows. */
-function keyset(column: string, range: Range, order: 'asc' | 'desc'): { sql: string; values: unknown[] } {
-  const values: unknown[] = [];
-  let sql = '';
-  const cast = column === 'e.revision' ? '::int' : '';
-  const bound = (operator: '<' | '>', key: string | null) => {
-    if (key === null) return;
-    sql += ` and ${column} ${operator} ?${cast}`;
-    values.push(cast && !/^\d{1,9}$/.test(key) ? '0' : key);
-  };
-  bound(order === 'asc' ? '>' : '<', range.after);
-  bound(order === 'asc' ? '<' : '>', range.before);
-  const ascending = (order === 'asc') !== range.fromEnd;
-  sql += ` order by ${column} ${ascending ? 'asc' : 'desc'} limit ${range.limit + 1}`;
-  return { sql, values };
 }

@@ -1,90 +1,124 @@
-import { CompiledQuery } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Database } from '../../tables/database.ts';
-import type { Project, Task, TaskEvent, TaskState, Timestamp } from '../domain/task.ts';
+import type { Tables } from '../../tables/tables.ts';
+import type { Task, TaskEvent, Timestamp } from '../domain/task.ts';
 
-/** A row as raw SQL gives it: timestamps are text, JSON is parsed or text. */
-export type Row = Record<string, unknown>;
+/** A task with its project: the columns that every read of a task selects. */
+const taskColumns = [
+  'task.id',
+  'task.workspace_id',
+  'task.repo_url',
+  'task.prompt',
+  'task.provider',
+  'task.agent',
+  'task.base_ref',
+  'task.created_at',
+  'task.revision',
+  'task.updated_at',
+  'task.state',
+  'task.project_id',
+  'project.repo_url as project_repo_url',
+  'project.name as project_name',
+  'project.created_at as project_created_at',
+] as const;
 
-/** The columns of a task with its project; for raw SQL that says `from task t join project p on p.id = t.project_id`. */
-export const taskColumns = `
-  t.id, t.workspace_id, t.repo_url, t.prompt, t.provider, t.agent, t.base_ref, t.created_at, t.revision, t.updated_at,
-  t.state, p.id as project_id, p.repo_url as project_repo_url, p.name as project_name, p.created_at as project_created_at`;
+/** An event without its task. `state` is the task's from then on. */
+export const eventColumns = [
+  'task_event.id as event_id',
+  'task_event.task_id as event_task_id',
+  'task_event.revision as event_revision',
+  'task_event.kind as event_kind',
+  'task_event.status as event_status',
+  'task_event.step as event_step',
+  'task_event.error as event_error',
+  'task_event.state as event_state',
+  'task_event.at as event_at',
+] as const;
 
-export function toTask(row: Row): Task {
+type TaskTable = Selectable<Tables['task']>;
+type ProjectTable = Selectable<Tables['project']>;
+type EventTable = Selectable<Tables['task_event']>;
+
+export type TaskRow = Pick<
+  TaskTable,
+  | 'id'
+  | 'workspace_id'
+  | 'repo_url'
+  | 'prompt'
+  | 'provider'
+  | 'agent'
+  | 'base_ref'
+  | 'created_at'
+  | 'revision'
+  | 'updated_at'
+  | 'state'
+  | 'project_id'
+> & {
+  readonly project_repo_url: ProjectTable['repo_url'];
+  readonly project_name: ProjectTable['name'];
+  readonly project_created_at: ProjectTable['created_at'];
+};
+
+export type EventRow = {
+  readonly [C in Exclude<keyof EventTable, 'xid'> as `event_${C}`]: EventTable[C];
+};
+
+/** Tasks, each with its project: what every read of tasks begins with. */
+export function selectTasks(db: Database) {
+  return db.kysely
+    .selectFrom('task')
+    .innerJoin('project', 'project.id', 'task.project_id')
+    .select(taskColumns);
+}
+
+/** Events, each with its task and its project. */
+export function selectEvents(db: Database) {
+  return db.kysely
+    .selectFrom('task_event')
+    .innerJoin('task', 'task.id', 'task_event.task_id')
+    .innerJoin('project', 'project.id', 'task.project_id')
+    .select([...taskColumns, ...eventColumns]);
+}
+
+export function toTask(row: TaskRow): Task {
   return {
-    id: row.id as string,
-    workspaceId: row.workspace_id as string,
-    project: toProject(row),
-    repoUrl: row.repo_url as string,
-    prompt: row.prompt as string,
-    provider: row.provider as string,
-    agent: row.agent as string,
-    baseRef: row.base_ref as string | null,
-    createdAt: timestamp(row.created_at),
-    revision: row.revision as number,
-    updatedAt: timestamp(row.updated_at),
-    state: json(row.state) as TaskState,
+    id: row.id,
+    workspaceId: row.workspace_id,
+    project: {
+      id: row.project_id,
+      workspaceId: row.workspace_id,
+      repoUrl: row.project_repo_url,
+      name: row.project_name,
+      createdAt: toTimestamp(row.project_created_at),
+    },
+    repoUrl: row.repo_url,
+    prompt: row.prompt,
+    provider: row.provider,
+    agent: row.agent,
+    baseRef: row.base_ref,
+    createdAt: toTimestamp(row.created_at),
+    revision: row.revision,
+    updatedAt: toTimestamp(row.updated_at),
+    state: row.state,
   };
 }
 
-function toProject(row: Row): Project {
+/** The event of a task whose fixed part is known. */
+export function toTaskEvent(task: Task, row: EventRow): TaskEvent {
+  const at = toTimestamp(row.event_at);
   return {
-    id: row.project_id as string,
-    workspaceId: row.workspace_id as string,
-    repoUrl: row.project_repo_url as string,
-    name: row.project_name as string,
-    createdAt: timestamp(row.project_created_at),
-  };
-}
-
-/** The columns of an event beside those of its task; for raw SQL that says `task_event e`. */
-export const eventColumns = `
-  e.id as event_id, e.revision as event_revision, e.kind, e.status, e.step, e.error, e.state as event_state, e.at`;
-
-/** An event, with the task as it was at that revision. */
-export function toTaskEvent(row: Row): TaskEvent {
-  return eventOfTask(toTask(row), row);
-}
-
-/** An event of a task whose fixed part is known already. */
-export function eventOfTask(task: Task, row: Row): TaskEvent {
-  const revision = row.event_revision as number;
-  const at = timestamp(row.at);
-  return {
-    id: row.event_id as string,
-    revision,
-    kind: row.kind as string,
-    status: row.status as TaskEvent['status'],
-    step: row.step as TaskEvent['step'],
-    error: json(row.error) as TaskEvent['error'],
+    id: row.event_id,
+    revision: row.event_revision,
+    kind: row.event_kind,
+    status: row.event_status,
+    step: row.event_step,
+    error: row.event_error,
     at,
-    task: { ...task, revision, updatedAt: at, state: json(row.event_state) as TaskState },
+    task: { ...task, revision: row.event_revision, updatedAt: at, state: row.event_state },
   };
 }
 
-export function timestamp(value: unknown): Timestamp {
-  return (value instanceof Date ? value : new Date(value as string)).toISOString();
-}
-
-export function json(value: unknown): unknown {
-  return typeof value === 'string' ? JSON.parse(value) : value;
-}
-
-const texts = new Map<string, string>();
-
-/** `?` becomes `$1`, `$2`, …: our SQL is put together of parts that don't know their numbers. */
-function numbered(sql: string): string {
-  let text = texts.get(sql);
-  if (text === undefined) {
-    let count = 0;
-    text = sql.replaceAll('?', () => `$${++count}`);
-    texts.set(sql, text);
-  }
-  return text;
-}
-
-/** Runs a statement of ours, with bound parameters: it is planned once for each connection. */
-export async function query(db: Database, sql: string, params: unknown[]): Promise<Row[]> {
-  const { rows } = await db.kysely.executeQuery(CompiledQuery.raw(numbered(sql), params));
-  return rows as Row[];
+/** The driver gives an instant as text, in PostgreSQL's ISO style. */
+export function toTimestamp(text: string): Timestamp {
+  return new Date(text).toISOString();
 }

@@ -71,9 +71,9 @@ export class Provisioning {
         return this.#attempt(stepTarget(work.step.name));
       case 'startSession':
         return this.#attempt(sessionTarget(work.session.id));
-      case 'stepUnderWay':
+      case 'stepRunning':
         return this.#failInterruptedAttempt(stepTarget(work.step.name));
-      case 'sessionUnderWay':
+      case 'sessionRunning':
         return this.#failInterruptedAttempt(sessionTarget(work.session.id));
       case 'finishProvisioning':
         return this.#copy.commit({ type: 'provisioned', at: now() });

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { nextWork, wakeAt } from '../../../src/tasks/domain/next-work.ts';
+import { nextWork } from '../../../src/tasks/domain/next-work.ts';
 import {
   statusOfStep,
   stepNames,
@@ -264,23 +264,21 @@ describe('sessions', () => {
 
 describe('work left to do', () => {
   const past = '2026-11-22T08:10:00.000Z';
-  it('is nothing once a task is at rest, and nobody is woken for it', () => {
+  it('is nothing once a task is at rest', () => {
     for (const state of [...statesOf.error, ...statesOf.canceled, ...statesOf.archived, running]) {
       expect(nextWork(state, at)).toEqual({ type: 'nothing' });
-      expect(wakeAt(state, at)).toBeNull();
     }
   });
   it('waits for the next try, until its time has come', () => {
     const state = after(during('create_sandbox'), failed('create_sandbox', later));
     expect(nextWork(state, at)).toEqual({ type: 'wait', until: later });
-    expect(wakeAt(state, at)).toBe(later);
     expect(nextWork(state, later)).toMatchObject({ type: 'startStep', step: { name: 'create_sandbox' } });
   });
   it('finds a step and a session under way, and the end of provisioning', () => {
-    expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepUnderWay' });
+    expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepRunning' });
     expect(nextWork(provisionedSteps, at)).toEqual({ type: 'finishProvisioning' });
     expect(nextWork(withSecondSession, past)).toMatchObject({ type: 'startSession' });
-    expect(nextWork(tryingSecondSession, past)).toMatchObject({ type: 'sessionUnderWay' });
+    expect(nextWork(tryingSecondSession, past)).toMatchObject({ type: 'sessionRunning' });
   });
 });
 

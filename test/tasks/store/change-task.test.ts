@@ -180,7 +180,7 @@ describe('a task that is changed', () => {
     expect(await ledger()).toEqual([]);
     await tasks.change(task.id, started('create_sandbox'));
     const row = { key: sandboxKey(task.id), provider: 'local' };
-    expect(await ledger()).toEqual([{ ...row, state: 'wanted' }]);
+    expect(await ledger()).toEqual([{ ...row, state: 'requested' }]);
     await cancelTask(tasks.db, tasks.workspace.id, task.id);
     expect(await ledger()).toEqual([{ ...row, state: 'releasing' }]);
     expect((await jobsOf(task)).map((job) => job.task_identifier)).toContain('releaseSandbox');

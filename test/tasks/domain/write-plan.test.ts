@@ -1,0 +1,259 @@
+import { describe, expect, it } from 'vitest';
+import type { TaskState } from '../../../src/tasks/domain/task.ts';
+import {
+  type MachineEvent,
+  type MachineEventType,
+  transition,
+} from '../../../src/tasks/domain/task-machine.ts';
+import { planWrite, type WritePlan } from '../../../src/tasks/domain/write-plan.ts';
+import {
+  after,
+  at,
+  before,
+  created,
+  during,
+  failed,
+  failure,
+  later,
+  provisionedSteps,
+  running,
+  started,
+  succeeded,
+  tryingSecondSession,
+  withSecondSession,
+} from './machine-states.ts';
+
+interface Row {
+  readonly when: string;
+  readonly from: TaskState;
+  readonly event: MachineEvent;
+  readonly by: 'worker' | 'outside';
+  readonly plan: Partial<WritePlan>;
+}
+
+const nothing: WritePlan = {
+  wakeAt: null,
+  job: null,
+  releasesLease: false,
+  revokesLease: false,
+  sandbox: null,
+  addsSession: null,
+};
+const continues = { wakeAt: at };
+const rests = { wakeAt: null, releasesLease: true };
+const handsOver = { wakeAt: at, job: { runAt: 'first' }, releasesLease: true } as const;
+const waits = { wakeAt: later, job: { runAt: later }, releasesLease: true };
+const closes = { revokesLease: true, sandbox: 'release' } as const;
+const inError = after(during('create_sandbox'), failed('create_sandbox', null));
+const waiting = after(during('create_sandbox'), failed('create_sandbox', later));
+const second = { at, sessionId: 'session_2' };
+
+/** Each type of event at least once: the compiler asks for the rows of a new one. */
+const table = {
+  stepStarted: [
+    { when: 'a step starts', from: created, event: started('ensure_name'), by: 'worker', plan: continues },
+    {
+      when: 'the sandbox is about to be made',
+      from: before('create_sandbox'),
+      event: started('create_sandbox'),
+      by: 'worker',
+      plan: { ...continues, sandbox: 'request' },
+    },
+  ],
+  stepFailed: [
+    {
+      when: 'a step is attempted again later',
+      from: during('ensure_agent'),
+      event: failed('ensure_agent', later),
+      by: 'worker',
+      plan: waits,
+    },
+    {
+      when: 'a step is attempted again now',
+      from: during('ensure_agent'),
+      event: failed('ensure_agent', at),
+      by: 'worker',
+      plan: continues,
+    },
+    {
+      when: 'a step is given up',
+      from: during('ensure_agent'),
+      event: failed('ensure_agent', null),
+      by: 'worker',
+      plan: rests,
+    },
+  ],
+  stepInterrupted: [
+    {
+      when: 'the worker stops in the middle of a step',
+      from: during('ensure_name'),
+      event: { type: 'stepInterrupted', at, step: 'ensure_name' },
+      by: 'worker',
+      plan: handsOver,
+    },
+  ],
+  nameSettled: [
+    {
+      when: 'the name is settled',
+      from: during('ensure_name'),
+      event: succeeded.ensure_name,
+      by: 'worker',
+      plan: continues,
+    },
+  ],
+  sandboxCreated: [
+    {
+      when: 'the sandbox is made',
+      from: during('create_sandbox'),
+      event: succeeded.create_sandbox,
+      by: 'worker',
+      plan: continues,
+    },
+  ],
+  agentStarted: [
+    {
+      when: 'the agent is started',
+      from: during('ensure_agent'),
+      event: succeeded.ensure_agent,
+      by: 'worker',
+      plan: continues,
+    },
+  ],
+  sessionOpened: [
+    {
+      when: 'the first session is opened',
+      from: during('create_session'),
+      event: succeeded.create_session,
+      by: 'worker',
+      plan: continues,
+    },
+    {
+      when: 'the last pending session is opened',
+      from: tryingSecondSession,
+      event: { type: 'sessionOpened', ...second },
+      by: 'worker',
+      plan: rests,
+    },
+  ],
+  provisioned: [
+    {
+      when: 'nothing is left to do',
+      from: provisionedSteps,
+      event: { type: 'provisioned', at },
+      by: 'worker',
+      plan: rests,
+    },
+  ],
+  sessionAdded: [
+    {
+      when: 'a session is added to a running task',
+      from: running,
+      event: { type: 'sessionAdded', ...second, agent: 'demo' },
+      by: 'outside',
+      plan: { wakeAt: at, job: { runAt: 'now' }, addsSession: 'session_2' },
+    },
+    {
+      when: 'a session is added while a step runs',
+      from: during('ensure_agent'),
+      event: { type: 'sessionAdded', ...second, agent: 'demo' },
+      by: 'outside',
+      plan: { wakeAt: at, addsSession: 'session_2' },
+    },
+    {
+      when: 'a session is added while a step waits',
+      from: waiting,
+      event: { type: 'sessionAdded', ...second, agent: 'demo' },
+      by: 'outside',
+      plan: { wakeAt: later, addsSession: 'session_2' },
+    },
+    {
+      when: 'a session is added to a task in error',
+      from: inError,
+      event: { type: 'sessionAdded', ...second, agent: 'demo' },
+      by: 'outside',
+      plan: { addsSession: 'session_2' },
+    },
+  ],
+  sessionStarted: [
+    {
+      when: 'a session is being opened',
+      from: withSecondSession,
+      event: { type: 'sessionStarted', ...second, deadlineAt: later },
+      by: 'worker',
+      plan: continues,
+    },
+  ],
+  sessionFailed: [
+    {
+      when: 'a session is attempted again later',
+      from: tryingSecondSession,
+      event: { type: 'sessionFailed', ...second, error: failure(null), nextAttemptAt: later },
+      by: 'worker',
+      plan: waits,
+    },
+    {
+      when: 'a session is given up',
+      from: tryingSecondSession,
+      event: { type: 'sessionFailed', ...second, error: failure(null), nextAttemptAt: null },
+      by: 'worker',
+      plan: rests,
+    },
+  ],
+  sessionInterrupted: [
+    {
+      when: 'the worker stops while a session is opened',
+      from: tryingSecondSession,
+      event: { type: 'sessionInterrupted', ...second },
+      by: 'worker',
+      plan: handsOver,
+    },
+  ],
+  taskRetried: [
+    {
+      when: 'a task is retried',
+      from: inError,
+      event: { type: 'taskRetried', at },
+      by: 'outside',
+      plan: { wakeAt: at, job: { runAt: 'now' } },
+    },
+  ],
+  taskCanceled: [
+    {
+      when: 'a task is canceled in the middle of a step',
+      from: during('create_sandbox'),
+      event: { type: 'taskCanceled', at },
+      by: 'outside',
+      plan: closes,
+    },
+  ],
+  taskArchived: [
+    {
+      when: 'a task is archived',
+      from: running,
+      event: { type: 'taskArchived', at },
+      by: 'outside',
+      plan: closes,
+    },
+  ],
+  sandboxReleased: [
+    {
+      when: 'the sandbox of a closed task is gone',
+      from: after(running, { type: 'taskCanceled', at }),
+      event: { type: 'sandboxReleased', at },
+      by: 'outside',
+      plan: {},
+    },
+  ],
+} as const satisfies Record<MachineEventType, readonly Row[]>;
+
+describe('planWrite', () => {
+  const rows: readonly Row[] = Object.values(table).flat();
+  it.each(rows.map((row) => [row.when, row] as const))(
+    'says what is written besides the state when %s',
+    (_when, row) => {
+      const next = transition(row.from, row.event);
+      if (!next) throw new Error(`${row.event.type} is refused in ${row.from.status}`);
+      expect(planWrite(next.state, row.event, row.by === 'worker')).toEqual({ ...nothing, ...row.plan });
+    },
+  );
+});
