@@ -1,5 +1,6 @@
 // Creates a task on the repository given, and prints each revision until the task is ready. Needs Node 22 or later.
 // GROUNDCREW_TOKEN=… node examples/watch-task.mjs https://github.com/your/repository
+
 import { createGroundcrew } from 'groundcrew/client';
 
 const { GROUNDCREW_URL: url = 'http://127.0.0.1:4000', GROUNDCREW_TOKEN: token } = process.env;

@@ -1,24 +1,26 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { onShutdownSignal } from '../app/shutdown-signals.ts';
 import { startGroundcrew } from '../app/start.ts';
 import { createGroundcrew, type Groundcrew, type Task } from '../client/client.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
+import { findDemoRepository } from './demo-repository.ts';
 
 /**
- * The main job from end to end, on a path or URL of a repository, or on this project's own. Returns the exit code: 0 once
- * the task was RUNNING, and all that was started is stopped again.
+ * The main job from end to end: starts the server, creates a task on the repository (see `findDemoRepository`), prints each
+ * status, and removes what it made. Returns the exit code: 0 when the task was RUNNING.
  */
 export async function demo(given?: string): Promise<number> {
   await using parts = new AsyncDisposableStack();
+  const repository = await findDemoRepository(given, parts);
   const dataDir = process.env.GROUNDCREW_DATA_DIR ?? (await createTempDataDir(parts));
   const config = loadConfig({ LOG_LEVEL: 'error', ...process.env, GROUNDCREW_DATA_DIR: dataDir, PORT: '0' });
   const logger = createLogger(config.logLevel);
   const stopped = onShutdownSignal(logger).then(() => {
-    print('stopped by a signal');
+    print('The demo was stopped by a signal.');
     return 1;
   });
 
@@ -31,19 +33,12 @@ export async function demo(given?: string): Promise<number> {
   const groundcrew = createGroundcrew({ url: server.url as string, token });
   parts.defer(() => groundcrew.close());
 
-  // Awaited here: what was started is stopped when this function is left.
-  return await Promise.race([watchOneTask(groundcrew, repositoryOf(given)), stopped]);
-}
-
-/** A path is one from where the command was given: npm itself goes to the project's folder. */
-function repositoryOf(given: string | undefined): string {
-  if (given === undefined) return resolve(import.meta.dirname, '../..');
-  const isUrl = /^([a-z]+:\/\/|[^/]+:)/i.test(given);
-  return isUrl ? given : resolve(process.env.INIT_CWD ?? '.', given);
+  // Not returned as a promise: `parts` are disposed of when this function is left.
+  return await Promise.race([watchOneTask(groundcrew, repository), stopped]);
 }
 
 async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<number> {
-  // Opens the connections, so that the next figure is that of createTask alone.
+  // Opens the connections first, so that the next figure is of createTask alone.
   await groundcrew.task('task_00000000000000000000000000');
   const asked = performance.now();
   const prompt = 'Leave a note in this repository that says hello';
@@ -57,7 +52,7 @@ async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<nu
     if (task.status !== status) print(`${`+${since(answered)}`.padStart(8)} ms  ${task.status}`);
     status = task.status;
     const failed = task.steps.find(({ state, nextAttemptAt }) => state === 'FAILED' && nextAttemptAt);
-    const failure = failed && `${failed.name}, try ${failed.attempt}: ${failed.error?.message}`;
+    const failure = failed && `${failed.name}, attempt ${failed.attempt}: ${failed.error?.message}`;
     if (failure && failure !== printed) print(`${''.padStart(12)} ${failure}`);
     printed = failure ?? printed;
     if (status === 'RUNNING') {
@@ -74,14 +69,14 @@ async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<nu
       return status === 'ARCHIVED' ? 0 : 1;
     }
   }
-  throw new Error('the subscription has ended');
+  throw new Error('The subscription ended before the task did.');
 }
 
-/** So that it can run beside a server, and leaves nothing behind. */
+/** A data folder of the demo's own: it can run while a server does, and leaves nothing behind. */
 async function createTempDataDir(parts: AsyncDisposableStack): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
   parts.defer(async () => {
-    // The database lies elsewhere when its own user can't enter the folder.
+    // A link to somewhere else, if the database's own user cannot enter the folder.
     const database = await realpath(join(folder, 'postgres')).catch(() => folder);
     for (const path of [database, folder]) await rm(path, { recursive: true, force: true });
   });

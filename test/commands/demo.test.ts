@@ -1,0 +1,44 @@
+import { cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { startProcess } from '../support/processes.ts';
+
+let outer: GitRepository;
+let temporary: string;
+
+beforeEach(async () => {
+  outer = await createGitRepository();
+  temporary = await mkdtemp(join(tmpdir(), 'groundcrew-demo-test-'));
+});
+afterEach(async () => {
+  await outer[Symbol.asyncDispose]();
+  await rm(temporary, { recursive: true, force: true });
+});
+
+/** The project as a downloaded archive has it: without a repository of its own. */
+async function unpackArchive(folder: string): Promise<string> {
+  for (const name of ['src', 'package.json']) {
+    await cp(resolve(name), join(folder, name), { recursive: true });
+  }
+  await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+describe('demo', () => {
+  it('works on a repository made on the spot when the project lies inside another repository', async () => {
+    const cwd = await unpackArchive(join(outer.path, 'vendor'));
+    const demo = startProcess(['npm', 'run', 'demo'], { cwd, env: { TMPDIR: temporary } });
+    const [, repository] = await demo.waitForLine(/^createTask answered in \d+ ms: \w+, on (.+)$/, 30_000);
+    expect(repository).toMatch(new RegExp(`^${temporary}/groundcrew-demo-repository-`));
+    expect(await demo.exit).toEqual({ code: 0, signal: null });
+    expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
+  });
+
+  it('says in one line that git is missing', async () => {
+    const demo = startProcess([process.execPath, 'src/main.ts', 'demo'], { env: { PATH: temporary } });
+    expect((await demo.exit).code).toBe(1);
+    expect(demo.stderr).toEqual([expect.stringMatching(/^groundcrew: PATH .*git/)]);
+  });
+});
