@@ -13,7 +13,7 @@ export interface SchemaTypes {
   };
 }
 
-/** What one operation may cost: a page of a hundred tasks with everything that each of them has, several times over. */
+/** Limit of the cost of one operation: several times a page of 100 tasks with all fields that a front end shows. */
 const maxComplexity = 60_000;
 
 export const builder = new SchemaBuilder<SchemaTypes>({
@@ -25,7 +25,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     limit: { complexity: maxComplexity },
     complexityError: (_kind, { maxComplexity: max, complexity }) =>
       new GraphQLError(
-        `the operation costs ${complexity}, more than ${max}; ask for fewer fields or smaller pages`,
+        `The operation costs ${complexity}, more than the limit of ${max}. Ask for fewer fields or smaller pages.`,
         {
           extensions: { code: 'QUERY_TOO_COMPLEX' },
         },
@@ -33,11 +33,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
 });
 
-builder.queryType({ description: 'What can be read.' });
-builder.mutationType({ description: 'What can be done.' });
-builder.subscriptionType({ description: 'What can be watched, over graphql-transport-ws.' });
+builder.queryType({ description: 'Reads data.' });
+builder.mutationType({ description: 'Changes data.' });
+builder.subscriptionType({ description: 'Delivers live updates.' });
 
 builder.scalarType('DateTime', {
-  description: 'ISO 8601, UTC, milliseconds: 2026-11-22T08:10:13.123Z',
+  description: 'An instant in ISO 8601, in UTC, with milliseconds: 2026-11-22T08:10:13.123Z',
   serialize: (value) => value,
 });

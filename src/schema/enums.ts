@@ -1,7 +1,7 @@
 import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/domain/status.ts';
 import { builder } from './builder.ts';
 
-/** An enum of the API, in upper case, for values that are stored in lower case under the same names. */
+/** An enum of the API. Its values are in upper case, and stored in lower case under the same names. */
 function enumOf<T extends string>(name: string, description: string, values: Record<T, string>) {
   const entries = Object.entries<string>(values).map(([value, about]) => [
     value.toUpperCase(),
@@ -13,47 +13,45 @@ function enumOf<T extends string>(name: string, description: string, values: Rec
   });
 }
 
-export const TaskStatusEnum = enumOf<TaskStatus>(
-  'TaskStatus',
-  'Where a task is. Stored in lower case, under the same names.',
-  {
-    init_enqueue_provision: 'Stored, and its provisioning queued.',
-    init_ensure_name: 'Settling its title and its branch, with a look at the repository.',
-    init_create_sandbox: 'Making the sandbox, with the repository checked out on the branch.',
-    init_ensure_agent: "Installing and starting the agent's server in the sandbox.",
-    init_create_session: 'Opening the first session with the agent.',
-    running: 'Provisioned: its first session is ready.',
-    error: 'Provisioning gave up. `Task.error` says at which step, and why; `retryTask` goes on from there.',
-    canceled: 'Stopped by `cancelTask`. Final.',
-    archived: 'Put away by `archiveTask`. Final.',
-  },
-);
+export const TaskStatusEnum = enumOf<TaskStatus>('TaskStatus', 'The status of a task.', {
+  init_enqueue_provision: 'The task is stored and waits for a worker.',
+  init_ensure_name: 'The step ENSURE_NAME is running: it reads the repository and settles title and branch.',
+  init_create_sandbox: 'The step CREATE_SANDBOX is running: it makes the sandbox and checks the branch out.',
+  init_ensure_agent:
+    "The step ENSURE_AGENT is running: it installs and starts the agent's server in the sandbox.",
+  init_create_session: 'The step CREATE_SESSION is running: it opens the first session with the agent.',
+  running: 'The task is provisioned: its first session is ready.',
+  error:
+    'Provisioning has failed. `Task.error` says at which step and why; `retryTask` continues at that step.',
+  canceled: 'Stopped by `cancelTask`. This status is final.',
+  archived: 'Archived by `archiveTask`. This status is final.',
+});
 
-export const StepNameEnum = enumOf<StepName>('StepName', 'The steps that get a task ready, in their order.', {
-  ensure_name: 'Settles the title and the branch, with a look at the repository.',
-  create_sandbox: 'Makes the sandbox, with the repository checked out on the branch.',
+export const StepNameEnum = enumOf<StepName>('StepName', 'The steps that provision a task, in their order.', {
+  ensure_name: 'Reads the repository and settles title and branch.',
+  create_sandbox: 'Makes the sandbox and checks the branch out in it.',
   ensure_agent: "Installs and starts the agent's server in the sandbox.",
-  create_session: 'Opens the first session, and hands the agent its prompt.',
+  create_session: 'Opens the first session and sends the prompt to the agent.',
 });
 
-export const StepStateEnum = enumOf<StepState>('StepState', 'How a step is doing.', {
-  pending: 'Not begun, or to be begun again.',
-  running: 'Being tried.',
-  succeeded: 'Done.',
-  failed: 'Its last try failed; `nextAttemptAt` says whether there will be another.',
+export const StepStateEnum = enumOf<StepState>('StepState', 'The state of a step.', {
+  pending: 'Not started, or waiting for its next attempt.',
+  running: 'An attempt is running.',
+  succeeded: 'Finished.',
+  failed: 'The latest attempt failed; `nextAttemptAt` is set when another one is planned.',
 });
 
-export const SessionStatusEnum = enumOf<SessionStatus>('SessionStatus', 'Where a session is.', {
-  pending_provision: 'Stored; its task is not provisioned yet.',
-  pending_session_create: 'About to be opened with the agent.',
-  ready: 'Open.',
-  error: 'Could not be opened; `Session.error` says why.',
-  closed: 'Its task was canceled or archived.',
+export const SessionStatusEnum = enumOf<SessionStatus>('SessionStatus', 'The status of a session.', {
+  pending_provision: 'The session is stored and waits until its task is provisioned.',
+  pending_session_create: 'The session is being opened with the agent.',
+  ready: 'The session is open.',
+  error: 'The session could not be opened; `Session.error` says why.',
+  closed: 'The task was canceled or archived.',
 });
 
-export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'What may be done with a task.', {
-  retry: '`retryTask`.',
-  cancel: '`cancelTask`.',
-  archive: '`archiveTask`.',
-  create_session: '`createSession`.',
+export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'An action on a task.', {
+  retry: 'Call `retryTask`.',
+  cancel: 'Call `cancelTask`.',
+  archive: 'Call `archiveTask`.',
+  create_session: 'Call `createSession`.',
 });

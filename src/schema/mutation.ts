@@ -4,14 +4,15 @@ import { createSession } from '../resolvers/create-session.ts';
 import { createTask } from '../resolvers/create-task.ts';
 import { retryTask } from '../resolvers/retry-task.ts';
 import { builder } from './builder.ts';
-import { CreateSessionInputRef, CreateTaskInputRef } from './inputs.ts';
-import { SessionRef, TaskRef } from './task.ts';
+import { CreateSessionInputRef } from './create-session-input.ts';
+import { CreateTaskInputRef } from './create-task-input.ts';
+import { SessionRef, TaskRef } from './refs.ts';
 
 builder.mutationFields((t) => ({
   createTask: t.field({
     type: TaskRef,
     description:
-      'Stores the task with its first session and queues its provisioning, in one transaction, and returns.\nIt never waits for a sandbox, an agent, a session, a repository or a worker.',
+      'Stores the task with its first session and queues its provisioning, in one transaction. Never waits for a sandbox, an agent, a\nsession, a repository or a worker.',
     args: {
       input: t.arg({ type: CreateTaskInputRef, required: true, description: 'What to do, and where.' }),
     },
@@ -20,33 +21,33 @@ builder.mutationFields((t) => ({
   retryTask: t.field({
     type: TaskRef,
     description:
-      'Queues provisioning again, from the step that failed. From ERROR; INVALID_STATE from any other status.',
-    args: { id: t.arg.id({ required: true, description: "The task's id." }) },
+      'Queues provisioning again, from the step that failed. Allowed in status ERROR; otherwise INVALID_STATE.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the task.' }) },
     resolve: (_, { id }, context) => retryTask(id, context),
   }),
   cancelTask: t.field({
     type: TaskRef,
     description:
-      'Stops the task wherever it is, also in the middle of a step, and destroys its sandbox in the background. From any status but\nARCHIVED (INVALID_STATE); a CANCELED task is returned as it is.',
-    args: { id: t.arg.id({ required: true, description: "The task's id." }) },
+      'Stops the task, also in the middle of a step, and destroys its sandbox in the background. Allowed in every status except\nARCHIVED (INVALID_STATE). A CANCELED task is returned unchanged.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the task.' }) },
     resolve: (_, { id }, context) => cancelTask(id, context),
   }),
   archiveTask: t.field({
     type: TaskRef,
     description:
-      'Releases the sandbox in the background and keeps the task and its history. From RUNNING and ERROR (INVALID_STATE from others);\nan ARCHIVED task is returned as it is.',
-    args: { id: t.arg.id({ required: true, description: "The task's id." }) },
+      'Destroys the sandbox in the background and keeps the task and its history. Allowed in the statuses RUNNING and ERROR; otherwise\nINVALID_STATE. An ARCHIVED task is returned unchanged.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the task.' }) },
     resolve: (_, { id }, context) => archiveTask(id, context),
   }),
   createSession: t.field({
     type: SessionRef,
     description:
-      'Stores one more session (a tab) of the task and returns it, ready or not. From any INIT status, RUNNING and ERROR.',
+      'Stores one more session of the task and returns it at once; the session is opened in the background. Allowed in every status\nexcept CANCELED and ARCHIVED (INVALID_STATE).',
     args: {
       input: t.arg({
         type: CreateSessionInputRef,
         required: true,
-        description: 'Which task, and what to say.',
+        description: 'The task, and the first message.',
       }),
     },
     resolve: (_, { input }, context) => createSession(input, context),

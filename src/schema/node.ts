@@ -16,11 +16,12 @@ const typeOfKind = {
 } as const satisfies Record<IdKind, string>;
 
 Node.implement({
-  description: 'Anything that can be fetched again by its id alone.',
+  description: 'An object that can be fetched by its id alone.',
   resolveType: ({ id }) => typeOfKind[kindOfId(id) as IdKind],
   fields: (t) => ({
     id: t.exposeID('id', {
-      description: 'Opaque, prefixed with its kind and sortable by creation: `task_01jd…` (TypeID).',
+      description:
+        'An opaque id with the kind as its prefix, such as `task_01jd…` (TypeID). Ids of one kind sort by creation time.',
     }),
   }),
 });

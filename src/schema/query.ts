@@ -8,55 +8,61 @@ import { viewer } from '../resolvers/viewer.ts';
 import { builder } from './builder.ts';
 import { connectionCost, pageArgs } from './connection.ts';
 import { Node } from './node.ts';
-import { ProjectConnection, TaskConnection, TaskFilterInput, TaskRef } from './task.ts';
-import { ProviderRef, ViewerRef } from './workspace.ts';
+import { ProjectConnection } from './project.ts';
+import { ProviderRef } from './provider.ts';
+import { TaskRef } from './refs.ts';
+import { TaskConnection } from './task.ts';
+import { TaskFilterInput } from './task-filter.ts';
+import { ViewerRef } from './viewer.ts';
 
 builder.queryFields((t) => ({
   node: t.field({
     type: Node,
     nullable: true,
-    description: 'The object of this id; null when there is none.',
-    args: { id: t.arg.id({ required: true, description: "Any object's id." }) },
+    description: 'The object with this id. Null when it does not exist or belongs to another workspace.',
+    args: { id: t.arg.id({ required: true, description: 'The id of any object.' }) },
     resolve: (_, { id }, context) => node(id, context),
   }),
   nodes: t.field({
     type: [Node],
     nullable: { list: false, items: true },
-    description: 'The objects of these ids, in their order; null where there is none. Up to 100.',
-    args: { ids: t.arg.idList({ required: true, description: "Any objects' ids." }) },
+    description:
+      'The objects with these ids, in the same order, with null for each that `node` does not find. At most 100.',
+    args: { ids: t.arg.idList({ required: true, description: 'The ids of any objects.' }) },
     complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
     resolve: (_, { ids }, context) => nodes(ids, context),
   }),
   viewer: t.field({
     type: ViewerRef,
-    description: 'Who the request is made as.',
+    description: 'The owner of the token that authenticates the request.',
     resolve: (_, _args, context) => viewer(context),
   }),
   task: t.field({
     type: TaskRef,
     nullable: true,
-    description:
-      "Null when there is no such task, or when it is another workspace's: the two cannot be told apart.",
-    args: { id: t.arg.id({ required: true, description: "The task's id." }) },
+    description: 'The task with this id. Null when it does not exist or belongs to another workspace.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the task.' }) },
     resolve: (_, { id }, context) => task(id, context),
   }),
   tasks: t.field({
     type: TaskConnection,
-    description: 'Newest first. `first` and `last` go up to 100, and default to 50.',
-    args: { ...pageArgs, filter: t.arg({ type: TaskFilterInput, description: 'Which of them.' }) },
+    description:
+      'The tasks of the workspace, newest first. `first` and `last` are at most 100; the default is 50.',
+    args: { ...pageArgs, filter: t.arg({ type: TaskFilterInput, description: 'Which tasks to return.' }) },
     ...connectionCost,
     resolve: (_, { filter, ...page }, context) => tasks(filter ?? {}, page, context),
   }),
   projects: t.field({
     type: ProjectConnection,
-    description: 'Newest first. `first` and `last` go up to 100, and default to 50.',
+    description:
+      'The projects of the workspace, newest first. `first` and `last` are at most 100; the default is 50.',
     args: pageArgs,
     ...connectionCost,
     resolve: (_, page, context) => projects(page, context),
   }),
   providers: t.field({
     type: [ProviderRef],
-    description: 'The sandbox providers that this server is configured with; the first is the default.',
+    description: 'The sandbox providers that this server is configured with. The first one is the default.',
     resolve: (_, _args, context) => providers(context),
   }),
 }));

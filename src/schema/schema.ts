@@ -1,10 +1,18 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
+// Each of these adds its types or fields to the builder.
 import './mutation.ts';
+import './project.ts';
+import './provision-step.ts';
 import './query.ts';
+import './sandbox.ts';
+import './session.ts';
 import './subscription.ts';
+import './task.ts';
+import './task-error.ts';
+import './task-event.ts';
 
-/** The API. `schema.graphql` is what it prints. */
+/** The schema of the API. `npm run generate` prints it to schema.graphql. */
 export function buildSchema(): GraphQLSchema {
   return builder.toSchema();
 }

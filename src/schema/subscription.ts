@@ -1,16 +1,18 @@
 import { taskUpdated } from '../resolvers/task-updated.ts';
 import { tasksUpdated } from '../resolvers/tasks-updated.ts';
 import { builder } from './builder.ts';
-import { TaskRef } from './task.ts';
+import { TaskRef } from './refs.ts';
 
 builder.subscriptionFields((t) => ({
   taskUpdated: t.field({
     type: TaskRef,
     description:
-      'Every revision of one task, in order, each exactly once.\nWithout `afterRevision`: first the task as it is now, then each later revision.\nWith it: each revision after that one, replayed from storage, then the live ones. A client that reconnects\npasses the last revision that it saw, and misses nothing.',
+      'Delivers every revision of one task, in order, each exactly once.\nWithout `afterRevision`: first the current revision, then each later one.\nWith `afterRevision`: each later revision, first from storage, then live. A client that reconnects passes the last revision\nthat it received, and misses nothing.',
     args: {
-      id: t.arg.id({ required: true, description: "The task's id." }),
-      afterRevision: t.arg.int({ description: 'The last revision that was seen; 0 replays from the first.' }),
+      id: t.arg.id({ required: true, description: 'The id of the task.' }),
+      afterRevision: t.arg.int({
+        description: 'The last revision that the client has received. 0 replays all revisions.',
+      }),
     },
     subscribe: (_, { id, afterRevision }, context) => taskUpdated(id, afterRevision ?? null, context),
     resolve: (task) => task,
@@ -18,8 +20,8 @@ builder.subscriptionFields((t) => ({
   tasksUpdated: t.field({
     type: TaskRef,
     description:
-      "The workspace's task list, live: a task whenever it is created or changes. Changes of one task that follow closely\nmay be merged, the newest revision always arrives, and revisions of one task never go backwards.",
-    args: { projectId: t.arg.id({ description: 'Only the tasks of this project.' }) },
+      'Delivers each task of the workspace when it is created or changes. Changes of one task in quick succession may be merged into\none message. The newest revision always arrives, and the revisions of one task never go backwards.',
+    args: { projectId: t.arg.id({ description: 'Deliver only tasks of this project.' }) },
     subscribe: (_, { projectId }, context) => tasksUpdated(projectId ?? null, context),
     resolve: (task) => task,
   }),

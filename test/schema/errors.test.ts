@@ -5,7 +5,7 @@ import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
 import { repoUrl, type StartedApp, startApp } from './started-app.ts';
 
-// What CONTRACT.md says of errors, on the real schema.
+// The section Errors of CONTRACT.md, tested on the real schema.
 
 let app: StartedApp;
 beforeAll(async () => {
@@ -15,50 +15,50 @@ afterAll(() => app[Symbol.asyncDispose]());
 
 const createTask = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { id } }';
 const createSession = 'mutation ($input: CreateSessionInput!) { createSession(input: $input) { id } }';
-const nasty = '\0';
+const nul = '\0';
 
-describe('createTask itself refuses', () => {
+describe('createTask', () => {
   it.each([
     ['repoUrl', 'no repository'],
     ['repoUrl', '--upload-pack=x'],
-    ['repoUrl', nasty],
+    ['repoUrl', nul],
     ['prompt', ' '],
-    ['prompt', `a${nasty}`],
+    ['prompt', `a${nul}`],
     ['prompt', 'a\ud800'],
     ['prompt', 'x'.repeat(100_001)],
-    ['title', `a${nasty}`],
+    ['title', `a${nul}`],
     ['branchName', 'a..b'],
     ['baseRef', '-x'],
     ['provider', 'nobody'],
     ['agent', 'a b'],
-  ])('a wrong %s: %.30j', async (field, value) => {
+  ])('refuses an invalid %s: %.30j', async (field, value) => {
     const input = { repoUrl, prompt: 'p', [field]: value };
     expect(await app.refusal(createTask, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
   });
 });
 
-describe('an empty string is not left out', () => {
+describe('an empty string', () => {
   it.each(['repoUrl', 'prompt', 'title', 'branchName', 'baseRef', 'provider', 'agent', 'idempotencyKey'])(
-    'in createTask: %s',
+    'is refused by createTask in %s',
     async (field) => {
       const input = { repoUrl, prompt: 'p', [field]: '' };
       expect(await app.refusal(createTask, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
     },
   );
 
-  it.each(['agent', 'prompt', 'idempotencyKey'])('in createSession: %s', async (field) => {
+  it.each(['agent', 'prompt', 'idempotencyKey'])('is refused by createSession in %s', async (field) => {
     const input = { taskId: await app.create(), [field]: '' };
     expect(await app.refusal(createSession, { input })).toEqual({ code: 'BAD_USER_INPUT', field });
   });
 
-  it.each(['after', 'before'])('in a page: %s', async (field) => {
+  it.each(['after', 'before'])('is refused as a cursor in %s', async (field) => {
     expect(await app.refusal(`{ tasks(${field}: "") { nodes { id } } }`)).toEqual({
       code: 'BAD_USER_INPUT',
       field,
     });
   });
 
-  it('in a filter: search', async () => {
+  it('is refused as a search in a filter', async () => {
     expect(await app.refusal('{ tasks(filter: { search: "" }) { nodes { id } } }')).toEqual({
       code: 'BAD_USER_INPUT',
       field: 'search',
@@ -66,10 +66,10 @@ describe('an empty string is not left out', () => {
   });
 });
 
-describe('a page', () => {
+describe('the size of a page', () => {
   const lists = ['tasks', 'projects'];
   it.each(lists.flatMap((list) => [0, -1, 101, 2_147_483_647].map((size) => [list, size] as const)))(
-    'of %s is not of %i',
+    'of %s cannot be %i',
     async (list, size) => {
       for (const field of ['first', 'last']) {
         const refused = await app.refusal(`{ ${list}(${field}: ${size}) { nodes { id } } }`);
@@ -78,7 +78,7 @@ describe('a page', () => {
     },
   );
 
-  it('of events, and of a project, neither', async () => {
+  it('of events, and of the tasks of a project, cannot be 0 or 101', async () => {
     const id = await app.create();
     for (const field of ['first', 'last']) {
       const query = `{ task(id: "${id}") { events(${field}: 0) { nodes { id } } } }`;
@@ -88,28 +88,28 @@ describe('a page', () => {
     }
   });
 
-  it('has a first or a last, and cursors that are ours', async () => {
+  it('cannot be given twice, and cursors must come from the API', async () => {
     expect(await app.refusal('{ tasks(first: 1, last: 1) { nodes { id } } }')).toMatchObject({
       code: 'BAD_USER_INPUT',
     });
     for (const field of ['after', 'before']) {
-      const refused = await app.refusal(`{ tasks(${field}: "nothing of ours") { nodes { id } } }`);
+      const refused = await app.refusal(`{ tasks(${field}: "no cursor") { nodes { id } } }`);
       expect(refused).toEqual({ code: 'BAD_USER_INPUT', field });
     }
   });
 });
 
-describe('a malformed id finds nothing, like a missing one', () => {
-  const ids = ['', 'nothing', 'task_', newId('task'), newId('session'), nasty];
+describe('an id that is malformed or does not exist', () => {
+  const ids = ['', 'nothing', 'task_', newId('task'), newId('session'), nul];
 
-  it.each(ids)('null from a query: %j', async (id) => {
+  it.each(ids)('is null from a query: %j', async (id) => {
     expect(await app.ask('query ($id: ID!) { task(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({
       task: null,
       node: null,
     });
   });
 
-  it.each(ids)('NOT_FOUND from a mutation: %j', async (id) => {
+  it.each(ids)('is NOT_FOUND from a mutation: %j', async (id) => {
     for (const name of ['retryTask', 'cancelTask', 'archiveTask']) {
       const refused = await app.refusal(`mutation ($id: ID!) { ${name}(id: $id) { id } }`, { id });
       expect(refused, name).toMatchObject({ code: 'NOT_FOUND' });
@@ -118,7 +118,7 @@ describe('a malformed id finds nothing, like a missing one', () => {
     expect(refused).toEqual({ code: 'NOT_FOUND', field: 'taskId' });
   });
 
-  it.each(ids)('NOT_FOUND from a subscription: %j', async (id) => {
+  it.each(ids)('is NOT_FOUND from a subscription: %j', async (id) => {
     const client = await connect(app.url, { token: app.token });
     const subscriptions = [
       'subscription ($id: ID!) { taskUpdated(id: $id) { id } }',
@@ -135,7 +135,7 @@ describe('a malformed id finds nothing, like a missing one', () => {
   });
 });
 
-describe('an action in the wrong status', () => {
+describe('an action on a task', () => {
   const allowed: Record<string, TaskStatus[]> = {
     retryTask: ['error'],
     cancelTask: taskStatuses.filter((status) => status !== 'archived'),
@@ -144,18 +144,21 @@ describe('an action in the wrong status', () => {
   };
   const cells = Object.keys(allowed).flatMap((name) => taskStatuses.map((status) => [name, status] as const));
 
-  it.each(cells)('%s from %s is INVALID_STATE with the status, or done', async (name, status) => {
-    const id = await app.createIn(status);
-    const operation =
-      name === 'createSession'
-        ? `mutation { createSession(input: { taskId: "${id}" }) { task { revision } } }`
-        : `mutation { ${name}(id: "${id}") { status revision } }`;
-    const refused = await app.refusal(operation);
-    if (allowed[name]?.includes(status)) expect(refused).toBeUndefined();
-    else expect(refused).toEqual({ code: 'INVALID_STATE', status: status.toUpperCase() });
-  });
+  it.each(cells)(
+    '%s in status %s succeeds where that is allowed, else fails with INVALID_STATE',
+    async (name, status) => {
+      const id = await app.createIn(status);
+      const operation =
+        name === 'createSession'
+          ? `mutation { createSession(input: { taskId: "${id}" }) { task { revision } } }`
+          : `mutation { ${name}(id: "${id}") { status revision } }`;
+      const refused = await app.refusal(operation);
+      if (allowed[name]?.includes(status)) expect(refused).toBeUndefined();
+      else expect(refused).toEqual({ code: 'INVALID_STATE', status: status.toUpperCase() });
+    },
+  );
 
-  it('is not among the available ones, and the others are', async () => {
+  it('is one of availableActions exactly when the status allows it', async () => {
     const names = {
       RETRY: 'retryTask',
       CANCEL: 'cancelTask',
@@ -167,7 +170,7 @@ describe('an action in the wrong status', () => {
       const { task } = await app.ask<{ task: { availableActions: (keyof typeof names)[] } }>(
         `{ task(id: "${id}") { availableActions } }`,
       );
-      // A closed task is returned as it is, which is nothing to be offered.
+      // Both return a closed task unchanged, so they are not offered.
       const offered = Object.entries(allowed).filter(
         ([name, statuses]) =>
           statuses.includes(status) &&
@@ -181,8 +184,8 @@ describe('an action in the wrong status', () => {
   });
 });
 
-describe('codes', () => {
-  it('UNAUTHENTICATED without a token, or with a wrong one', async () => {
+describe('an error', () => {
+  it('has the code UNAUTHENTICATED without a valid token', async () => {
     for (const token of [undefined, 'wrong', `${app.token}x`]) {
       const { errors, data } = await fetchGraphql(app.url, token, '{ viewer { workspace { id } } }');
       expect(errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED' });
@@ -190,7 +193,7 @@ describe('codes', () => {
     }
   });
 
-  it('IDEMPOTENCY_CONFLICT for a key with another input', async () => {
+  it('has the code IDEMPOTENCY_CONFLICT for a key that was used with another input', async () => {
     const key = newId('event');
     const id = await app.create({ idempotencyKey: key });
     const conflict = { code: 'IDEMPOTENCY_CONFLICT', field: 'idempotencyKey' };
@@ -201,7 +204,7 @@ describe('codes', () => {
     );
   });
 
-  it('BAD_USER_INPUT with its field for a revision that there is not', async () => {
+  it('has the code BAD_USER_INPUT and its field for a revision that does not exist', async () => {
     const id = await app.create();
     const client = await connect(app.url, { token: app.token });
     for (const after of [-1, 2, 2_147_483_647]) {
@@ -232,7 +235,7 @@ describe('codes', () => {
       'many mutations',
       `mutation { ${Array.from({ length: 11 }, (_, index) => `a${index}: cancelTask(id: "x") { id }`).join(' ')} }`,
     ],
-  ])('QUERY_TOO_COMPLEX for %s, on HTTP and WebSocket', async (_what, query) => {
+  ])('has the code QUERY_TOO_COMPLEX for %s, on HTTP and WebSocket', async (_what, query) => {
     expect(await app.refusal(query)).toMatchObject({ code: 'QUERY_TOO_COMPLEX' });
     const client = await connect(app.url, { token: app.token });
     const { payload } = await client.run({ query });
@@ -243,7 +246,7 @@ describe('codes', () => {
     await client.close();
   });
 
-  it('none for a page of a hundred tasks with all that a front end shows of them', async () => {
+  it('does not occur for a page of 100 tasks with all fields that a front end shows', async () => {
     const answer =
       await app.send(`{ tasks(first: 100) { nodes { id revision status title branchName prompt provider agent
       project { id name repoUrl } error { code message } steps { name state attempt error { message } }
@@ -257,11 +260,11 @@ describe('codes', () => {
     ['GRAPHQL_VALIDATION_FAILED', '{ nothing }'],
     ['GRAPHQL_VALIDATION_FAILED', '{ tasks(filter: { status: [NOWHERE] }) { nodes { id } } }'],
     ['GRAPHQL_VALIDATION_FAILED', 'mutation { createTask(input: { repoUrl: "x" }) { id } }'],
-  ])('%s for %s', async (code, query) => {
+  ])('has the code %s for %s', async (code, query) => {
     expect(await app.refusal(query)).toMatchObject({ code });
   });
 
-  it('INTERNAL_SERVER_ERROR with an id, and nothing of what went wrong', async () => {
+  it('has the code INTERNAL_SERVER_ERROR and an id, and hides what went wrong', async () => {
     const id = await app.create();
     await app.stored.sql('alter table task_event rename to task_event_away');
     try {

@@ -31,7 +31,7 @@ const page = async (variables: Record<string, unknown>) =>
 const idsOf = ({ nodes }: Connection) => nodes.map(({ id }) => id);
 
 describe('createTask', () => {
-  it('answers with all that a task has at its first revision', async () => {
+  it('returns every field of the task at revision 1', async () => {
     const { createTask } = await app.ask<{ createTask: Record<string, unknown> }>(
       `mutation ($input: CreateTaskInput!) { createTask(input: $input) {
         __typename id revision status error { code } project { __typename id repoUrl name createdAt } prompt title
@@ -105,14 +105,14 @@ describe('createTask', () => {
     });
   });
 
-  it('with an idempotency key answers the second time as the first', async () => {
+  it('returns the same task for the same idempotency key', async () => {
     const input = { idempotencyKey: newId('event') };
     expect(await app.create(input)).toBe(await app.create(input));
   });
 });
 
 describe('a task', () => {
-  it('shows what became of its steps, its sandbox and its sessions', async () => {
+  it('shows the results of its steps, its sandbox and its sessions', async () => {
     const task = await app.stored.create({ prompt: 'p' });
     await app.stored.change(
       task.id,
@@ -142,7 +142,7 @@ describe('a task', () => {
     expect(shown.readyAt).not.toBeNull();
   });
 
-  it('that gave up says at which step, and why', async () => {
+  it('shows at which step provisioning failed, and why', async () => {
     const id = await app.createIn('error');
     const { task } = await app.ask(
       'query ($id: ID!) { task(id: $id) { status availableActions error { code message step retryable } } }',
@@ -166,12 +166,12 @@ describe('a task', () => {
     '\0',
     "' or 1=1 --",
     'x'.repeat(10_000),
-  ])('that there is not is null: %.40j', async (id) => {
+  ])('is null when it does not exist: %.40j', async (id) => {
     const found = await app.ask('query ($id: ID!) { task(id: $id) { id } node(id: $id) { id } }', { id });
     expect(found).toEqual({ task: null, node: null });
   });
 
-  it("of another workspace's is null on every path, like a missing one", async () => {
+  it('of another workspace looks like one that does not exist, on every path', async () => {
     const [workspaceId, projectId, id] = [newId('workspace'), newId('project'), newId('task')];
     const mine = await app.create();
     await app.stored.sql(`insert into workspace (id, name) values (?, 'Other')`, [workspaceId]);
@@ -214,7 +214,7 @@ describe('a task', () => {
 });
 
 describe('node and nodes', () => {
-  it('find everything that has an id', async () => {
+  it('find every kind of object', async () => {
     const id = await app.create();
     const { task, viewer } = await app.ask<{
       task: { project: { id: string }; sessions: [{ id: string }]; events: { nodes: [{ id: string }] } };
@@ -240,7 +240,7 @@ describe('node and nodes', () => {
     expect(viewer.workspace.name).toBe('Default');
   });
 
-  it('take a hundred ids, and no more', async () => {
+  it('take at most 100 ids', async () => {
     const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
     const ids = Array.from({ length: 100 }, () => newId('task'));
     expect(await app.ask(query, { ids })).toEqual({ nodes: ids.map(() => null) });
@@ -251,7 +251,7 @@ describe('node and nodes', () => {
     expect(await app.ask(query, { ids: [] })).toEqual({ nodes: [] });
   });
 
-  it('show an event with its task as it was then', async () => {
+  it('show an event with the task as it was at that revision', async () => {
     const task = await app.stored.create();
     await app.stored.change(task.id, started('ensure_name'), succeeded.ensure_name);
     const { task: shown } = await app.ask<{ task: { events: { nodes: unknown[] } } }>(
@@ -267,7 +267,7 @@ describe('node and nodes', () => {
 });
 
 describe('providers', () => {
-  it('are those of the settings, the first one the default', async () => {
+  it('are those of the settings, and the first one is the default', async () => {
     expect(await app.ask('{ providers { name isDefault } }')).toEqual({
       providers: [
         { name: 'scripted', isDefault: true },
@@ -292,7 +292,7 @@ describe('the list of tasks', () => {
     ids = made.map(({ id }) => id).reverse();
   });
 
-  it('is newest first, and the same forward page by page', async () => {
+  it('is newest first when paged forward', async () => {
     const seen: string[] = [];
     let after: string | null = null;
     for (;;) {
@@ -311,7 +311,7 @@ describe('the list of tasks', () => {
     expect(seen).toEqual(ids);
   });
 
-  it('is the same backward', async () => {
+  it('is in the same order when paged backward', async () => {
     const last = await page({ last: 3, filter: filter() });
     expect(idsOf(last)).toEqual(ids.slice(4));
     expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
@@ -323,7 +323,7 @@ describe('the list of tasks', () => {
     expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
   });
 
-  it('between two cursors is what lies between them', async () => {
+  it('contains only what lies between two cursors', async () => {
     const { edges } = await page({ filter: filter() });
     const between = { after: edges[1]?.cursor, before: edges[5]?.cursor, filter: filter() };
     expect(idsOf(await page(between))).toEqual(ids.slice(2, 5));
@@ -331,7 +331,7 @@ describe('the list of tasks', () => {
     expect(idsOf(await page({ ...between, first: 1 }))).toEqual(ids.slice(2, 3));
   });
 
-  it('does not move under a reader when tasks are added', async () => {
+  it('continues at the same place after a task was added', async () => {
     const first = await page({ first: 2, filter: filter() });
     const added = await app.stored.create({ repoUrl: 'https://example.com/o/list' });
     const next = await page({ first: 2, after: first.pageInfo.endCursor, filter: filter() });
@@ -339,7 +339,7 @@ describe('the list of tasks', () => {
     ids = [added.id, ...ids];
   });
 
-  it('of a project is a field of the project too', async () => {
+  it('is also available as a field of the project', async () => {
     const { node } = await app.ask<{ node: { tasks: Connection } }>(
       `query ($id: ID!) { node(id: $id) { ... on Project { tasks(first: 2) { nodes { id revision } ${parts} } } } }`,
       { id: projectId },
@@ -348,7 +348,7 @@ describe('the list of tasks', () => {
     expect(node.tasks.pageInfo.hasNextPage).toBe(true);
   });
 
-  it('may be of some statuses', async () => {
+  it('can be filtered by status', async () => {
     const status = ['ERROR', 'CANCELED'];
     const failedId = await app.createIn('error');
     const canceledId = await app.createIn('canceled');
@@ -359,7 +359,7 @@ describe('the list of tasks', () => {
     expect(idsOf(await page({ filter: { status, projectId } }))).toEqual([]);
   });
 
-  it('may be searched for words of title and prompt, as they are now', async () => {
+  it('can be searched for words of the current title and prompt', async () => {
     const byPrompt = await app.stored.create({ prompt: 'Sharpen the Zweihänder, twice' });
     const byTitle = await app.stored.create({ title: 'Zweihänder' });
     const settled = await app.stored.create({ prompt: 'p' });
@@ -378,7 +378,7 @@ describe('the list of tasks', () => {
     }
   });
 
-  it('of a project that there is not is empty', async () => {
+  it('is empty for a project that does not exist', async () => {
     for (const each of [newId('project'), 'nothing', '', newId('task')]) {
       expect(idsOf(await page({ filter: { projectId: each } }))).toEqual([]);
     }
@@ -386,7 +386,7 @@ describe('the list of tasks', () => {
 });
 
 describe('the list of projects', () => {
-  it('is newest first, forward and backward', async () => {
+  it('is newest first, paged forward and backward', async () => {
     const names = ['https://example.com/p/a', 'https://example.com/p/b', 'https://example.com/p/c'];
     for (const each of names) await app.create({ repoUrl: each });
     const ask = async (args: string) =>
@@ -405,8 +405,8 @@ describe('the list of projects', () => {
   });
 });
 
-describe("a task's history", () => {
-  it('is oldest first, forward and backward', async () => {
+describe('the history of a task', () => {
+  it('is oldest first, paged forward and backward', async () => {
     const id = await app.createIn('running');
     const ask = async (args: string) =>
       (

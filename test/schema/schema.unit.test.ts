@@ -22,7 +22,7 @@ const ours = Object.values(schema.getTypeMap()).filter(
   ({ name }) => !name.startsWith('__') && !['Int', 'Float', 'String', 'Boolean', 'ID'].includes(name),
 );
 
-/** Everything in a type that has a place for a description. */
+/** Everything in a type that can have a description. */
 function describable(type: GraphQLNamedType): [string, string | null | undefined][] {
   const found: [string, string | null | undefined][] = [[type.name, type.description]];
   if (isEnumType(type)) {
@@ -43,23 +43,23 @@ function describable(type: GraphQLNamedType): [string, string | null | undefined
 }
 
 describe('the schema', () => {
-  it.each(ours.map((type) => [type.name, type] as const))('describes all of %s', (_name, type) => {
-    const silent = describable(type).filter(([, description]) => !description?.trim());
-    expect(silent.map(([name]) => name)).toEqual([]);
+  it.each(ours.map((type) => [type.name, type] as const))('describes every part of %s', (_name, type) => {
+    const undescribed = describable(type).filter(([, description]) => !description?.trim());
+    expect(undescribed.map(([name]) => name)).toEqual([]);
   });
 
-  it('is the one that schema.graphql shows', () => {
+  it('equals schema.graphql', () => {
     const shown = buildFromText(readFileSync(resolve(root, 'schema.graphql'), 'utf8'));
     expect(printSchema(lexicographicSortSchema(shown))).toBe(printSchema(lexicographicSortSchema(schema)));
   });
 
-  it('takes nothing away that was released', () => {
+  it('removes nothing that was released', () => {
     const released = buildFromText(readFileSync(resolve(import.meta.dirname, 'released.graphql'), 'utf8'));
     expect(findBreakingChanges(released, buildFromText(printSchema(schema)))).toEqual([]);
   });
 
   test.skipIf(!existsSync(contractFile))(
-    'differs from the public contract only in what is not built yet',
+    'contradicts the public contract nowhere; parts of it may be missing',
     () => {
       const contract = buildFromText(readFileSync(contractFile, 'utf8'));
       const changes = findBreakingChanges(contract, buildFromText(printSchema(schema)));

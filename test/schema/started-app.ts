@@ -11,7 +11,7 @@ import { type ScriptedProvider, startScriptedProvider } from '../support/scripte
 import { at, failed, started } from '../tasks/domain/machine-states.ts';
 import { eventsToRunning, openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
 
-/** The whole of Groundcrew in this process, on a database and with a provider of the test's own. */
+/** Groundcrew in this process, with its own database and a scripted provider. */
 export interface StartedApp extends AsyncDisposable {
   readonly url: string;
   readonly token: string;
@@ -20,17 +20,17 @@ export interface StartedApp extends AsyncDisposable {
   send(query: string, variables?: Readonly<Record<string, unknown>>): Promise<GraphqlResponse>;
   /** The data of an operation; throws when there are errors. */
   ask<T = Record<string, unknown>>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<T>;
-  /** What the first error says for programs. */
+  /** The `extensions` of the first error; undefined when the operation succeeded. */
   refusal(query: string, variables?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Creates a task over the API and returns its id. */
   create(input?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** A task in this status, whose worker nobody is. */
+  /** Stores a task in this status that no worker has leased. */
   createIn(status: TaskStatus): Promise<string>;
 }
 
 export const repoUrl = 'https://example.com/o/r';
 
-/** `api` has no worker: what is stored stays as it is. */
+/** The role `api` has no worker: stored tasks stay as they are. */
 export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<StartedApp> {
   const stored = await openTasks();
   const provider = await startScriptedProvider();

@@ -59,7 +59,7 @@ const allStatuses = [
 ];
 
 describe('taskUpdated', () => {
-  it('delivers every status and every revision, in order, once', async () => {
+  it('delivers every revision once, in order, through every status', async () => {
     const client = await connect(app.url, { token: app.token });
     const id = await create();
     const seen = await until(client.subscribe({ query: watch, variables: { id, after: 0 } }), 'RUNNING');
@@ -74,7 +74,7 @@ describe('taskUpdated', () => {
     await client.close();
   });
 
-  it('without afterRevision begins with the task as it is', async () => {
+  it('starts with the current revision when afterRevision is left out', async () => {
     const gate = Promise.withResolvers<void>();
     app.provider.on('ensureAgent', waitsFor(gate.promise));
     const client = await connect(app.url, { token: app.token });
@@ -89,7 +89,7 @@ describe('taskUpdated', () => {
     await client.close();
   });
 
-  it('with it goes on after that revision, and shows each as it was', async () => {
+  it('starts after afterRevision and delivers each revision as it was', async () => {
     const client = await connect(app.url, { token: app.token });
     const id = await create();
     const all = await until(client.subscribe({ query: watch, variables: { id, after: 0 } }), 'RUNNING');
@@ -100,7 +100,7 @@ describe('taskUpdated', () => {
     await client.close();
   });
 
-  it('tells of failed tries, of giving up, of a retry, of a session and of a cancel', async () => {
+  it('delivers failed attempts, the final failure, a retry, a new session and a cancel', async () => {
     app.provider.on('createSandbox', fails({ message: 'no room' }));
     const client = await connect(app.url, { token: app.token });
     const id = await create();
@@ -128,7 +128,7 @@ describe('taskUpdated', () => {
     await client.close();
   });
 
-  it('shows the kinds of events that are promised', async () => {
+  it('is accompanied by events of the documented kinds', async () => {
     const id = await create();
     const client = await connect(app.url, { token: app.token });
     await until(client.subscribe({ query: watch, variables: { id, after: 0 } }), 'RUNNING');
@@ -151,12 +151,12 @@ describe('taskUpdated', () => {
 });
 
 describe('tasksUpdated', () => {
-  it('tells of each new task, and of its newest revision', async () => {
+  it('delivers each new task up to its newest revision', async () => {
     const client = await connect(app.url, { token: app.token });
     const subscription = client.subscribe({
       query: `subscription { tasksUpdated { id revision status } }`,
     });
-    // The next answer on this socket comes after the subscription has begun.
+    // Operations of one socket start in order: once this query is answered, the subscription is open.
     await client.run({ query: '{ viewer { workspace { id } } }' });
     const ids = [await create(), await create()];
     const newest = new Map<string, { revision: number; status: string }>();

@@ -6,114 +6,117 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
 /** One more conversation with an agent. */
 export type CreateSessionInput = {
-  /** The coding agent. The task's own when left out. */
+  /** The coding agent. By default the one of the task. */
   agent?: string | null | undefined;
-  /** Makes the call safe to repeat, as with `createTask`. */
+  /** Makes the call safe to repeat, as in `CreateTaskInput`. */
   idempotencyKey?: string | null | undefined;
-  /** Its first message. None when left out. */
+  /** The first message of the session. By default there is none. */
   prompt?: string | null | undefined;
-  /** The task in whose sandbox it takes place. */
+  /** The task in whose sandbox the session runs. */
   taskId: string;
 };
 
-/** What a task is to do, and where. */
+/** What a task is to do, and where. Optional fields that are left out get a default; an empty string is an error. */
 export type CreateTaskInput = {
-  /** The coding agent: `claude`, `codex`, `opencode`, … The server's default when left out. */
+  /** The coding agent: `claude`, `codex`, `opencode` and others. By default the one of the server. */
   agent?: string | null | undefined;
-  /** The branch or commit to start from. The repository's default branch when left out. */
+  /** The branch or commit to start from. By default the repository's default branch. */
   baseRef?: string | null | undefined;
-  /** Derived from the title, and made unique among the repository's branches, when left out. */
+  /** The name of the new branch. By default derived from the title, and made unique among the repository's branches. */
   branchName?: string | null | undefined;
   /**
-   * Makes the call safe to repeat: the same key with the same input returns the task that it made before, and with another
-   * input fails with IDEMPOTENCY_CONFLICT. Kept for at least 24 hours.
+   * Makes the call safe to repeat. The same key with the same input returns the task of the first call; with another input the
+   * call fails with IDEMPOTENCY_CONFLICT. A key is kept for at least 24 hours.
    */
   idempotencyKey?: string | null | undefined;
-  /** What the agent is asked to do: the first message of the first session. Up to 100,000 characters. */
+  /** What the agent is asked to do: the first message of the first session. At most 100,000 characters. */
   prompt: string;
-  /** A name from `Query.providers`. The server's default when left out. */
+  /** The name of a sandbox provider, from `Query.providers`. By default the first one. */
   provider?: string | null | undefined;
-  /** A git remote (https, ssh, or scp-like), or a path on the server where it allows that. Creates the project at first sight. */
+  /**
+   * A git remote (https, ssh or scp-like), or an absolute path on the server where the server allows that. The project is
+   * created with its first task.
+   */
   repoUrl: string;
-  /** Derived from the prompt when left out. One line, up to 200 characters. */
+  /** One line, at most 200 characters. By default derived from the prompt. */
   title?: string | null | undefined;
 };
 
-/** Where a session is. */
+/** The status of a session. */
 export type SessionStatus =
-  /** Its task was canceled or archived. */
+  /** The task was canceled or archived. */
   | 'CLOSED'
-  /** Could not be opened; `Session.error` says why. */
+  /** The session could not be opened; `Session.error` says why. */
   | 'ERROR'
-  /** Stored; its task is not provisioned yet. */
+  /** The session is stored and waits until its task is provisioned. */
   | 'PENDING_PROVISION'
-  /** About to be opened with the agent. */
+  /** The session is being opened with the agent. */
   | 'PENDING_SESSION_CREATE'
-  /** Open. */
+  /** The session is open. */
   | 'READY';
 
-/** The steps that get a task ready, in their order. */
+/** The steps that provision a task, in their order. */
 export type StepName =
-  /** Makes the sandbox, with the repository checked out on the branch. */
+  /** Makes the sandbox and checks the branch out in it. */
   | 'CREATE_SANDBOX'
-  /** Opens the first session, and hands the agent its prompt. */
+  /** Opens the first session and sends the prompt to the agent. */
   | 'CREATE_SESSION'
   /** Installs and starts the agent's server in the sandbox. */
   | 'ENSURE_AGENT'
-  /** Settles the title and the branch, with a look at the repository. */
+  /** Reads the repository and settles title and branch. */
   | 'ENSURE_NAME';
 
-/** How a step is doing. */
+/** The state of a step. */
 export type StepState =
-  /** Its last try failed; `nextAttemptAt` says whether there will be another. */
+  /** The latest attempt failed; `nextAttemptAt` is set when another one is planned. */
   | 'FAILED'
-  /** Not begun, or to be begun again. */
+  /** Not started, or waiting for its next attempt. */
   | 'PENDING'
-  /** Being tried. */
+  /** An attempt is running. */
   | 'RUNNING'
-  /** Done. */
+  /** Finished. */
   | 'SUCCEEDED';
 
-/** What may be done with a task. */
+/** An action on a task. */
 export type TaskAction =
-  /** `archiveTask`. */
+  /** Call `archiveTask`. */
   | 'ARCHIVE'
-  /** `cancelTask`. */
+  /** Call `cancelTask`. */
   | 'CANCEL'
-  /** `createSession`. */
+  /** Call `createSession`. */
   | 'CREATE_SESSION'
-  /** `retryTask`. */
+  /** Call `retryTask`. */
   | 'RETRY';
 
-/** Which tasks; all that is given must hold. */
+/** Selects tasks that match all of the given fields. */
 export type TaskFilter = {
-  /** Of this project. */
+  /** Tasks of this project. */
   projectId?: string | null | undefined;
-  /** Words of the title or the prompt. */
+  /** Tasks whose title and prompt contain all of these words. */
   search?: string | null | undefined;
-  /** In one of these. */
+  /** Tasks in one of these statuses. */
   status?: Array<TaskStatus> | null | undefined;
 };
 
-/** Where a task is. Stored in lower case, under the same names. */
+/** The status of a task. */
 export type TaskStatus =
-  /** Put away by `archiveTask`. Final. */
+  /** Archived by `archiveTask`. This status is final. */
   | 'ARCHIVED'
-  /** Stopped by `cancelTask`. Final. */
+  /** Stopped by `cancelTask`. This status is final. */
   | 'CANCELED'
-  /** Provisioning gave up. `Task.error` says at which step, and why; `retryTask` goes on from there. */
+  /** Provisioning has failed. `Task.error` says at which step and why; `retryTask` continues at that step. */
   | 'ERROR'
-  /** Making the sandbox, with the repository checked out on the branch. */
+  /** The step CREATE_SANDBOX is running: it makes the sandbox and checks the branch out. */
   | 'INIT_CREATE_SANDBOX'
-  /** Opening the first session with the agent. */
+  /** The step CREATE_SESSION is running: it opens the first session with the agent. */
   | 'INIT_CREATE_SESSION'
-  /** Stored, and its provisioning queued. */
+  /** The task is stored and waits for a worker. */
   | 'INIT_ENQUEUE_PROVISION'
-  /** Installing and starting the agent's server in the sandbox. */
+  /** The step ENSURE_AGENT is running: it installs and starts the agent's server in the sandbox. */
   | 'INIT_ENSURE_AGENT'
-  /** Settling its title and its branch, with a look at the repository. */
+  /** The step ENSURE_NAME is running: it reads the repository and settles title and branch. */
   | 'INIT_ENSURE_NAME'
-  /** Provisioned: its first session is ready. */
+  /** The task is provisioned: its first session is ready. */
   | 'RUNNING';
 
 export type TaskFieldsFragment = { id: string, revision: number, status: TaskStatus, prompt: string, title: string | null, branchName: string | null, baseRef: string | null, provider: string, agent: string, availableActions: Array<TaskAction>, createdAt: string, updatedAt: string, readyAt: string | null, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null, project: { id: string, name: string, repoUrl: string }, steps: Array<{ name: StepName, state: StepState, attempt: number, startedAt: string | null, finishedAt: string | null, deadlineAt: string | null, nextAttemptAt: string | null, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null }>, sandbox: { id: string, provider: string, cwd: string | null } | null, sessions: Array<{ id: string, agent: string, status: SessionStatus, createdAt: string, readyAt: string | null, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null }> };

@@ -1,0 +1,13 @@
+import type { Project, Sandbox, Step, Task, TaskEvent, TaskFailure } from '../tasks/domain/task.ts';
+import type { TaskSession } from '../tasks/domain/task-session.ts';
+import { builder } from './builder.ts';
+
+// Types that refer to one another are declared here and implemented in a file each, which avoids import circles.
+
+export const TaskRef = builder.objectRef<Task>('Task');
+export const ProvisionStepRef = builder.objectRef<Step>('ProvisionStep');
+export const TaskErrorRef = builder.objectRef<TaskFailure>('TaskError');
+export const SandboxRef = builder.objectRef<Sandbox>('Sandbox');
+export const SessionRef = builder.objectRef<TaskSession>('Session');
+export const TaskEventRef = builder.objectRef<TaskEvent>('TaskEvent');
+export const ProjectRef = builder.objectRef<Project>('Project');
