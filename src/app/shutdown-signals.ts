@@ -1,12 +1,12 @@
 import type { Logger } from '../log.ts';
 
-/** Milliseconds after which a stop that does not come to its end is cut short. */
+/** Milliseconds that a stop may take; then the process ends with 1. */
 const maxStopMs = 20_000;
 
-/** Milliseconds within which npm passes on what the terminal has sent to both of us already. */
-const echoMs = 250;
+/** npm forwards a signal which the terminal already sent to the group: a duplicate within these milliseconds is ignored. */
+const duplicateMs = 250;
 
-/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once, unless it is the echo of the first. */
+/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once, unless it is a duplicate. */
 export function onShutdownSignal(logger: Logger): Promise<undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let first: { signal: NodeJS.Signals; at: number } | undefined;
@@ -19,7 +19,7 @@ export function onShutdownSignal(logger: Logger): Promise<undefined> {
         process.exit(1);
       }, maxStopMs).unref();
       resolve(undefined);
-    } else if (signal !== first.signal || performance.now() - first.at > echoMs) {
+    } else if (signal !== first.signal || performance.now() - first.at > duplicateMs) {
       process.exit(1);
     }
   };

@@ -21,7 +21,7 @@ export interface ApiOptions {
   readonly listener: Listener;
 }
 
-/** Puts the API's parts together. Returns its address. */
+/** Starts the API. Returns its URL. Throws ConfigError when it cannot listen there. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<string> {
   const { config, logger, db, providers, listener } = options;
   const isOwner = createTokenCheck(await loadOwnersToken(config.token, config.dataDir));

@@ -9,21 +9,21 @@ import { migrate } from '../tables/migrate.ts';
 import { createListener, type Listener } from '../tasks/store/wake-up-listener.ts';
 import { Worker } from '../worker/worker.ts';
 
-/** What a process does: both roles with a database of its own where none is given, or one of them. */
+/** What a process does: `start` has both roles, and an embedded database unless DATABASE_URL is set. */
 export type Role = 'start' | 'api' | 'worker';
 
 export interface Groundcrew {
   /** Undefined for a worker. */
   readonly url: string | undefined;
-  /** Rejects when it can't go on. */
+  /** Rejects when the embedded database is lost for good. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
-/** Connections of a process to the database, beside the few that have a purpose of their own. */
+/** Connections in the pool. Listener, heartbeat and job pool have connections of their own. */
 const poolSize = 10;
 
-/** Puts the parts together. What was started is stopped again when a later part can't start. */
+/** Starts the parts of a role. When one fails to start, those before it are stopped again. */
 export async function startGroundcrew(role: Role, config: Config, logger: Logger): Promise<Groundcrew> {
   const parts = new AsyncDisposableStack();
   const failed = Promise.withResolvers<never>();
@@ -36,7 +36,7 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
     const providers = await loadProviders(config.providers, {
       local: () => {
         const local = createLocalProvider({ dataDir, allowLocalRepos, logger });
-        // One command to start, one to stop. Apart, workers leave the agents to the next one.
+        // `npm start` is the whole installation, so its agents end with it. Separate workers leave them to the next worker.
         if (role === 'start') parts.defer(() => local.endAgents(AbortSignal.timeout(5_000)));
         return local;
       },
@@ -46,7 +46,7 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
     const shared = { config, logger, databaseUrl, db, providers, listener };
 
     if (role !== 'api') await startWorker({ ...shared, exclusive }, parts);
-    // Imported by processes that serve the API only: it is half of what there is to import, and a killed worker is awaited.
+    // Loaded lazily: the API is half of all modules, and a restarted worker should start fast.
     const url =
       role === 'worker' ? undefined : await (await import('./start-api.ts')).startApi(shared, parts);
     return { url, failed: failed.promise, stop: () => parts.disposeAsync() };

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -10,96 +9,118 @@ export interface PersistentConnectionOptions {
   /** Shown in pg_stat_activity, behind `groundcrew`. */
   readonly name: string;
   readonly logger: Logger;
-  /** Sets the session up, each time that it was connected. */
-  begin(client: Client): Promise<void>;
-  /** Runs every `intervalMs`. One that fails, or takes more than `timeoutMs`, makes the session connect anew. */
-  beat(client: Client): Promise<void>;
+  /** Prepares the session; called after each connect. Must wait for nothing but queries on this client. */
+  setUp(client: Client): Promise<void>;
+  /** Called every `intervalMs`, under the same rule. When it fails, the connection is replaced. */
+  probe(client: Client): Promise<void>;
   readonly intervalMs: number;
-  /** A connection that has gone silent gives no event: this is how it is noticed. */
+  /** Limit for a connect and for each query. A connection that has gone silent raises no event: this finds it. */
   readonly timeoutMs: number;
-}
-
-export interface PersistentConnection {
-  /** Resolves once it is connected for the first time. */
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  readonly connected: boolean;
 }
 
 const minBackoffMs = 50;
 const maxBackoffMs = 1_000;
 
 /**
- * A connection of its own, never from a pool: for LISTEN and for advisory locks, which belong to a session. Connects
- * again for as long as it is not stopped.
+ * One connection outside of every pool, for LISTEN and for advisory locks: both belong to a session. Connects again
+ * after each loss, until it is stopped.
  */
-export function openPersistentConnection(options: PersistentConnectionOptions): PersistentConnection {
-  const stopping = new AbortController();
-  const connectedOnce = Promise.withResolvers<void>();
-  let connected = false;
-  let running: Promise<void> | undefined;
+export class PersistentConnection {
+  readonly #options: PersistentConnectionOptions;
+  readonly #stopping = new AbortController();
+  readonly #firstConnect = Promise.withResolvers<void>();
+  #client: Client | undefined;
+  #connected = false;
+  #running: Promise<void> | undefined;
 
-  async function live(client: Client): Promise<void> {
-    // Without a listener, an error on an idle connection would end the process.
-    const lost = Promise.withResolvers<never>();
-    lost.promise.catch(() => {});
-    client.on('error', lost.reject);
-    client.on('end', () => lost.reject(new Error('the connection has ended')));
-    const stopped = once(stopping.signal, 'abort').then(() => Promise.reject(stopping.signal.reason));
-    stopped.catch(() => {});
-    const within = <T>(work: Promise<T>) => Promise.race([work, lost.promise, stopped]);
-
-    await within(client.connect());
-    await within(options.begin(client));
-    connected = true;
-    connectedOnce.resolve();
-    for (;;) {
-      await within(delay(options.intervalMs, undefined, { signal: stopping.signal }));
-      await within(options.beat(client));
-    }
+  constructor(options: PersistentConnectionOptions) {
+    this.#options = options;
+    // Nobody has to wait for the start.
+    this.#firstConnect.promise.catch(() => {});
   }
 
-  async function run(): Promise<void> {
+  /** Whether the session is set up, as far as is known: a silent loss shows after `intervalMs + timeoutMs`. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Resolves after the first connect, however long that takes. Rejects when `stop` comes first. */
+  start(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#firstConnect.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#client) close(this.#client);
+    await this.#running;
+    this.#firstConnect.reject(new Error('The connection was stopped.'));
+  }
+
+  async #run(): Promise<void> {
     let backoffMs = minBackoffMs;
-    while (!stopping.signal.aborted) {
-      const client = new Client({
-        connectionString: options.url,
-        application_name: `${applicationName} ${options.name}`,
-        connectionTimeoutMillis: options.timeoutMs,
-        query_timeout: options.timeoutMs,
-        keepAlive: true,
-      });
+    while (!this.#stopping.signal.aborted) {
+      const client = this.#createClient();
+      this.#client = client;
       try {
-        await live(client);
+        await this.#use(client);
       } catch (error) {
-        if (stopping.signal.aborted) await client.end().catch(() => {});
-        // Once for each loss, not for each try to connect again.
-        else {
-          const level = connected ? 'warn' : 'debug';
-          options.logger[level]({ err: error, session: options.name }, 'database session lost');
-        }
+        this.#report(error);
       }
-      if (connected) backoffMs = minBackoffMs;
-      connected = false;
-      // `end` would wait for an answer of a server that may be gone.
-      (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
-      if (stopping.signal.aborted) return;
-      await delay(backoffMs * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => {});
+      streamOf(client).destroy();
+      this.#client = undefined;
+      if (this.#connected) backoffMs = minBackoffMs;
+      this.#connected = false;
+      const pauseMs = backoffMs * (0.5 + Math.random());
+      await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
     }
   }
 
-  return {
-    start() {
-      running ??= run();
-      return connectedOnce.promise;
-    },
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-    get connected() {
-      return connected;
-    },
-  };
+  #createClient(): Client {
+    const { url, name, timeoutMs } = this.#options;
+    return new Client({
+      connectionString: url,
+      application_name: `${applicationName} ${name}`,
+      connectionTimeoutMillis: timeoutMs,
+      query_timeout: timeoutMs,
+      keepAlive: true,
+    });
+  }
+
+  /** Returns never: rejects with the reason why the connection is of no use any more. */
+  async #use(client: Client): Promise<never> {
+    const ended = new AbortController();
+    // Without a listener, an error on an idle connection would end the process.
+    client.on('error', (error) => ended.abort(error));
+    client.on('end', () => ended.abort(new Error('The connection has ended.')));
+    await client.connect();
+    await this.#options.setUp(client);
+    this.#connected = true;
+    this.#firstConnect.resolve();
+    // No Promise.race with a promise of the whole connection: that would keep a callback for each round.
+    for (;;) {
+      await delay(this.#options.intervalMs, undefined, { signal: ended.signal }).catch(() => {
+        throw ended.signal.reason;
+      });
+      await this.#options.probe(client);
+    }
+  }
+
+  /** Warns once for each loss, not for each attempt to connect again. */
+  #report(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const level = this.#connected ? 'warn' : 'debug';
+    this.#options.logger[level]({ err: error, session: this.#options.name }, 'database session lost');
+  }
+}
+
+/** Says goodbye without waiting for the server, which may be gone. */
+function close(client: Client): void {
+  client.end().catch(() => {});
+  streamOf(client).destroySoon();
+}
+
+function streamOf(client: Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }

@@ -2,9 +2,8 @@ import pRetry from 'p-retry';
 import { isConnectionError } from './connection-error.ts';
 
 /**
- * Runs work on the database until the database could be reached, and until none of these errors comes back. The work may
- * have been done already when the connection broke: it MUST be such that doing it again changes nothing. Rejects with the
- * signal's reason once that aborts.
+ * Retries `work` while the database is unavailable, and on errors in `retryOn`. A commit may have happened before the
+ * connection broke, so `work` MUST be idempotent. Rejects with the signal's reason.
  */
 export function retryWhileUnavailable<T>(
   work: () => Promise<T>,

@@ -4,10 +4,7 @@ import { answerTimeoutMs } from '../db/connection.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
 
-/**
- * The database as the rest of the code sees it, on a pool or within one transaction: `kysely` is MikroORM's typed query
- * builder, `em()` its EntityManager.
- */
+/** Access to the database, on a pool or in one transaction: `kysely` is MikroORM's typed query builder. */
 export class Database {
   readonly orm: MikroORM;
   readonly kysely: Kysely<Tables>;
@@ -19,7 +16,7 @@ export class Database {
     this.kysely = transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
   }
 
-  /** A new EntityManager, which remembers nothing that was read before. */
+  /** A new EntityManager, without entities that were read before. */
   em(): EntityManager {
     const em = this.orm.em.fork();
     if (this.#transaction) em.setTransactionContext(this.#transaction);
@@ -27,7 +24,7 @@ export class Database {
   }
 
   /**
-   * Runs `work` in one transaction. Not `em.transactional`: MikroORM 7.2.1 never gives a connection back to the pool that is
+   * Runs `work` in one transaction. Not `em.transactional`: MikroORM 7.2.1 never returns a connection to the pool that was
    * lost during BEGIN or COMMIT.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {

@@ -4,13 +4,10 @@ import { Client } from 'pg';
 import { applicationName } from '../db/connection.ts';
 import { ormOptions } from './orm.ts';
 
-/** Any number will do, as long as nobody else on the database uses it: only one process migrates at a time. */
+/** Only one process migrates at a time. Any number works that no other program on the database locks. */
 const migrationLock = 4_713_002_111;
 
-/**
- * Brings the database up to date: Graphile Worker's schema, then our own. Safe to call in many processes at once: the
- * later ones wait for the first, and find nothing left to do.
- */
+/** Brings the database up to date: Graphile Worker's schema, then ours. Many processes may call it at once. */
 export async function migrate(url: string): Promise<void> {
   const client = new Client({ connectionString: url, application_name: `${applicationName} migrate` });
   await client.connect();

@@ -6,7 +6,7 @@ import { entities } from './entities.ts';
 import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
 import { Migration002RequestedSandboxes } from './migrations/migration-002-requested-sandboxes.ts';
 
-/** `timeoutMs` is of one statement; without it, one may take as long as it does: a migration on large tables. */
+/** `timeoutMs` limits each statement. Undefined: no limit, for migrations of large tables. */
 export function ormOptions(url: string, poolSize: number, timeoutMs?: number): Options {
   return {
     clientUrl: url,
@@ -19,7 +19,7 @@ export function ormOptions(url: string, poolSize: number, timeoutMs?: number): O
       connectionTimeoutMillis: 10_000,
       query_timeout: timeoutMs,
       Client: PreparedClient,
-      // A process that is stopped, or cut off, in a transaction must not keep its locks: nobody could rescue its tasks.
+      // A process that is stopped or cut off in a transaction must not keep its locks: no other worker could take its tasks.
       idle_in_transaction_session_timeout: 5_000,
     },
     migrations: {

@@ -6,7 +6,7 @@ import { migrate } from '../../src/tables/migrate.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { openTasks } from '../tasks/stored-tasks.ts';
 
-test('the migrations make just the tables that the entities describe', async () => {
+test('the migrations make exactly the tables that the entities describe', async () => {
   await using tasks = await openTasks();
   const tables = await tasks.sql<{ name: string }>(
     `select table_name as name from information_schema.tables
@@ -17,7 +17,7 @@ test('the migrations make just the tables that the entities describe', async () 
   expect(await tasks.db.orm.migrator.checkSchema()).toBe(false);
 });
 
-test('an empty database is migrated by many at once, and by a later one to no effect', async () => {
+test('many processes migrate an empty database at once, and a later one changes nothing', async () => {
   const database = await createEmptyDatabase();
   await Promise.all(Array.from({ length: 5 }, () => migrate(database.url)));
   const client = new Client({ connectionString: database.url });
@@ -43,7 +43,7 @@ test('an empty database is migrated by many at once, and by a later one to no ef
   }
 });
 
-test("keys are compared by their bytes, whatever the database's language is", async () => {
+test('ids are compared by their bytes in every locale of the database', async () => {
   await using tasks = await openTasks();
   const columns = await tasks.sql<{ name: string }>(
     `select table_name || '.' || column_name as name from information_schema.columns
@@ -53,7 +53,7 @@ test("keys are compared by their bytes, whatever the database's language is", as
   expect(columns).toEqual([]);
 });
 
-test('the migrator says that nothing is left to do', async () => {
+test('the migrator has nothing left to do after a migration', async () => {
   await using tasks = await openTasks();
   const db = await openDatabase(tasks.url, { poolSize: 1 });
   expect(await db.orm.migrator.getPending()).toEqual([]);

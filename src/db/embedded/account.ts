@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { EmbeddedPostgresError } from './error.ts';
 import { type Account, canRun } from './tool.ts';
 
-/** In this order; none is ever created. `nobody` exists on every Linux. */
+/** The first that works is used; none is created. `nobody` exists on every Linux. */
 const candidates = ['postgres', '_postgres', 'nobody', 'daemon'];
 
 function runsAsRoot(): boolean {
@@ -10,8 +10,9 @@ function runsAsRoot(): boolean {
 }
 
 /**
- * Who PostgreSQL runs as: undefined is ourselves. It refuses to run as root, and initdb refuses a user without an
- * entry in passwd. `owner` is the uid that owns the data already, if there are any: it is the only one that can go on.
+ * The user that PostgreSQL runs as; undefined: the user of this process. PostgreSQL refuses to run as root, and initdb
+ * refuses a user without an entry in passwd. `owner` is the uid that owns the data; undefined while there is none. Data
+ * can only be used by its owner.
  */
 export async function chooseAccount(owner: number | undefined): Promise<Account | undefined> {
   if (!runsAsRoot()) return undefined;
@@ -21,7 +22,7 @@ export async function chooseAccount(owner: number | undefined): Promise<Account 
       ? candidates.flatMap((name) => accounts.find((account) => account.name === name) ?? [])
       : accounts.filter((account) => account.uid === owner);
   for (const account of usable) {
-    // Fails where the container may not change users, or does not map this one.
+    // Fails where the container may not change users, or does not map this user.
     if (await canRun(account, '/bin/sh', ['-c', 'exit 0'])) return account;
   }
   throw new EmbeddedPostgresError(
@@ -35,7 +36,7 @@ function parsePasswd(text: string): Account[] {
   return text.split('\n').flatMap((line) => {
     const [name, , uid, gid] = line.split(':');
     const account = { name: name ?? '', uid: Number(uid), gid: Number(gid) };
-    // Ids that do not fit are macOS's way to write negative ones; spawn refuses them.
+    // macOS writes negative ids as large numbers; spawn refuses them.
     return account.uid > 0 && account.uid < 2 ** 31 && account.gid < 2 ** 31 ? [account] : [];
   });
 }

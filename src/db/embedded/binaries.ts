@@ -20,7 +20,7 @@ export interface Binaries {
  */
 export async function findBinaries(account: Account | undefined): Promise<Binaries> {
   const { native, label } = await findPackage();
-  await addSymlinks(native).catch(() => {}); // read-only: the run below tells whether they were needed
+  await addSymlinks(native).catch(() => {}); // read-only: the run below shows whether they were needed
   if (!account || (await canRun(account, join(native, 'bin', 'postgres'), ['--version']))) {
     return programs(native);
   }
@@ -51,7 +51,7 @@ async function findPackage(): Promise<{ native: string; label: string }> {
   return { native: join(root, 'native'), label: `postgresql-${version}-${platform}` };
 }
 
-/** npm packages hold no symlinks; the package's install script makes them, unless scripts are switched off. */
+/** npm packages contain no symlinks: the package's install script makes them, unless scripts are switched off. */
 async function addSymlinks(native: string): Promise<void> {
   const list = z
     .array(z.object({ source: z.string(), target: z.string() }))
@@ -64,7 +64,7 @@ async function addSymlinks(native: string): Promise<void> {
   }
 }
 
-/** Copies once; the rename makes it appear whole, whoever else copies at the same time. */
+/** Copies once. The rename makes the copy appear complete, also when several processes copy at the same time. */
 async function copyBinaries(native: string, target: string): Promise<string> {
   if (await stat(target).catch(() => undefined)) return target;
   const staging = join(dirname(target), `.${basename(target)}-${randomUUID()}`);
@@ -77,7 +77,7 @@ async function copyBinaries(native: string, target: string): Promise<string> {
         filter: (source) => !source.endsWith('.a'),
       });
     }
-    await openToAll(staging);
+    await makeWorldReadable(staging);
     await rename(staging, target);
   } catch (cause) {
     if (!(await stat(target).catch(() => undefined))) {
@@ -89,8 +89,8 @@ async function copyBinaries(native: string, target: string): Promise<string> {
   return target;
 }
 
-/** An installation under umask 077 can be read by its owner only. */
-async function openToAll(dir: string): Promise<void> {
+/** Only its owner can read an installation that was made under umask 077. */
+async function makeWorldReadable(dir: string): Promise<void> {
   await chmod(dir, 0o755);
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (entry.isSymbolicLink()) continue;

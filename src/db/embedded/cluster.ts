@@ -3,9 +3,9 @@ import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import type { Logger } from '../../log.ts';
 import type { Binaries } from './binaries.ts';
-import type { Home } from './cluster-dir.ts';
+import type { ClusterDir } from './cluster-dir.ts';
 import { EmbeddedPostgresError } from './error.ts';
-import { runTool } from './tool.ts';
+import { type Account, runTool } from './tool.ts';
 
 /** The name of the superuser, and of the database. */
 export const clusterName = 'groundcrew';
@@ -16,20 +16,24 @@ export interface Cluster {
   readonly password: string;
 }
 
-/** Opens the cluster in `home`, made anew unless a whole one is there. The caller holds the home's lock. */
-export async function openCluster(home: Home, binaries: Binaries, logger: Logger): Promise<Cluster> {
-  const data = join(home.dir, 'data');
-  await removeHalfMade(home.dir);
-  const passwordFile = join(home.dir, 'password');
+/** Opens the cluster in the folder, or makes it when there is no complete one. The caller MUST hold the folder's lock. */
+export async function openCluster(
+  clusterDir: ClusterDir,
+  binaries: Binaries,
+  logger: Logger,
+): Promise<Cluster> {
+  const data = join(clusterDir.path, 'data');
+  await removeHalfMade(clusterDir.path);
+  const passwordFile = join(clusterDir.path, 'password');
   if (!(await stat(join(data, 'PG_VERSION')).catch(() => undefined))) {
     const began = performance.now();
     const password = randomBytes(24).toString('hex');
     await writeFile(passwordFile, password, { mode: 0o600 });
-    await makeCluster(home, binaries, data, password);
+    await makeCluster(clusterDir, binaries, data, password);
     logger.info({ data, ms: Math.round(performance.now() - began) }, 'made the embedded database');
     return { data, password };
   }
-  await requireSameVersion(data, binaries, home);
+  await requireSameVersion(data, binaries, clusterDir.account);
   const password = await readFile(passwordFile, 'utf8').catch((cause) => {
     throw new EmbeddedPostgresError(
       `the embedded database's password file cannot be read: ${cause.message}`,
@@ -41,14 +45,19 @@ export async function openCluster(home: Home, binaries: Binaries, logger: Logger
   return { data, password: password.trim() };
 }
 
-/** Built aside and renamed when it is whole, so that a kill in between leaves nothing that looks like a cluster. */
-async function makeCluster(home: Home, binaries: Binaries, data: string, password: string): Promise<void> {
-  const staging = await mkdtemp(join(home.dir, stagingPrefix));
+/** Renames it when it is complete, so that a kill in between leaves nothing that looks like a cluster. */
+async function makeCluster(
+  { path, account }: ClusterDir,
+  binaries: Binaries,
+  data: string,
+  password: string,
+): Promise<void> {
+  const staging = await mkdtemp(join(path, stagingPrefix));
   try {
     const passwordFile = join(staging, 'password');
     await writeFile(passwordFile, password, { mode: 0o600 });
-    if (home.account) {
-      for (const path of [staging, passwordFile]) await chown(path, home.account.uid, home.account.gid);
+    if (account) {
+      for (const each of [staging, passwordFile]) await chown(each, account.uid, account.gid);
     }
     const made = join(staging, 'data');
     await runTool(
@@ -68,22 +77,27 @@ async function makeCluster(home: Home, binaries: Binaries, data: string, passwor
         ],
         '--no-instructions',
       ],
-      { account: home.account },
+      { account },
     );
-    await runAlone(binaries, made, `CREATE DATABASE ${clusterName}`, home);
+    await runSingleUser(binaries, made, `CREATE DATABASE ${clusterName}`, account);
     await rename(made, data);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** Runs a statement without a server, hence without a port. */
-async function runAlone(binaries: Binaries, data: string, statement: string, home: Home): Promise<void> {
+/** Runs a statement in PostgreSQL's single-user mode, which needs no port. */
+async function runSingleUser(
+  binaries: Binaries,
+  data: string,
+  statement: string,
+  account: Account | undefined,
+): Promise<void> {
   const output = await runTool(binaries.postgres, ['--single', '-D', data, 'postgres'], {
-    account: home.account,
+    account,
     input: `${statement}\n`,
   });
-  // It ends with code 0 whatever became of the statement.
+  // Its exit code is 0 even when the statement failed.
   const failure = output.split('\n').find((line) => /\b(ERROR|FATAL|PANIC):/.test(line));
   if (failure) throw new EmbeddedPostgresError(`${statement}: ${failure}`);
 }
@@ -96,10 +110,14 @@ async function removeHalfMade(dir: string): Promise<void> {
   }
 }
 
-async function requireSameVersion(data: string, binaries: Binaries, home: Home): Promise<void> {
+async function requireSameVersion(
+  data: string,
+  binaries: Binaries,
+  account: Account | undefined,
+): Promise<void> {
   const found = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
-  const said = await runTool(binaries.postgres, ['--version'], { account: home.account });
-  const major = /(\d+)\.\d+/.exec(said)?.[1];
+  const output = await runTool(binaries.postgres, ['--version'], { account });
+  const major = /(\d+)\.\d+/.exec(output)?.[1];
   if (found === major) return;
   throw new EmbeddedPostgresError(
     `${data} was made by PostgreSQL ${found}, and this is PostgreSQL ${major}: move it away, or set DATABASE_URL`,

@@ -12,21 +12,21 @@ const sqliteBusy = 5;
 const attempts = 50;
 const pauseMs = 20;
 
-/** A collected connection would give its lock back. */
+/** A connection that is garbage-collected gives its lock back. */
 const held = new Set<DatabaseSync>();
 
 /**
  * Makes this process the only one that uses the cluster in `dir`. Throws DataDirInUseError while another one does.
  *
- * SQLite is here for its file lock, which node itself does not offer: the kernel gives it to exactly one process and
- * takes it back however that process ends, so neither kill -9 nor a reused pid can fool it.
+ * SQLite is here for its file lock, which Node does not offer: the kernel gives it to exactly one process, and frees it
+ * however that process ends. So kill -9 leaves no stale lock, and a reused pid does not matter.
  */
 export async function lockClusterDir(dir: string, dataDir: string): Promise<Lock> {
   const pidFile = join(dir, 'owner.pid');
   for (let attempt = 1; ; attempt++) {
     const database = tryLock(join(dir, 'owner.lock'));
     if (database) {
-      // One that root left behind cannot be written by the folder's owner, only removed.
+      // The folder's owner cannot write a file that root left behind, only remove it.
       await rm(pidFile, { force: true });
       await writeFile(pidFile, `${process.pid}\n`);
       return {
@@ -38,7 +38,7 @@ export async function lockClusterDir(dir: string, dataDir: string): Promise<Lock
       };
     }
     const pid = Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined;
-    // A dead pid: the new owner has the lock and is about to write its own.
+    // A dead pid: the new owner has the lock and is about to write its pid.
     if (attempt === attempts || (pid !== undefined && isAlive(pid)))
       throw new DataDirInUseError(dataDir, pid);
     await setTimeout(pauseMs);

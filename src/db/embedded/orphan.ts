@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Logger } from '../../log.ts';
 import { EmbeddedPostgresError } from './error.ts';
 
-/** Gentle first: fast shutdown, immediate shutdown, no choice. */
+/** Fast shutdown, immediate shutdown, kill; with the milliseconds that each has to work. */
 const escalation = [
   ['SIGINT', 5_000],
   ['SIGQUIT', 1_000],
@@ -14,23 +14,23 @@ const escalation = [
 ] as const;
 const pauseMs = 20;
 
-/** The pid that a server wrote into its data folder, dead or alive, its own or by now somebody else's. */
+/** The pid that a server wrote into its data folder. It may be dead, or belong to another process by now. */
 export async function postmasterPid(data: string): Promise<number | undefined> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   return Number.parseInt(text, 10) || undefined;
 }
 
-/** Ends a server that outlived the process that started it. The caller holds the lock: nobody alive wants it. */
+/** Ends a server that outlived the process that started it. The caller MUST hold the lock: no live process uses the server. */
 export async function endOrphans(data: string, logger: Logger): Promise<void> {
   let pids = await findServers(data);
   if (pids.length === 0) return;
   logger.warn({ pids }, 'ending the database server that an earlier process left behind');
-  for (const [signal, patienceMs] of escalation) {
+  for (const [signal, timeoutMs] of escalation) {
     const postmaster = await postmasterPid(data);
-    // The postmaster takes its children along; only when it is gone or deaf are they ended one by one.
-    const through = signal !== 'SIGKILL' && pids.find((pid) => pid === postmaster);
-    for (const pid of through ? [through] : pids) send(pid, signal);
-    const deadline = performance.now() + patienceMs;
+    // The postmaster ends its children; they are ended one by one only when it is gone or ignores its signals.
+    const leader = signal !== 'SIGKILL' && pids.find((pid) => pid === postmaster);
+    for (const pid of leader ? [leader] : pids) send(pid, signal);
+    const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
       pids = await findServers(data);
       if (pids.length === 0) return;
@@ -40,7 +40,7 @@ export async function endOrphans(data: string, logger: Logger): Promise<void> {
   throw new EmbeddedPostgresError(`a database server of ${data} could not be ended (pid ${pids.join(', ')})`);
 }
 
-/** Looks at what the processes are, never at a pid alone: pids are reused. */
+/** Looks at the program and folder of each process, not only at a pid: pids are reused. */
 async function findServers(data: string): Promise<number[]> {
   if (process.platform !== 'linux') {
     const pid = await postmasterPid(data);
@@ -51,9 +51,9 @@ async function findServers(data: string): Promise<number[]> {
   return pids.filter((_, index) => own[index]);
 }
 
-/** PostgreSQL's processes, all of them, work in their data folder. */
+/** All processes of a PostgreSQL server have its data folder as working folder. */
 async function isServerOf(pid: number, data: string): Promise<boolean> {
-  // Not ours to read: some other user's process.
+  // Unreadable: another user's process.
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
   if (cwd !== data) return false;
   const program = await readlink(`/proc/${pid}/exe`).catch(() => '');

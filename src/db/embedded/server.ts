@@ -16,15 +16,15 @@ export interface ServerOptions {
   readonly data: string;
   readonly account: Account | undefined;
   readonly settings: Readonly<Record<string, string>>;
-  /** A pid in `postmaster.pid` that is known to be no PostgreSQL. */
+  /** The pid in `postmaster.pid`, which the caller knows is not of a PostgreSQL. */
   readonly stalePid: number | undefined;
 }
 
 export interface Server {
   readonly pid: number;
-  /** Never rejects: undefined once stopped, the reason when it ended by itself. */
+  /** Never rejects. Undefined after `stop`; the reason when the server ended by itself. */
   readonly exited: Promise<EmbeddedPostgresError | undefined>;
-  /** Fast shutdown; ends by force after 15 s. Resolves when the process is gone; may be called again. */
+  /** Fast shutdown, forced after 15 s. Resolves when the process is gone. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface Server {
 export async function launch(options: ServerOptions, logger: Logger): Promise<Server> {
   const settings = Object.entries(options.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const spawned = spawnOptions(options.account);
-  // PostgreSQL takes this pid in postmaster.pid for stale, and still looks for backends that outlived their server.
+  // With this, PostgreSQL ignores that pid in postmaster.pid, and still looks for backends that outlived their server.
   if (options.stalePid) spawned.env = { ...spawned.env, PG_GRANDPARENT_PID: String(options.stalePid) };
   const child = spawn(options.program, ['-D', options.data, ...settings], {
     ...spawned,
@@ -46,7 +46,7 @@ export async function launch(options: ServerOptions, logger: Logger): Promise<Se
     if (!child.stderr) return;
     createInterface({ input: child.stderr }).on('line', (line) => {
       tail.add(line);
-      // What clients do wrong is theirs to report; what ends the server is in the error.
+      // Clients report their own errors; what ends the server is in the error below.
       logger.debug({ postgres: line });
       if (line.includes('database system is ready to accept connections')) resolve();
     });
@@ -55,12 +55,12 @@ export async function launch(options: ServerOptions, logger: Logger): Promise<Se
     if (stopping) return undefined;
     return new EmbeddedPostgresError(`PostgreSQL ended with ${how}: ${tail}`);
   });
-  const guard = child.pid ? watch(child.pid, options.account) : undefined;
+  const watchdog = child.pid ? startParentDeathWatchdog(child.pid, options.account) : undefined;
   const stop = () => {
-    stopping ??= end(child, gone, guard);
+    stopping ??= end(child, gone, watchdog);
     return stopping;
   };
-  void gone.then(() => guard?.kill('SIGKILL'));
+  void gone.then(() => watchdog?.kill('SIGKILL'));
 
   const timeout = AbortSignal.timeout(startTimeoutMs);
   const late = once(timeout, 'abort').then(
@@ -94,7 +94,7 @@ function ended(child: ChildProcess): Promise<string> {
 async function end(
   child: ChildProcess,
   gone: Promise<string>,
-  guard: ChildProcess | undefined,
+  watchdog: ChildProcess | undefined,
 ): Promise<void> {
   child.kill('SIGINT');
   const immediate = setTimeout(() => child.kill('SIGQUIT'), fastStopMs);
@@ -102,23 +102,23 @@ async function end(
   await gone;
   clearTimeout(immediate);
   clearTimeout(forced);
-  if (!guard || guard.exitCode !== null || guard.signalCode !== null) return;
-  const guardGone = once(guard, 'exit');
-  guard.ref();
-  guard.kill('SIGKILL');
-  await guardGone;
+  if (!watchdog || watchdog.exitCode !== null || watchdog.signalCode !== null) return;
+  const watchdogGone = once(watchdog, 'exit');
+  watchdog.ref();
+  watchdog.kill('SIGKILL');
+  await watchdogGone;
 }
 
 /**
  * Stops the server when this process dies, however it dies: the shell's input ends then, and only then. The pid cannot
- * have become another process's, since it is our child until we ended the shell ourselves.
+ * belong to another process by then: the server is our child for as long as the shell runs.
  */
-function watch(pid: number, account: Account | undefined): ChildProcess {
+function startParentDeathWatchdog(pid: number, account: Account | undefined): ChildProcess {
   const shell = spawn('/bin/sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(pid)], {
     ...spawnOptions(account),
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // Without it an orphan is ended by the next start.
+  // Without the shell, the next start ends the orphan.
   shell.on('error', () => {});
   shell.unref();
   (shell.stdin as { unref?: () => void } | null)?.unref?.();

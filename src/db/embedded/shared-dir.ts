@@ -8,7 +8,7 @@ export function canEnter(account: Account, dir: string): Promise<boolean> {
   return canRun(account, '/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir]);
 }
 
-/** A folder of root's that the account can enter, for what it cannot reach where it lies (under /root). */
+/** A folder of root that the account can enter, for files that it cannot reach in their own place (under /root). */
 export async function sharedDir(account: Account): Promise<string> {
   for (const base of ['/var/lib', tmpdir()]) {
     const dir = join(base, 'groundcrew');
@@ -18,7 +18,7 @@ export async function sharedDir(account: Account): Promise<string> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') continue;
     }
     const found = await lstat(dir);
-    // In a temporary folder anybody could have put it there to feed us binaries of theirs.
+    // In a temporary folder another user could have made it, with binaries of their own.
     const ours = found.isDirectory() && found.uid === 0 && (found.mode & 0o022) === 0;
     if (ours && (await canEnter(account, dir))) return dir;
   }

@@ -12,19 +12,19 @@ import { launch, type Server } from './server.ts';
 import { supervise } from './supervisor.ts';
 
 export interface EmbeddedOptions {
-  /** Absolute. The database is kept in its folder `postgres`, between starts. */
+  /** Absolute. The database is kept in its folder `postgres`. */
   readonly dataDir: string;
   readonly logger: Logger;
-  /** PostgreSQL's settings, over our own. */
+  /** PostgreSQL's settings; they win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedPostgres {
-  /** Of the superuser; holds the password. Stays the same while the server is started again after a crash. */
+  /** The superuser's, with its password. Stays the same when the server is started again after a crash. */
   readonly url: string;
-  /** Never rejects: undefined after stop(), the reason when the server ended and could not be started again. */
+  /** Never rejects. Undefined after `stop`; the reason when the server ended and could not be started again. */
   readonly exited: Promise<Error | undefined>;
-  /** Resolves when the server is gone, at most 15 s later. May be called again. */
+  /** Resolves when the server is gone, after 15 s at most. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -41,38 +41,38 @@ const attempts = 10;
 const pauseMs = 200;
 
 /**
- * Starts the PostgreSQL that lies in node_modules on the data in `dataDir`, made at the first start. Takes over from a
+ * Starts the PostgreSQL of node_modules on the data in `dataDir`, which the first start makes. Takes the data over from a
  * process that was killed, and ends its server if that still runs. Throws DataDirInUseError while another live process
  * uses the data, EmbeddedPostgresError when the server cannot run; both say why on one line.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
   const { logger } = options;
-  const home = await prepareClusterDir(dataDir, logger);
-  const lock = await lockClusterDir(home.dir, dataDir);
+  const clusterDir = await prepareClusterDir(dataDir, logger);
+  const lock = await lockClusterDir(clusterDir.path, dataDir);
   try {
-    const binaries = await findBinaries(home.account);
-    await endOrphans(join(home.dir, 'data'), logger);
-    const cluster = await openCluster(home, binaries, logger);
+    const binaries = await findBinaries(clusterDir.account);
+    await endOrphans(join(clusterDir.path, 'data'), logger);
+    const cluster = await openCluster(clusterDir, binaries, logger);
 
     const start = async (port: number) =>
       launch(
         {
           program: binaries.postgres,
           data: cluster.data,
-          account: home.account,
+          account: clusterDir.account,
           settings: { ...settings, ...options.settings, port: String(port) },
           stalePid: await postmasterPid(cluster.data),
         },
         logger,
       );
     let port = 0;
-    const first = await retry(cluster, logger, async () => {
+    const first = await startWithRetry(cluster, logger, async () => {
       port = await freePort();
       return start(port);
     });
-    // On the same port, so that everybody's connections come back by themselves.
-    const server = supervise(first, () => retry(cluster, logger, () => start(port)), logger);
+    // On the same port, so that all connections come back by themselves.
+    const server = supervise(first, () => startWithRetry(cluster, logger, () => start(port)), logger);
     const url = `postgresql://${clusterName}:${cluster.password}@127.0.0.1:${port}/${clusterName}`;
     let stopped: Promise<void> | undefined;
     const stop = () => {
@@ -86,8 +86,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   }
 }
 
-/** Starts again when a port was taken by somebody else, or backends have outlived their server. */
-async function retry(cluster: Cluster, logger: Logger, start: () => Promise<Server>): Promise<Server> {
+/** Retries when another program took the port, or when backends have outlived their server. */
+async function startWithRetry(
+  cluster: Cluster,
+  logger: Logger,
+  start: () => Promise<Server>,
+): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await start();

@@ -6,12 +6,12 @@ const maxCrashes = 5;
 const crashWindowMs = 60_000;
 
 export interface Supervised {
-  /** Never rejects: undefined once stopped, the reason when it was given up. */
+  /** Never rejects. Undefined after `stop`; the reason when the server ended too often or could not be started. */
   readonly exited: Promise<EmbeddedPostgresError | undefined>;
   stop(): Promise<void>;
 }
 
-/** Starts the server again when it ends by itself; gives it up when that happens too often. */
+/** Starts the server again when it ends by itself, up to five times a minute. */
 export function supervise(first: Server, relaunch: () => Promise<Server>, logger: Logger): Supervised {
   let server = first;
   let stopping = false;
@@ -32,7 +32,7 @@ export function supervise(first: Server, relaunch: () => Promise<Server>, logger
           ? error
           : new EmbeddedPostgresError(String(error), { cause: error });
       }
-      // Somebody asked for the end meanwhile, and had only the dead one to stop.
+      // `stop` was called meanwhile, and could only stop the dead server.
       if (stopping) await server.stop();
     }
   };

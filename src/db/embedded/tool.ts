@@ -10,10 +10,10 @@ export interface Account {
   readonly gid: number;
 }
 
-/** Few variables: whoever shares the server's account can read its environment, where our secrets must not be. */
+/** Few variables: other processes of the server's account can read its environment, so our secrets must not be in it. */
 function environment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC' };
-  // The mark by which the tests find processes that were left running.
+  // The tests find processes that were left running by this mark.
   for (const name of ['PATH', 'GROUNDCREW_TEST_RUN']) {
     if (process.env[name] !== undefined) env[name] = process.env[name];
   }
@@ -21,15 +21,15 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 /**
- * How each process of the embedded database is spawned. In `/`, since the account may not enter our folder; in a group of
- * its own, since Ctrl-C goes to the terminal's whole group, and the database must stop last.
+ * How each process of the embedded database is spawned. In `/`, because the account may be unable to enter our folder. In
+ * a group of its own, because Ctrl-C goes to the whole group of the terminal, and the database must stop last.
  */
 export function spawnOptions(account: Account | undefined): SpawnOptions {
   const user = account && { uid: account.uid, gid: account.gid };
   return { cwd: '/', env: environment(), detached: true, ...user };
 }
 
-/** The last lines that a process wrote, for the error that ends it. */
+/** The last lines that a process wrote, for the error when it fails. */
 export class Tail {
   readonly #lines: string[] = [];
 
@@ -68,7 +68,7 @@ export function runTool(
       if (code === 0) resolve(output);
       else fail(`ended with ${signal ?? `code ${code}`}`);
     });
-    // A program that ends without reading its input is judged by its exit code.
+    // A program may end without reading its input; only its exit code counts.
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });

@@ -1,4 +1,4 @@
-import { openPersistentConnection } from '../../db/persistent-connection.ts';
+import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
@@ -21,12 +21,12 @@ export interface ListenerSubscriber {
 export function createListener(options: { url: string; logger: Logger }): Listener {
   const subscribers = new Set<ListenerSubscriber>();
   let begun = false;
-  const session = openPersistentConnection({
+  const session = new PersistentConnection({
     ...options,
     name: 'listen',
     intervalMs: 4_000,
     timeoutMs: 5_000,
-    async begin(client) {
+    async setUp(client) {
       client.on('notification', ({ payload }) => {
         const wakeUp = parseWakeUp(payload ?? '');
         if (!wakeUp) return;
@@ -36,7 +36,7 @@ export function createListener(options: { url: string; logger: Logger }): Listen
       if (begun) for (const subscriber of subscribers) subscriber.reconnected?.();
       begun = true;
     },
-    async beat(client) {
+    async probe(client) {
       await client.query('select 1');
     },
   });

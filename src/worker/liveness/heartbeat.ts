@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
-import { openPersistentConnection, type PersistentConnection } from '../../db/persistent-connection.ts';
+import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { recordHeartbeat, registerWorker } from '../../tasks/store/worker-registry.ts';
 
@@ -24,13 +24,13 @@ export class Heartbeat {
 
   constructor({ url, logger }: { readonly url: string; readonly logger: Logger }) {
     this.#logger = logger;
-    this.#connection = openPersistentConnection({
+    this.#connection = new PersistentConnection({
       url,
       logger,
       name: 'worker',
       intervalMs: heartbeatMs,
       timeoutMs: 5_000,
-      begin: async (client) => {
+      setUp: async (client) => {
         this.#connections += 1;
         this.#hasLock = false;
         if (!this.#isRegistered) {
@@ -40,7 +40,7 @@ export class Heartbeat {
         await this.#beat(client);
         this.#stableSince = performance.now();
       },
-      beat: (client) => this.#beat(client),
+      probe: (client) => this.#beat(client),
     });
   }
 

@@ -48,7 +48,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-describe('the embedded database', () => {
+describe('startEmbedded', () => {
   it('keeps its data between starts', async () => {
     const first = await start();
     await query(first.url, 'CREATE TABLE kept AS SELECT 7 AS seven');
@@ -60,7 +60,7 @@ describe('the embedded database', () => {
     expect(await query(second.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }]);
   });
 
-  it('speaks UTF-8 in the C locale, on the loopback address only, to those who know the password', async () => {
+  it('makes a UTF-8 database in the C locale, which listens on the loopback address and asks for a password', async () => {
     await copyCluster();
     const { url } = await start();
     expect(
@@ -77,11 +77,11 @@ describe('the embedded database', () => {
     expect((await stat(join(dataDir, 'postgres/password'))).mode & 0o777).toBe(0o600);
   });
 
-  it('ends when its process is killed, and the next start has the data', async () => {
+  it('ends the server when its process is killed, and has the data at the next start', async () => {
     await copyCluster();
     const holder = hold(dataDir);
     await query(await readyUrl(holder), 'CREATE TABLE kept AS SELECT 7 AS seven');
-    const postmaster = await recordedPid();
+    const postmaster = await postmasterPid();
     holder.kill('SIGKILL');
     await holder.exit;
     await waitFor(() => !isAlive(postmaster), 5_000);
@@ -90,11 +90,11 @@ describe('the embedded database', () => {
     expect(await query(next.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }]);
   });
 
-  it.runIf(linux)('takes the data over from a server that did not end with its process', async () => {
+  it.runIf(linux)('ends a server that outlived its process, and takes its data over', async () => {
     await copyCluster();
     const holder = hold(dataDir);
     await query(await readyUrl(holder), 'CREATE TABLE kept AS SELECT 7 AS seven');
-    const postmaster = await recordedPid();
+    const postmaster = await postmasterPid();
     for (const pid of await childrenOf(holder.pid)) {
       if (pid !== postmaster) process.kill(pid, 'SIGKILL');
     }
@@ -109,7 +109,7 @@ describe('the embedded database', () => {
     expect(await query(next.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }]);
   });
 
-  it('refuses a data folder that another process uses, naming it', async () => {
+  it('refuses a data folder that another process uses, and names its pid', async () => {
     await copyCluster();
     const holder = hold(dataDir);
     await readyUrl(holder);
@@ -121,7 +121,7 @@ describe('the embedded database', () => {
     await start();
   });
 
-  it('lets exactly one of several simultaneous starts win', async () => {
+  it('succeeds in exactly one of several processes that start at once', async () => {
     const holders = Array.from({ length: 4 }, () => hold(dataDir));
     const lines = await Promise.all(
       holders.map((holder) => holder.waitForLine(/^(ready|failed) (.*)/, 20_000)),
@@ -133,7 +133,7 @@ describe('the embedded database', () => {
     expect(lines.filter((line) => line[1] === 'ready')).toHaveLength(1);
   });
 
-  it('makes a cluster anew when the making of it was killed', async () => {
+  it('makes the cluster when an earlier process was killed while it made one', async () => {
     const holder = hold(dataDir);
     const making = async () =>
       (await readdir(join(dataDir, 'postgres'))).filter((name) => name.startsWith('making-'));
@@ -150,7 +150,7 @@ describe('the embedded database', () => {
     await waitFor(async () => (await making()).length === 0);
   });
 
-  it("is not misled by a leftover pid file with another process's pid", async () => {
+  it("starts when a stale postmaster.pid names another program's process", async () => {
     await copyCluster();
     const first = await start();
     const file = join(dataDir, 'postgres/data/postmaster.pid');
@@ -167,7 +167,7 @@ describe('the embedded database', () => {
     expect(isAlive(stranger.pid)).toBe(true);
   });
 
-  it("outlives a terminal's Ctrl-C until its process has stopped it", async () => {
+  it("keeps the server up after a terminal's Ctrl-C until its process stops it", async () => {
     await copyCluster();
     const holder = hold(dataDir);
     await readyUrl(holder);
@@ -177,14 +177,14 @@ describe('the embedded database', () => {
     expect(await holder.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('starts again, at the same address, when the server was killed', async () => {
+  it('starts a server that was killed again, on the same port', async () => {
     await copyCluster();
     const embedded = await start();
     await query(embedded.url, 'CREATE TABLE kept AS SELECT 7 AS seven');
-    const postmaster = await recordedPid();
-    // Busy, it does not notice by itself that its server is gone.
+    const postmaster = await postmasterPid();
+    // A busy backend does not notice by itself that its server is gone.
     const busy = query(embedded.url, 'SELECT count(*) FROM generate_series(1, 10000000000)');
-    const gaveUp = expect(busy).rejects.toThrow();
+    const failed = expect(busy).rejects.toThrow();
     await waitFor(async () => {
       const active = `SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT count%'`;
       return (await query(embedded.url, active)).length === 1;
@@ -192,21 +192,21 @@ describe('the embedded database', () => {
     process.kill(postmaster, 'SIGKILL');
     await waitFor(async () => {
       const kept = await query(embedded.url, 'SELECT seven FROM kept');
-      return (await recordedPid()) !== postmaster && kept.length === 1;
+      return (await postmasterPid()) !== postmaster && kept.length === 1;
     }, 15_000);
-    await gaveUp;
+    await failed;
     await embedded.stop();
     expect(await embedded.exited).toBeUndefined();
   });
 
-  it('says why it cannot start', async () => {
+  it('throws with the last lines of a server that cannot start', async () => {
     await copyCluster();
     const options = { dataDir, logger, settings: { max_connections: 'many' } };
     await expect(startEmbedded(options)).rejects.toThrow(/invalid value for parameter "max_connections"/);
     await start();
   });
 
-  it.runIf(root)('works as root in a folder that only root may enter', async () => {
+  it.runIf(root)('links to a folder outside when only root may enter the data folder', async () => {
     await chmod(dataDir, 0o700);
     const inner = join(dataDir, 'checkout', '.groundcrew');
     const first = await start(inner);
@@ -263,11 +263,11 @@ async function query(url: string, text: string): Promise<unknown[]> {
   }
 }
 
-async function recordedPid(): Promise<number> {
+async function postmasterPid(): Promise<number> {
   return Number.parseInt(await readFile(join(dataDir, 'postgres/data/postmaster.pid'), 'utf8'), 10);
 }
 
-/** A process that ended and that nobody waited for keeps its pid: it has no program any more. */
+/** A process that ended keeps its pid until its parent waits for it, but has no command line any more. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
