@@ -2,36 +2,41 @@ import { z } from 'zod';
 import { isBranchName } from '../repository/branch-name.ts';
 import { InvalidInputError } from './domain/errors.ts';
 
-/** Characters. Longer prompts belong in a file of the repository. */
+/** Characters. */
 const maxPromptLength = 100_000;
 
-/** Text that PostgreSQL and JSON can hold: well-formed, without NUL. */
+/** Text that PostgreSQL and JSON can store. */
 const text = (what: string, max: number) =>
   z
     .string()
-    .max(max, `${what} has more than ${max} characters`)
-    .refine((value) => value.trim() !== '', `${what} is empty`)
+    .max(max, `${what} must have at most ${max} characters.`)
+    .refine((value) => value.trim() !== '', `${what} must not be empty.`)
     .refine(
       (value) => value.isWellFormed() && !value.includes('\0'),
-      `${what} holds characters that can't be stored`,
+      `${what} must be well-formed Unicode without NUL.`,
     );
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null);
 
-const agent = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'agent is not the name of an agent');
+const agent = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    'agent must be the name of an agent: a-z, 0-9, dot, dash and underscore.',
+  );
 const idempotencyKey = text('idempotencyKey', 255);
 
 export const createTaskInput = z.object({
   repoUrl: text('repoUrl', 1000),
   prompt: text('prompt', maxPromptLength),
   title: optional(
-    text('title', 200).refine((title) => !/[\r\n]/.test(title), 'title has more than one line'),
+    text('title', 200).refine((title) => !/[\r\n]/.test(title), 'title must be a single line.'),
   ),
   branchName: optional(
-    z.string().refine(isBranchName, 'branchName is not a name that git takes for a branch'),
+    z.string().refine(isBranchName, 'branchName must be a name that git accepts for a branch.'),
   ),
   baseRef: optional(
-    z.string().refine(isBranchName, 'baseRef is not a name that git takes for a branch or commit'),
+    z.string().refine(isBranchName, 'baseRef must be a name that git accepts for a branch or commit.'),
   ),
   provider: optional(text('provider', 255)),
   agent: optional(agent),
@@ -47,14 +52,14 @@ export const createSessionInput = z.object({
 });
 export type CreateSessionInput = z.input<typeof createSessionInput>;
 
-/** Throws InvalidInputError, with the field, at the first one that is wrong. */
+/** Throws InvalidInputError, which names the field, for the first value that is wrong. */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const field = issue?.path[0];
   throw new InvalidInputError(
-    issue?.message ?? 'invalid input',
+    issue?.message ?? 'The input is invalid.',
     field === undefined ? {} : { field: String(field) },
   );
 }

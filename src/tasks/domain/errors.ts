@@ -1,15 +1,15 @@
 import type { TaskStatus } from './status.ts';
 
-/** The codes that a caller's own mistake can have. Everything else that goes wrong is the server's. */
+/** The codes of a caller's own mistakes. Every other error is the server's. */
 export type DomainErrorCode = 'NOT_FOUND' | 'BAD_USER_INPUT' | 'IDEMPOTENCY_CONFLICT' | 'INVALID_STATE';
 
 /**
- * What a caller did wrong, in words that may be shown to him. Knows no GraphQL: `src/server/errors.ts` translates it,
+ * A mistake of the caller, with a message that may be shown to it. Knows no GraphQL: `src/server/errors.ts` translates it,
  * once, at the edge.
  */
 export abstract class DomainError extends Error {
   abstract readonly code: DomainErrorCode;
-  /** The input's field that is to blame, where one is. */
+  /** The field of the input that is wrong, where it is one. */
   readonly field: string | undefined;
 
   constructor(message: string, options: { field?: string; cause?: unknown } = {}) {
@@ -18,7 +18,7 @@ export abstract class DomainError extends Error {
   }
 }
 
-/** There is no such object, or it is another workspace's: the two cannot be told apart. */
+/** The object does not exist, or it is another workspace's: the two answer alike. */
 export class NotFoundError extends DomainError {
   override readonly name = 'NotFoundError';
   readonly code = 'NOT_FOUND';

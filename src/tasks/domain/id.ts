@@ -1,7 +1,7 @@
 import { TypeID, typeid } from 'typeid-js';
 
-/** The kinds of things that have an id of their own. */
-export const idKinds = ['workspace', 'project', 'task', 'session', 'event'] as const;
+/** The kinds of objects that have an id. */
+const idKinds = ['workspace', 'project', 'task', 'session', 'event'] as const;
 export type IdKind = (typeof idKinds)[number];
 
 /** A new TypeID: prefixed with its kind, and sortable by creation (UUIDv7). https://github.com/jetify-com/typeid */
@@ -9,7 +9,7 @@ export function newId(kind: IdKind): string {
   return typeid(kind).toString();
 }
 
-/** The kind of an id that came from outside; null when it is malformed, and so can't name anything. */
+/** The kind of an id that came from a client; null when it is malformed, so that no object can have it. */
 export function kindOfId(id: string): IdKind | null {
   try {
     const kind = TypeID.fromString(id).getType();

@@ -13,7 +13,7 @@ export function titleFromPrompt(prompt: string): string {
 
 const maxSlugLength = 50;
 
-/** Names to try, best first: the title in letters that are safe everywhere, then the same with a number. */
+/** Candidates, best first: the title in letters that are safe everywhere, then the same with a number. */
 export function branchNamesFromTitle(title: string, taskId: string): string[] {
   const slug =
     title
@@ -25,6 +25,6 @@ export function branchNamesFromTitle(title: string, taskId: string): string[] {
       .replace(/^-+|-+$/g, '') || 'task';
   const base = `groundcrew/${slug}`;
   const numbered = Array.from({ length: 49 }, (_, index) => `${base}-${index + 2}`);
-  // The last one is free in any repository, also in one with a branch called `groundcrew`.
+  // The last one is free in every repository, also in one with a branch called `groundcrew`.
   return [base, ...numbered, `groundcrew-${slug}-${taskId.split('_')[1]}`];
 }

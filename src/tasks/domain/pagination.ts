@@ -19,7 +19,7 @@ export interface Page<T> {
   };
 }
 
-/** What a page asks of the database: rows of `limit`, beyond these keys, from which end. */
+/** The rows that a page needs: `limit` of them, between these keys, from one of the two ends. */
 export interface Range {
   readonly after: string | null;
   readonly before: string | null;
@@ -30,12 +30,12 @@ export interface Range {
 const defaultSize = 50;
 const maxSize = 100;
 
-/** Throws InvalidInputError for a size outside 1 to 100, for both sizes at once, and for a cursor that is none of ours. */
+/** Throws InvalidInputError for a size outside 1 to 100, for both sizes at once, and for a malformed cursor. */
 export function rangeOf({ first, after, last, before }: PageArguments): Range {
   checkSize('first', first);
   checkSize('last', last);
   if (first != null && last != null) {
-    throw new InvalidInputError('first and last exclude each other', { field: 'last' });
+    throw new InvalidInputError('first and last cannot be used together.', { field: 'last' });
   }
   return {
     after: decodeCursor('after', after),
@@ -47,11 +47,11 @@ export function rangeOf({ first, after, last, before }: PageArguments): Range {
 
 function checkSize(field: string, size: number | null | undefined): void {
   if (size != null && (size < 1 || size > maxSize)) {
-    throw new InvalidInputError(`${field} is not from 1 to ${maxSize}`, { field });
+    throw new InvalidInputError(`${field} must be from 1 to ${maxSize}.`, { field });
   }
 }
 
-/** `rows` has up to one more than the limit, which says that there are others; in the page's order, or reversed. */
+/** `rows` has up to one row more than the limit, which shows that others follow; reversed when `fromEnd`. */
 export function pageOf<T>(rows: readonly T[], range: Range, keyOf: (node: T) => string): Page<T> {
   const more = rows.length > range.limit;
   const nodes = rows.slice(0, range.limit);
@@ -77,7 +77,7 @@ function decodeCursor(field: string, cursor: string | null | undefined): string 
   if (cursor == null) return null;
   const key = Buffer.from(cursor, 'base64url').toString();
   if (!/^[a-z0-9_]{1,100}$/.test(key) || encodeCursor(key) !== cursor) {
-    throw new InvalidInputError(`${field} is not a cursor`, { field });
+    throw new InvalidInputError(`${field} is not a cursor of this list.`, { field });
   }
   return key;
 }

@@ -16,12 +16,12 @@ import {
   withStepsUndone,
 } from './task-state.ts';
 
-/** What can happen to a task. Each is one revision where it is accepted. */
+/** What can happen to a task. Each accepted event is one revision. */
 export type MachineEvent =
   | { type: 'stepStarted'; at: Timestamp; step: StepName; deadlineAt: Timestamp }
   /**
-   * `nextAttemptAt` null: given up. `backTo` names the earlier step whose work is gone, when that is why; provisioning
-   * begins again with it.
+   * `nextAttemptAt` is null when the step is given up. `backTo` names an earlier step whose result is gone; provisioning
+   * continues with that step.
    */
   | {
       type: 'stepFailed';
@@ -31,7 +31,7 @@ export type MachineEvent =
       nextAttemptAt: Timestamp | null;
       backTo?: StepName;
     }
-  /** The worker stops, and hands the step over: not a failure, and no try is used up. */
+  /** The worker stops in the middle of the step: not a failure, and no attempt is used up. */
   | { type: 'stepInterrupted'; at: Timestamp; step: StepName }
   | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
   | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }
@@ -56,7 +56,7 @@ export type MachineEvent =
 export type MachineEventType = MachineEvent['type'];
 type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
 
-/** What a revision says: the state from then on, and what the history shows. */
+/** What an accepted event leads to: the state from then on, and what the history shows. */
 export interface Transition {
   readonly state: TaskState;
   readonly kind: TaskEventKind;
@@ -86,15 +86,15 @@ export const taskEventKinds = [
 export type TaskEventKind = (typeof taskEventKinds)[number];
 
 const untilRunning = ['stepStarted', 'sessionAdded', 'taskCanceled'] as const;
-const whileTrying = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
+const whileAttempting = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
 
-/** Which events each status accepts. Whatever is not here is refused, and changes nothing. */
+/** The events that each status accepts. Any other event is refused and changes nothing. */
 export const acceptedEvents = {
   init_enqueue_provision: untilRunning,
-  init_ensure_name: [...whileTrying, 'nameSettled'],
-  init_create_sandbox: [...whileTrying, 'sandboxCreated'],
-  init_ensure_agent: [...whileTrying, 'agentStarted'],
-  init_create_session: [...whileTrying, 'sessionOpened', 'provisioned'],
+  init_ensure_name: [...whileAttempting, 'nameSettled'],
+  init_create_sandbox: [...whileAttempting, 'sandboxCreated'],
+  init_ensure_agent: [...whileAttempting, 'agentStarted'],
+  init_create_session: [...whileAttempting, 'sessionOpened', 'provisioned'],
   running: [
     'sessionAdded',
     'sessionStarted',
@@ -116,7 +116,7 @@ const eventOfAction = {
   create_session: 'sessionAdded',
 } as const satisfies Record<TaskAction, MachineEventType>;
 
-/** What may be asked of a task in this status. */
+/** The actions that a client may take on a task in this status. */
 export function availableActions(status: TaskStatus): TaskAction[] {
   return taskActions.filter((action) => accepts(status, eventOfAction[action]));
 }
@@ -126,8 +126,8 @@ function accepts(status: TaskStatus, type: MachineEventType): boolean {
 }
 
 /**
- * The one place that decides what becomes of a task. Pure: no clock, no id, no `await`; all of that comes in with the
- * event. Null: this state refuses this event.
+ * The only function that decides what becomes of a task. Pure: no clock, no new id, no `await`; all of that comes with the
+ * event. Null when the state refuses the event.
  */
 export function transition(state: TaskState, event: MachineEvent): Transition | null {
   if (!accepts(state.status, event.type)) return null;
@@ -279,7 +279,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     const step = currentStep(state);
     if (!step) return null;
     const next = withStep(state, step.name, { state: 'pending', failures: 0, nextAttemptAt: null });
-    // A step that went back to an earlier one has failed too, and gets its tries anew with it.
+    // A step that went back to an earlier one is failed too, and gets its attempts anew together with it.
     const steps = next.steps.map((each) =>
       each.state === 'failed' ? { ...each, state: 'pending', failures: 0, nextAttemptAt: null } : each,
     ) as unknown as Steps;

@@ -1,7 +1,7 @@
 import { type StepName, stepNames } from './status.ts';
 import type { AttemptState, Session, Step, Steps, TaskState, Timestamp } from './task.ts';
 
-// What the machine's transitions are put together of: pure changes of a state, and looks at it.
+// The pure changes and reads of a state that the machine's transitions are made of.
 
 const noAttempts: AttemptState = {
   attempt: 0,
@@ -12,7 +12,7 @@ const noAttempts: AttemptState = {
   error: null,
 };
 
-/** A task as it is created: nothing tried yet. */
+/** The state of a new task: nothing was attempted yet. */
 export function createTaskState(input: {
   at: Timestamp;
   title: string | null;
@@ -45,7 +45,7 @@ export function stepOf(state: TaskState, name: StepName): Step {
   return state.steps[stepNames.indexOf(name)] as Step;
 }
 
-/** The step to do next, or under way; undefined once all four have succeeded. */
+/** The step that runs or comes next; undefined once all four have succeeded. */
 export function currentStep(state: TaskState): Step | undefined {
   return state.steps.find((step) => step.state !== 'succeeded');
 }
@@ -69,13 +69,13 @@ export function withStepSucceeded(state: TaskState, name: StepName, at: Timestam
   return withStep(state, name, { state: 'succeeded', failures: 0, finishedAt: at, deadlineAt: null });
 }
 
-/** Nothing is tried again by itself. */
+/** Nothing is attempted again without `retryTask`. */
 export function withoutNextAttempts(state: TaskState): TaskState {
   const steps = state.steps.map((step) => ({ ...step, nextAttemptAt: null }));
   return { ...state, steps: steps as unknown as Steps };
 }
 
-/** Steps from `first` up to, without, `until` begin again: what they made is gone. */
+/** The steps from `first` up to, but not including, `until` are to run again, because what they made is gone. */
 export function withStepsUndone(state: TaskState, first: StepName, until: StepName): TaskState {
   const steps = state.steps.map((step, index) =>
     index >= stepNames.indexOf(first) && index < stepNames.indexOf(until)
@@ -103,7 +103,7 @@ export function withSession(state: TaskState, id: string, change: Partial<Sessio
   };
 }
 
-/** Ends all that was going on or waiting. What has succeeded, and the sandbox until it is released, stays to be seen. */
+/** Ends what runs or waits. What has succeeded stays, and the sandbox until it is released. */
 export function closeTask(state: TaskState, status: 'canceled' | 'archived', at: Timestamp): TaskState {
   const steps = state.steps.map((step): Step => {
     if (step.state === 'running') {

@@ -11,14 +11,14 @@ export interface TaskFailure {
   readonly retryable: boolean;
 }
 
-/** The tries of something that may fail: a step, or a session that was added later. */
+/** How often something was attempted that may fail: a step, or a session that was added later. */
 export interface AttemptState {
-  /** 0 until the first try; goes on counting over retries. */
+  /** The number of the last attempt: 0 before the first one; `retryTask` does not reset it. */
   readonly attempt: number;
-  /** Tries that failed since the last success or `retryTask`: what the limit is compared with. */
+  /** Attempts that failed since the last success or `retryTask`; the limit of attempts is compared with it. */
   readonly failures: number;
   readonly startedAt: Timestamp | null;
-  /** When the running try times out; null while none runs. */
+  /** When the running attempt times out; null while none runs. */
   readonly deadlineAt: Timestamp | null;
   readonly nextAttemptAt: Timestamp | null;
   readonly error: TaskFailure | null;
@@ -47,7 +47,7 @@ export interface Sandbox {
 
 export type Steps = readonly [Step, Step, Step, Step];
 
-/** What of a task changes, and so what an event holds: a revision can be shown as it was. */
+/** The part of a task that changes. Each event holds all of it, so that a revision can be shown as it was. */
 export interface TaskState {
   readonly status: TaskStatus;
   readonly error: TaskFailure | null;
@@ -55,7 +55,7 @@ export interface TaskState {
   readonly branchName: string | null;
   readonly steps: Steps;
   readonly sandbox: Sandbox | null;
-  /** Oldest first; the first one came with the task. */
+  /** Oldest first; the first one was stored together with the task. */
   readonly sessions: readonly [Session, ...Session[]];
   readonly readyAt: Timestamp | null;
 }
