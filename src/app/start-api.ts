@@ -1,7 +1,7 @@
 import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
-import { createHub } from '../realtime/hub.ts';
+import { Hub } from '../realtime/hub.ts';
 import type { Context, Viewer } from '../resolvers/context.ts';
 import { createLoaders } from '../resolvers/loaders.ts';
 import type { Providers } from '../sandbox/registry.ts';
@@ -11,14 +11,14 @@ import { createTokenCheck, loadOwnersToken } from '../server/auth/token.ts';
 import type { Database } from '../tables/database.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
 import { ownersWorkspace } from '../tasks/store/task-queries.ts';
-import type { Listener } from '../tasks/store/wake-up-listener.ts';
+import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 
 export interface ApiOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly db: Database;
   readonly providers: Providers;
-  readonly listener: Listener;
+  readonly listener: WakeUpListener;
 }
 
 /** Starts the API. Returns its URL. Throws ConfigError when it cannot listen there. */
@@ -32,7 +32,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
     defaultAgent: config.defaultAgent,
     allowLocalRepos: config.allowLocalRepos,
   };
-  const hub = parts.adopt(createHub({ db, listener, logger }), (each) => each.stop());
+  const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
   const app = parts.adopt(
     new App<Viewer, Context>({

@@ -6,7 +6,7 @@ import { createLocalProvider } from '../sandbox/local/local-provider.ts';
 import { loadProviders, type Providers } from '../sandbox/registry.ts';
 import { type Database, openDatabase } from '../tables/database.ts';
 import { migrate } from '../tables/migrate.ts';
-import { createListener, type Listener } from '../tasks/store/wake-up-listener.ts';
+import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { Worker } from '../worker/worker.ts';
 
 /** What a process does: `start` has both roles, and an embedded database unless DATABASE_URL is set. */
@@ -41,7 +41,7 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
         return local;
       },
     });
-    const listener = parts.adopt(createListener({ url: databaseUrl, logger }), (each) => each.stop());
+    const listener = parts.adopt(new WakeUpListener({ url: databaseUrl, logger }), (each) => each.stop());
     await listener.start();
     const shared = { config, logger, databaseUrl, db, providers, listener };
 
@@ -62,7 +62,7 @@ interface Shared {
   readonly databaseUrl: string;
   readonly db: Database;
   readonly providers: Providers;
-  readonly listener: Listener;
+  readonly listener: WakeUpListener;
 }
 
 async function findDatabase(

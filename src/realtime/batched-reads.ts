@@ -1,13 +1,13 @@
 import { retryWhileUnavailable } from '../db/retry.ts';
 
 export interface BatchedReadsOptions<Key, Value> {
-  /** What makes two keys the same. */
+  /** Two keys with the same name ask for the same value. */
   readonly keyOf: (key: Key) => string;
-  /** The values by their keys' names; what has none is left out. */
+  /** Returns values by the names of their keys. A key without a value is left out. */
   readonly readMany: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>;
-  /** Keys in one read. */
+  /** The most keys in one read. */
   readonly maxBatch: number;
-  /** Ends all waiting. */
+  /** When it aborts, all pending reads reject with its reason. */
   readonly signal: AbortSignal;
 }
 
@@ -16,8 +16,9 @@ interface PendingRead<Key, Value> extends PromiseWithResolvers<Value | undefined
 }
 
 /**
- * Reads that many ask for at the same time. While one is under way the next ones gather and go out together, and all who
- * want the same get the same object. Each begins after it was asked for, and waits for as long as the database is away.
+ * Joins the reads of concurrent callers. One read runs at a time; keys that arrive meanwhile go out together in the next
+ * one, and callers with the same key get the same object. A read always starts after its key was asked for, so it sees
+ * everything that was committed before the call. It is retried for as long as the database is unavailable.
  */
 export class BatchedReads<Key, Value> {
   readonly #options: BatchedReadsOptions<Key, Value>;
@@ -28,28 +29,29 @@ export class BatchedReads<Key, Value> {
     this.#options = options;
   }
 
-  /** Undefined: there is none. */
+  /** Resolves to undefined for a key without a value. Rejects with the error of `readMany`, as do all keys of that batch. */
   read(key: Key): Promise<Value | undefined> {
     const name = this.#options.keyOf(key);
-    let wanted = this.#pending.get(name);
-    if (!wanted) {
-      wanted = { key, ...Promise.withResolvers<Value | undefined>() };
-      this.#pending.set(name, wanted);
+    let pending = this.#pending.get(name);
+    if (!pending) {
+      pending = { key, ...Promise.withResolvers<Value | undefined>() };
+      this.#pending.set(name, pending);
     }
-    if (!this.#reading) void this.#readAll();
-    return wanted.promise;
+    if (!this.#reading) void this.#readPending();
+    return pending.promise;
   }
 
-  async #readAll(): Promise<void> {
+  async #readPending(): Promise<void> {
     const { readMany, maxBatch, signal } = this.#options;
     this.#reading = true;
-    // Those who ask in the same turn go out together too.
+    // Keys that are asked for in the same turn of the event loop join the first batch.
     await Promise.resolve();
     while (this.#pending.size > 0) {
       const batch = [...this.#pending].slice(0, maxBatch);
       for (const [name] of batch) this.#pending.delete(name);
+      const keys = batch.map(([, { key }]) => key);
       try {
-        const values = await retryWhileUnavailable(() => readMany(batch.map(([, { key }]) => key)), signal);
+        const values = await retryWhileUnavailable(() => readMany(keys), signal);
         for (const [name, { resolve }] of batch) resolve(values.get(name));
       } catch (error) {
         for (const [, { reject }] of batch) reject(error);

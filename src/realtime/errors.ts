@@ -1,4 +1,4 @@
-/** The subscriber fell behind the changes that are kept for it, and must subscribe again. */
+/** The subscriber fell behind the changes kept for it and must resubscribe. */
 export class SubscriberLaggedError extends Error {
   override readonly name = 'SubscriberLaggedError';
 }

@@ -2,107 +2,121 @@ import type { Task } from '../tasks/domain/task.ts';
 import { SubscriberLaggedError } from './errors.ts';
 import { Subscription } from './subscription.ts';
 
-/** Changes that are kept for subscribers who have not taken them yet; of each task only the newest. */
-const keptChanges = 10_000;
-/** Tasks whose revision is remembered, so that none that was shown is shown again. */
-const knownTasks = 50_000;
+/** Changes that are kept for subscribers that have not taken them; only the newest of each task counts. */
+const maxBacklog = 10_000;
+/** Tasks whose last published revision is remembered, so that none is published twice. */
+const maxRememberedTasks = 50_000;
 
 interface Change {
+  /** The change's place in the order of publication, from 1. */
   readonly number: number;
   readonly task: Task;
 }
 
-/** A task list that is watched in this process: of each task that changes the newest revision, never an older one. */
+/**
+ * A task list that is watched in this process. Of each task that changes it shows the newest revision: a change that a
+ * subscriber has not taken is replaced by a later one of the same task, and no revision is followed by an older one.
+ */
 export class ListTopic {
-  readonly #onEmpty: () => void;
-  /** Each with the number of the change that it has seen last. */
-  readonly #subscriptions = new Map<Subscription<Task>, { seen: number }>();
-  /** In the order of their last changes. */
-  readonly #revisions = new Map<string, number>();
+  readonly #onUnused: () => void;
+  /** Each subscriber's position: the number of the change that it took last. */
+  readonly #positions = new Map<Subscription<Task>, { taken: number }>();
+  /** The last published revision by task id; the task that was published last comes last. */
+  readonly #published = new Map<string, number>();
+  /** The newest change by task id, of those in the backlog. */
   readonly #newest = new Map<string, Change>();
-  /** In the order of their numbers. */
-  #changes: Change[] = [];
-  #number = 0;
-  /** Nothing up to this number can be had any more. */
+  /** Changes that some subscriber may not have taken, by number. */
+  #backlog: Change[] = [];
+  /** The number of the newest change. */
+  #watermark = 0;
+  /** Changes up to this number were evicted. */
   #evictedUpTo = 0;
 
-  constructor(onEmpty: () => void) {
-    this.#onEmpty = onEmpty;
+  /** `onUnused` is called when the last subscription is closed. */
+  constructor(onUnused: () => void) {
+    this.#onUnused = onUnused;
   }
 
-  /** Whether that revision has not been published. */
+  /** Whether neither this revision of the task nor a later one was published. */
   isNewer(taskId: string, revision: number): boolean {
-    return revision > (this.#revisions.get(taskId) ?? 0);
+    return revision > (this.#published.get(taskId) ?? 0);
   }
 
   publish(task: Task): void {
     if (!this.isNewer(task.id, task.revision)) return;
-    this.#revisions.delete(task.id);
-    this.#revisions.set(task.id, task.revision);
-    if (this.#revisions.size > knownTasks) this.#revisions.delete(this.#revisions.keys().next().value ?? '');
-
-    this.#number += 1;
-    const change = { number: this.#number, task };
-    this.#newest.set(task.id, change);
-    this.#changes.push(change);
-    if (this.#changes.length > 2 * keptChanges) {
-      // First those whose place another one has taken.
-      this.#evict(0);
-      this.#evict(this.#changes.at(-keptChanges - 1)?.number ?? 0);
+    // Deleted first, so that it moves to the end.
+    this.#published.delete(task.id);
+    this.#published.set(task.id, task.revision);
+    if (this.#published.size > maxRememberedTasks) {
+      this.#published.delete(this.#published.keys().next().value ?? '');
     }
-    for (const subscription of this.#subscriptions.keys()) subscription.wake();
+
+    this.#watermark += 1;
+    const change = { number: this.#watermark, task };
+    this.#newest.set(task.id, change);
+    this.#backlog.push(change);
+    if (this.#backlog.length > 2 * maxBacklog) {
+      // Replaced changes first: without them, the backlog may be short enough.
+      this.#evict(0);
+      this.#evict(this.#backlog.at(-maxBacklog - 1)?.number ?? 0);
+    }
+    for (const subscription of this.#positions.keys()) subscription.wake();
   }
 
-  /** Throws FellBehindError to a subscriber who has not taken what is not kept any more. */
+  /** Every later change. The subscription fails with SubscriberLaggedError when a change that it has not taken was evicted. */
   subscribe(): Subscription<Task> {
-    const position = { seen: this.#number };
+    const position = { taken: this.#watermark };
     const subscription: Subscription<Task> = new Subscription<Task>({
       takeNext: () => {
-        const next = this.#after(position.seen);
-        if (next) position.seen = next.number;
+        const next = this.#after(position.taken);
+        if (next) position.taken = next.number;
         return next?.task;
       },
-      isBehind: () => position.seen < this.#evictedUpTo,
-      catchUp: () => Promise.reject(new SubscriberLaggedError('the subscriber fell too far behind')),
+      isBehind: () => position.taken < this.#evictedUpTo,
+      catchUp: () => Promise.reject(new SubscriberLaggedError('The subscriber fell too far behind.')),
       close: () => {
-        this.#subscriptions.delete(subscription);
-        if (this.#subscriptions.size === 0) this.#onEmpty();
+        this.#positions.delete(subscription);
+        if (this.#positions.size === 0) this.#onUnused();
       },
     });
-    this.#subscriptions.set(subscription, position);
+    this.#positions.set(subscription, position);
     return subscription;
   }
 
-  /** Lets go of what all subscribers have taken. */
+  /** Evicts what all subscribers have taken. */
   evict(): void {
-    const taken = Math.min(...[...this.#subscriptions.values()].map(({ seen }) => seen));
-    if (this.#changes.length > 0) this.#evict(taken);
+    if (this.#backlog.length === 0) return;
+    let takenByAll = this.#watermark;
+    for (const { taken } of this.#positions.values()) takenByAll = Math.min(takenByAll, taken);
+    this.#evict(takenByAll);
   }
 
   #after(number: number): Change | undefined {
     if (number < this.#evictedUpTo) return undefined;
-    for (let index = this.#indexAfter(number); index < this.#changes.length; index += 1) {
-      const change = this.#changes[index] as Change;
-      // A later change of the same task takes its place.
+    for (let index = this.#indexAfter(number); index < this.#backlog.length; index += 1) {
+      const change = this.#backlog[index] as Change;
+      // A later change of the same task replaced it.
       if (this.#newest.get(change.task.id) === change) return change;
     }
     return undefined;
   }
 
+  /** The index of the first change in the backlog with a greater number: a binary search. */
   #indexAfter(number: number): number {
     let low = 0;
-    let high = this.#changes.length;
+    let high = this.#backlog.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#changes[middle] as Change).number > number) high = middle;
+      if ((this.#backlog[middle] as Change).number > number) high = middle;
       else low = middle + 1;
     }
     return low;
   }
 
+  /** Removes changes up to this number, and all that a later change of the same task replaced. */
   #evict(upTo: number): void {
     const kept: Change[] = [];
-    for (const change of this.#changes) {
+    for (const change of this.#backlog) {
       const { id } = change.task;
       if (this.#newest.get(id) !== change) continue;
       if (change.number > upTo) {
@@ -112,6 +126,6 @@ export class ListTopic {
         this.#evictedUpTo = change.number;
       }
     }
-    this.#changes = kept;
+    this.#backlog = kept;
   }
 }

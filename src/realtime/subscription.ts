@@ -1,23 +1,26 @@
-/** Where a subscription's values come from. */
+/** Where the values of one subscriber come from, together with that subscriber's position. */
 export interface Source<T> {
-  /** The next value, when it is at hand. */
+  /** Returns the next value and moves the position behind it. Undefined when that value is not in memory. */
   takeNext(): T | undefined;
-  /** Whether what is next is no longer at hand, and to be fetched; otherwise a wake-up will come. */
+  /** Whether the next value is no longer cached and must be fetched. False when it does not exist yet. */
   isBehind(): boolean;
+  /** Fetches the next values, so that `takeNext` returns them. When it rejects, the subscription ends with that error. */
   catchUp(): Promise<void>;
+  /** Called once, when the subscription ends. */
   close(): void;
 }
 
 /**
- * What one subscriber reads from: a place in its source, no queue. Not a generator, because `return` of one that waits in
- * `next` is only heard when the wait is over.
+ * One subscriber's iterator: a position in a shared source, not a queue, so a slow subscriber costs no memory. It supports
+ * one `next()` at a time. Hand-written, because a generator's `return()` waits behind a pending `next()`; here it ends it.
  */
 export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: Source<T>;
   #open = true;
+  /** Resolves the pending `next()` that waits for `wake`. */
   #waiting: (() => void) | undefined;
-  /** Only while it fetches: thousands who wait need not carry one. */
-  #leave: (() => void) | undefined;
+  /** Ends the pending `next()` that waits for a fetch. Set only meanwhile: most subscribers never fetch. */
+  #abandonFetch: (() => void) | undefined;
 
   constructor(source: Source<T>) {
     this.#source = source;
@@ -38,7 +41,7 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     return { done: true, value: undefined };
   }
 
-  /** There may be something to take. */
+  /** The source calls this when there may be a value to take. */
   wake(): void {
     this.#waiting?.();
     this.#waiting = undefined;
@@ -48,24 +51,24 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#open) {
       this.#open = false;
       this.#source.close();
-      this.#leave?.();
+      this.#abandonFetch?.();
       this.wake();
     }
     return { done: true, value: undefined };
   }
 
-  /** Others may want what is fetched: who leaves does not end it, and does not wait for it. */
+  /** Fetches are shared: a subscriber that leaves neither cancels nor awaits one. */
   async #fetch(): Promise<void> {
-    const left = Promise.withResolvers<void>();
-    this.#leave = left.resolve;
+    const abandoned = Promise.withResolvers<void>();
+    this.#abandonFetch = abandoned.resolve;
     try {
-      await Promise.race([this.#source.catchUp(), left.promise]);
+      await Promise.race([this.#source.catchUp(), abandoned.promise]);
     } catch (error) {
       if (!this.#open) return;
       await this.return();
       throw error;
     } finally {
-      this.#leave = undefined;
+      this.#abandonFetch = undefined;
     }
   }
 

@@ -1,37 +1,49 @@
 import type { Task } from '../tasks/domain/task.ts';
+import type { RevisionRange } from '../tasks/store/task-feed.ts';
 import { Subscription } from './subscription.ts';
 
-/** Revisions that are kept at hand for those who are nearly up to date; who is further behind reads the event table. */
-const keptRevisions = 32;
+/** Revisions that are cached for subscribers that are nearly up to date. The others read from the event table. */
+const maxCachedRevisions = 32;
 
-export interface TaskReader {
-  /** The revisions after that one, oldest first, some of them at least when there are any. Shared: not to be changed. */
-  readRevisions(task: Task, after: number): Promise<readonly Task[]>;
+export interface TaskTopicOptions {
+  /**
+   * Returns revisions after the given one, oldest first, without gaps, and at least one when there is one. The list may be
+   * shared between subscribers.
+   */
+  readonly readRevisions: (range: RevisionRange) => Promise<readonly Task[]>;
+  /** Called when the last `retain` was released. */
+  readonly onUnused: () => void;
 }
 
-/** One task that is watched in this process. All its subscribers share one read of each revision, and its objects. */
+/**
+ * One task that is watched in this process. Each revision is read once, and all subscribers get the same object.
+ *
+ * `announce` says that a revision exists; `gap` says what to read because of that; `publish` takes what was read.
+ */
 export class TaskTopic {
-  readonly #reader: TaskReader;
-  readonly #onEmpty: () => void;
+  readonly #options: TaskTopicOptions;
   readonly #subscriptions = new Set<Subscription<Task>>();
-  /** Those who are about to subscribe count too: the topic hears of changes from before it knows its task. */
+  /** Includes callers of `watchTask` that are still loading. */
   #users = 0;
   #task: Task | undefined;
-  /** Without gaps, oldest first; ends with `#loaded`. */
-  #kept: Task[] = [];
-  /** How many of them were at hand already when somebody last looked. */
+  /** The newest revisions up to the watermark, oldest first, without gaps. */
+  #cached: Task[] = [];
+  /** How many revisions were cached at the previous eviction pass. */
   #cachedAtLastEviction = 0;
-  #loaded = 0;
-  #newest = 0;
+  /** The newest revision that was published. */
+  #watermark = 0;
+  /** The newest revision that is said to exist. */
+  #announced = 0;
 
-  constructor(reader: TaskReader, onEmpty: () => void) {
-    this.#reader = reader;
-    this.#onEmpty = onEmpty;
+  constructor(options: TaskTopicOptions) {
+    this.#options = options;
   }
 
-  /** What is to be read; undefined when everything is. */
-  get gap(): { task: Task; after: number } | undefined {
-    return this.#task && this.#newest > this.#loaded ? { task: this.#task, after: this.#loaded } : undefined;
+  /** The revisions that were announced and not published. Undefined when there are none, or before `seed`. */
+  get gap(): RevisionRange | undefined {
+    return this.#task && this.#announced > this.#watermark
+      ? { task: this.#task, after: this.#watermark }
+      : undefined;
   }
 
   retain(): void {
@@ -40,68 +52,64 @@ export class TaskTopic {
 
   release(): void {
     this.#users -= 1;
-    if (this.#users === 0) this.#onEmpty();
+    if (this.#users === 0) this.#options.onUnused();
   }
 
-  /** The task as it was read by somebody who has entered before. */
+  /** Takes the task as it was read by a caller that has retained the topic before it read. Only the first sets the watermark. */
   seed(task: Task): void {
     this.announce(task.revision);
     if (this.#task) return;
     this.#task = task;
-    this.#kept = [task];
-    this.#loaded = task.revision;
+    this.#cached = [task];
+    this.#watermark = task.revision;
   }
 
-  /** There is such a revision. */
+  /** Announces that this revision exists. */
   announce(revision: number): void {
-    this.#newest = Math.max(this.#newest, revision);
+    this.#announced = Math.max(this.#announced, revision);
   }
 
-  /** What it was woken for is not there: anybody may send a wake-up. */
+  /** The announced revision does not exist (NOTIFY is untrusted); stop looking for it. */
   discardAnnouncement(): void {
-    this.#newest = this.#loaded;
+    this.#announced = this.#watermark;
   }
 
-  /** The next revision was read. */
+  /** Publishes the revision after the watermark; ignores any other, which was published before. */
   publish(task: Task): void {
-    if (task.revision !== this.#loaded + 1) return;
-    this.#kept.push(task);
-    if (this.#kept.length > keptRevisions) {
-      this.#kept.shift();
+    if (task.revision !== this.#watermark + 1) return;
+    this.#cached.push(task);
+    if (this.#cached.length > maxCachedRevisions) {
+      this.#cached.shift();
       this.#cachedAtLastEviction = Math.max(0, this.#cachedAtLastEviction - 1);
     }
-    this.#loaded = task.revision;
-    this.#newest = Math.max(this.#newest, task.revision);
+    this.#watermark = task.revision;
+    this.announce(task.revision);
     for (const subscription of this.#subscriptions) subscription.wake();
   }
 
   /**
-   * Lets go of all but the newest that were at hand already the last time: who has not taken them by now reads slowly, and
-   * they are large. False: there is nothing more to let go of.
+   * Evicts revisions cached since the previous pass, except the newest; slow readers re-read them. False when only the
+   * newest is left.
    */
   evict(): boolean {
-    this.#kept.splice(0, Math.min(this.#cachedAtLastEviction, this.#kept.length - 1));
-    this.#cachedAtLastEviction = this.#kept.length;
-    return this.#kept.length > 1;
+    this.#cached.splice(0, Math.min(this.#cachedAtLastEviction, this.#cached.length - 1));
+    this.#cachedAtLastEviction = this.#cached.length;
+    return this.#cached.length > 1;
   }
 
-  /** Each revision after that one, in order, once. For one who has entered; closing the subscription leaves. */
+  /** Each revision after `after`, in order, once. Call after `retain()`; closing the subscription releases. */
   subscribe(task: Task, after: number): Subscription<Task> {
-    let seen = after;
-    let page: readonly Task[] = [];
-    let turned = 0;
+    let position = after;
+    let page: Iterator<Task, undefined> | undefined;
     const subscription: Subscription<Task> = new Subscription<Task>({
       takeNext: () => {
-        const next = page[turned] ?? this.#at(seen + 1);
-        if (next) seen = next.revision;
-        turned += 1;
-        if (turned >= page.length) page = [];
+        const next = page?.next().value ?? this.#cachedRevision(position + 1);
+        if (next) position = next.revision;
         return next;
       },
-      isBehind: () => seen < this.#loaded,
+      isBehind: () => position < this.#watermark,
       catchUp: async () => {
-        page = await this.#reader.readRevisions(task, seen);
-        turned = 0;
+        page = (await this.#options.readRevisions({ task, after: position })).values();
       },
       close: () => {
         this.#subscriptions.delete(subscription);
@@ -112,8 +120,8 @@ export class TaskTopic {
     return subscription;
   }
 
-  #at(revision: number): Task | undefined {
-    const first = this.#kept[0]?.revision ?? 0;
-    return this.#kept[revision - first];
+  #cachedRevision(revision: number): Task | undefined {
+    const first = this.#cached[0]?.revision ?? 0;
+    return this.#cached[revision - first];
   }
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import { type JobName, jobs } from '../tasks/store/jobs.ts';
-import type { Listener } from '../tasks/store/wake-up-listener.ts';
+import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
 import { ActiveTasks } from './active-tasks.ts';
 import { JobRunner } from './job-runner.ts';
@@ -23,7 +23,7 @@ export interface WorkerOptions {
   readonly config: Config;
   readonly databaseUrl: string;
   readonly db: Database;
-  readonly listener: Listener;
+  readonly listener: WakeUpListener;
   readonly providers: Providers;
   readonly logger: Logger;
   /** Whether no other process uses the database. Then every worker that is registered in it is dead. */

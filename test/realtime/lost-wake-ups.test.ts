@@ -1,8 +1,9 @@
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
+import { range } from '../support/range.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
+import { readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
 describe('a node that no wake-up reaches', () => {
   it('serves its subscribers within two seconds, in order', async () => {

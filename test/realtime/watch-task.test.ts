@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
+import { range } from '../support/range.ts';
 import { seededRandom } from './seeded-random.ts';
-import { range, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
+import { isRevisionRead, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
 describe('a task that is watched', () => {
   it('shows each revision once and in order, wherever its replay meets what is written meanwhile', async () => {
@@ -217,7 +218,3 @@ describe('a task that is watched', () => {
     expect(revisionsOf(await readUntil(subscription, 4))).toEqual([2, 3, 4]);
   });
 });
-
-function isRevisionRead(text: string): boolean {
-  return text.includes('jsonb_to_recordset');
-}

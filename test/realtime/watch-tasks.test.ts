@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
-import { range, watchDatabase } from './watched-database.ts';
+import { range } from '../support/range.ts';
+import { watchDatabase } from './watched-database.ts';
 
 describe('a list that is watched', () => {
   it('shows each of very many tasks that change at once', async () => {

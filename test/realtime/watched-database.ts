@@ -1,17 +1,17 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { createHub, type Hub } from '../../src/realtime/hub.ts';
+import { Hub } from '../../src/realtime/hub.ts';
 import type { Subscription } from '../../src/realtime/subscription.ts';
 import { openDatabase } from '../../src/tables/database.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
-import { createListener, type Listener } from '../../src/tasks/store/wake-up-listener.ts';
+import { WakeUpListener } from '../../src/tasks/store/wake-up-listener.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { TaskWriter } from './task-writer.ts';
 
 export interface WatchedDatabase {
   readonly hub: Hub;
-  readonly listener: Listener;
+  readonly listener: WakeUpListener;
   /** Between the hub and its database. */
   readonly proxy: PostgresProxy;
   /** Past the proxy. */
@@ -32,9 +32,9 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
   const proxy = parts.use(await startPostgresProxy(url, options));
   const writing = parts.adopt(await openDatabase(url, { poolSize: 8 }), (db) => db.close());
   const reading = parts.adopt(await openDatabase(proxy.url, { poolSize: 4 }), (db) => db.close());
-  const listener = parts.adopt(createListener({ url: proxy.url, logger }), (each) => each.stop());
+  const listener = parts.adopt(new WakeUpListener({ url: proxy.url, logger }), (each) => each.stop());
   await listener.start();
-  const hub = parts.adopt(createHub({ db: reading, listener, logger }), (each) => each.stop());
+  const hub = parts.adopt(new Hub({ db: reading, listener, logger }), (each) => each.stop());
   await hub.start();
   const writer = new TaskWriter(writing);
   return {
@@ -62,7 +62,7 @@ export function revisionsOf(tasks: readonly Task[]): number[] {
   return tasks.map(({ revision }) => revision);
 }
 
-/** The numbers from `first` to `last`. */
-export function range(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+/** Whether a query reads revisions of tasks: not the poll, which reads only which tasks have changed. */
+export function isRevisionRead(text: string): boolean {
+  return text.includes('task_event') && !text.includes('pg_current_snapshot');
 }

@@ -7,7 +7,7 @@ import type { Task } from '../../src/tasks/domain/task.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { readRevisions } from '../../src/tasks/store/task-feed.ts';
 import { findTask } from '../../src/tasks/store/task-queries.ts';
-import { createListener } from '../../src/tasks/store/wake-up-listener.ts';
+import { WakeUpListener } from '../../src/tasks/store/wake-up-listener.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import {
@@ -64,7 +64,7 @@ export async function startWorkerHarness(env: Readonly<Record<string, string>> =
   const provider = await startScriptedProvider('local');
   const repository = await createGitRepository();
   const logger = createLogger('fatal');
-  const listener = createListener({ url: stored.url, logger });
+  const listener = new WakeUpListener({ url: stored.url, logger });
   await listener.start();
   let worker: Worker | undefined;
 

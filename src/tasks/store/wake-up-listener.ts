@@ -2,53 +2,58 @@ import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
-export interface Listener {
-  /** Resolves once it listens. */
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  readonly connected: boolean;
-  /** Returns how to take the subscription back. */
-  subscribe(subscriber: ListenerSubscriber): () => void;
-}
-
-export interface ListenerSubscriber {
+export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
-  /** Listens again, after what was sent meanwhile was lost. */
+  /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
 
-/** The one LISTEN connection of a process. A silent connection is noticed within ten seconds. */
-export function createListener(options: { url: string; logger: Logger }): Listener {
-  const subscribers = new Set<ListenerSubscriber>();
-  let begun = false;
-  const session = new PersistentConnection({
-    ...options,
-    name: 'listen',
-    intervalMs: 4_000,
-    timeoutMs: 5_000,
-    async setUp(client) {
-      client.on('notification', ({ payload }) => {
-        const wakeUp = parseWakeUp(payload ?? '');
-        if (!wakeUp) return;
-        for (const subscriber of subscribers) subscriber.wakeUp(wakeUp);
-      });
-      await client.query(`listen ${taskChannel}`);
-      if (begun) for (const subscriber of subscribers) subscriber.reconnected?.();
-      begun = true;
-    },
-    async probe(client) {
-      await client.query('select 1');
-    },
-  });
-  return {
-    start: () => session.start(),
-    stop: () => session.stop(),
-    get connected() {
-      return session.connected;
-    },
-    subscribe(subscriber) {
-      subscribers.add(subscriber);
-      return () => subscribers.delete(subscriber);
-    },
-  };
+/** The one LISTEN connection of a process. It reconnects until it is stopped; a silent connection is replaced within 10 s. */
+export class WakeUpListener {
+  readonly #subscribers = new Set<WakeUpSubscriber>();
+  readonly #connection: PersistentConnection;
+  #hasListened = false;
+
+  constructor(options: { readonly url: string; readonly logger: Logger }) {
+    this.#connection = new PersistentConnection({
+      ...options,
+      name: 'listen',
+      intervalMs: 4_000,
+      timeoutMs: 5_000,
+      setUp: async (client) => {
+        client.on('notification', ({ payload }) => this.#notify(payload ?? ''));
+        await client.query(`listen ${taskChannel}`);
+        if (this.#hasListened) for (const subscriber of this.#subscribers) subscriber.reconnected?.();
+        this.#hasListened = true;
+      },
+      probe: async (client) => {
+        await client.query('select 1');
+      },
+    });
+  }
+
+  /** Resolves once it listens. */
+  start(): Promise<void> {
+    return this.#connection.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#connection.stop();
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected;
+  }
+
+  /** Returns the unsubscribe function. */
+  subscribe(subscriber: WakeUpSubscriber): () => void {
+    this.#subscribers.add(subscriber);
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  #notify(payload: string): void {
+    const wakeUp = parseWakeUp(payload);
+    if (!wakeUp) return;
+    for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp);
+  }
 }

@@ -1,0 +1,143 @@
+import { retryWhileUnavailable } from '../db/retry.ts';
+import type { Database } from '../tables/database.ts';
+import { InvalidInputError, NotFoundError } from '../tasks/domain/errors.ts';
+import { isId } from '../tasks/domain/id.ts';
+import type { Task } from '../tasks/domain/task.ts';
+import { type RevisionRange, readRevisions, readTasks } from '../tasks/store/task-feed.ts';
+import { BatchedReads } from './batched-reads.ts';
+import type { Subscription } from './subscription.ts';
+import { TaskTopic } from './task-topic.ts';
+
+/** Tasks, or tasks with announced revisions, in one read. */
+const maxTasksPerRead = 500;
+/** Catch-up pages, of up to a hundred revisions each, in one read. */
+const maxPagesPerRead = 10;
+
+const keyOfRange = ({ task, after }: RevisionRange) => `${task.id} ${after}`;
+const taskNotFound = () => new NotFoundError('The task does not exist.', { field: 'id' });
+
+/** The topics of the tasks that are watched in this process. A topic lives from its first subscriber to its last. */
+export class TaskTopics {
+  readonly #db: Database;
+  readonly #signal: AbortSignal;
+  readonly #topics = new Map<string, TaskTopic>();
+  /** The topics whose `gap` is defined. */
+  readonly #withGap = new Set<TaskTopic>();
+  /** The topics that may have more than the newest revision cached. */
+  readonly #evictable = new Set<TaskTopic>();
+  /** Tasks as they are when a subscriber arrives. */
+  readonly #initialTasks: BatchedReads<string, Task>;
+  /** Revisions for subscribers that need one which is no longer cached. */
+  readonly #catchUpPages: BatchedReads<RevisionRange, readonly Task[]>;
+
+  /** Reads are retried until the signal aborts. */
+  constructor(db: Database, signal: AbortSignal) {
+    this.#db = db;
+    this.#signal = signal;
+    this.#initialTasks = new BatchedReads({
+      keyOf: (id) => id,
+      readMany: async (ids) => new Map((await readTasks(db, ids)).map((task) => [task.id, task])),
+      maxBatch: maxTasksPerRead,
+      signal,
+    });
+    this.#catchUpPages = new BatchedReads<RevisionRange, readonly Task[]>({
+      keyOf: keyOfRange,
+      readMany: async (ranges) => {
+        const pages = await readRevisions(db, ranges);
+        return new Map(ranges.map((range, index) => [keyOfRange(range), pages[index] ?? []]));
+      },
+      maxBatch: maxPagesPerRead,
+      signal,
+    });
+  }
+
+  get isWatched(): boolean {
+    return this.#topics.size > 0;
+  }
+
+  /** Whether revisions were announced and not read. */
+  get hasUnread(): boolean {
+    return this.#withGap.size > 0;
+  }
+
+  announce(taskId: string, revision: number): void {
+    const topic = this.#topics.get(taskId);
+    topic?.announce(revision);
+    this.#noteGap(topic);
+  }
+
+  /** Reads announced revisions, of a bounded number of tasks, and publishes them. */
+  async readUnread(): Promise<void> {
+    const topics = [...this.#withGap].slice(0, maxTasksPerRead);
+    if (topics.length === 0) return;
+    const ranges = topics.map((topic) => topic.gap as RevisionRange);
+    const pages = await retryWhileUnavailable(() => readRevisions(this.#db, ranges), this.#signal);
+    for (const [index, topic] of topics.entries()) {
+      // The last subscriber left meanwhile.
+      if (!this.#withGap.has(topic)) continue;
+      const page = pages[index] ?? [];
+      for (const revision of page) topic.publish(revision);
+      if (page.length === 0) topic.discardAnnouncement();
+      else this.#evictable.add(topic);
+      if (!topic.gap) this.#withGap.delete(topic);
+    }
+  }
+
+  /**
+   * Each revision of the task after `afterRevision`, in order, once. Null begins with the task as it is now. Throws
+   * NotFoundError when the workspace has no such task, and InvalidInputError for a revision that does not exist.
+   */
+  async subscribe(
+    workspaceId: string,
+    id: string,
+    afterRevision: number | null,
+  ): Promise<Subscription<Task>> {
+    if (!isId('task', id)) throw taskNotFound();
+    // The topic collects announcements from here on, so no revision falls between this read and the subscription.
+    const topic = this.#retain(id);
+    try {
+      const task = await this.#initialTasks.read(id);
+      if (task?.workspaceId !== workspaceId) throw taskNotFound();
+      if (afterRevision !== null && (afterRevision < 0 || afterRevision > task.revision)) {
+        throw new InvalidInputError(
+          `afterRevision must be from 0 to ${task.revision}, the newest revision.`,
+          { field: 'afterRevision' },
+        );
+      }
+      topic.seed(task);
+      const subscription = topic.subscribe(task, afterRevision ?? task.revision - 1);
+      this.#noteGap(topic);
+      return subscription;
+    } catch (error) {
+      topic.release();
+      throw error;
+    }
+  }
+
+  /** Evicts cached revisions that all but slow readers have taken. Call it at regular intervals. */
+  evict(): void {
+    for (const topic of this.#evictable) if (!topic.evict()) this.#evictable.delete(topic);
+  }
+
+  #noteGap(topic: TaskTopic | undefined): void {
+    if (topic?.gap) this.#withGap.add(topic);
+  }
+
+  #retain(id: string): TaskTopic {
+    let topic = this.#topics.get(id);
+    if (!topic) {
+      const added = new TaskTopic({
+        readRevisions: async (range) => (await this.#catchUpPages.read(range)) ?? [],
+        onUnused: () => {
+          this.#topics.delete(id);
+          this.#withGap.delete(added);
+          this.#evictable.delete(added);
+        },
+      });
+      this.#topics.set(id, added);
+      topic = added;
+    }
+    topic.retain();
+    return topic;
+  }
+}
