@@ -23,7 +23,7 @@ const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
 const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
 
 describe('createSession', () => {
-  it('stores a session that waits for its task, and its prompt', async () => {
+  it('stores a session with its prompt that waits for its task', async () => {
     const task = await tasks.create();
     const session = await create({ taskId: task.id, agent: 'codex', prompt: 'And now this' });
     expect(session).toMatchObject({ agent: 'codex', status: 'pending_provision', task: { revision: 2 } });
@@ -34,14 +34,14 @@ describe('createSession', () => {
     ]);
   });
 
-  it('takes the agent of the task, and no prompt, when none is given', async () => {
+  it("uses the task's agent and no prompt by default", async () => {
     const task = await tasks.create({ agent: 'claude' });
     const session = await create({ taskId: task.id });
     expect(session.agent).toBe('claude');
     expect(await readSessionPrompt(tasks.db, session.id)).toBe('');
   });
 
-  it('wakes a worker for a task that is running, and nobody for one in error', async () => {
+  it('queues a job for a running task, and none for a task in error', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, ...eventsToRunning(task));
     await endJobs();
@@ -81,14 +81,14 @@ describe('createSession', () => {
     expect((await current(task.id)).revision).toBe(1);
   });
 
-  it('takes a hundred sessions, and no more', async () => {
+  it('accepts a hundred sessions and refuses one more', async () => {
     const task = await tasks.create();
     for (let count = 1; count < 100; count += 1) await create({ taskId: task.id });
     await expect(create({ taskId: task.id })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
     expect((await current(task.id)).revision).toBe(100);
   });
 
-  it('many times at once adds each of them, and leaves no gap', async () => {
+  it('adds each of many concurrent sessions and leaves no gap in the revisions', async () => {
     const task = await tasks.create();
     const made = await Promise.all(Array.from({ length: 15 }, () => create({ taskId: task.id })));
     const { revision, state } = await current(task.id);
@@ -98,7 +98,7 @@ describe('createSession', () => {
 });
 
 describe('an idempotency key', () => {
-  it('makes one session of fifty calls at once, and gives it to all', async () => {
+  it('makes one session for fifty concurrent calls and returns it to all', async () => {
     const task = await tasks.create();
     const input = { taskId: task.id, prompt: 'Once', idempotencyKey: newId('event') };
     const made = await Promise.all(Array.from({ length: 50 }, () => create(input)));
@@ -108,7 +108,7 @@ describe('an idempotency key', () => {
     expect(await tasks.sql('select * from session where task_id = ?', [task.id])).toHaveLength(2);
   });
 
-  it('gives the same session while others change the task', async () => {
+  it('returns the same session while others change the task', async () => {
     const task = await tasks.create();
     const input = { taskId: task.id, idempotencyKey: newId('event') };
     const calls = Array.from({ length: 10 }, () => [create(input), create({ taskId: task.id })] as const);
@@ -118,7 +118,7 @@ describe('an idempotency key', () => {
     expect((await current(task.id)).revision).toBe(12);
   });
 
-  it('with another input, or of another operation, is a conflict', async () => {
+  it('conflicts when it was used with another input or by another operation', async () => {
     const key = newId('event');
     const task = await tasks.create({ idempotencyKey: key });
     const conflict = { code: 'IDEMPOTENCY_CONFLICT', field: 'idempotencyKey' };
@@ -131,7 +131,7 @@ describe('an idempotency key', () => {
     expect((await current(task.id)).revision).toBe(2);
   });
 
-  it('gives the session that it made though the task takes no more', async () => {
+  it('returns its session although the task accepts no more', async () => {
     const task = await tasks.create();
     const input = { taskId: task.id, idempotencyKey: newId('event') };
     const session = await create(input);

@@ -59,7 +59,7 @@ describe('createTask', () => {
     });
   });
 
-  it('says each name twice: in the row, and in the state of the event', async () => {
+  it('stores a given name in the row and in the event', async () => {
     await tasks.create();
     const [row] = await tasks.sql('select t.status, t.state = e.state as same from task t, task_event e');
     expect(row).toEqual({ status: 'init_enqueue_provision', same: true });
@@ -70,7 +70,7 @@ describe('createTask', () => {
     ['the event', 'task_event'],
     ['the session', 'session'],
     ['the task', 'task'],
-  ])('that cannot store %s stores nothing', async (_what, table) => {
+  ])('stores nothing when it cannot store %s', async (_what, table) => {
     await tasks.sql(`create or replace function refuse() returns trigger language plpgsql as
       $$ begin raise exception 'refused by the test'; end $$`);
     await tasks.sql(
@@ -87,7 +87,7 @@ describe('createTask', () => {
     expect(await counts()).toEqual({ ...oneOfEach, keys: 1 });
   });
 
-  it('knows one project by all spellings of its URL', async () => {
+  it('finds one project for all spellings of its URL', async () => {
     const spellings = [
       'https://example.com/o/r',
       'https://example.com/o/r.git',
@@ -103,7 +103,7 @@ describe('createTask', () => {
     expect(await counts()).toMatchObject({ tasks: spellings.length, projects: 1 });
   });
 
-  it('makes one project when many tasks are its first at the same moment', async () => {
+  it('makes one project when many tasks are created in it at the same moment', async () => {
     const made = await Promise.all(
       Array.from({ length: 40 }, (_, index) => tasks.create({ prompt: `Task ${index}` })),
     );
@@ -112,7 +112,7 @@ describe('createTask', () => {
     expect(await counts()).toMatchObject({ tasks: 40, events: 40, sessions: 40, projects: 1, jobs: 40 });
   });
 
-  it('takes what the client gave as it is', async () => {
+  it('keeps what the client gave unchanged', async () => {
     const given = { branchName: 'feature/x', provider: 'other', agent: 'claude' };
     const task = await tasks.create(given);
     expect(task).toMatchObject({
@@ -123,13 +123,13 @@ describe('createTask', () => {
     expect(task.state.sessions[0].agent).toBe('claude');
   });
 
-  it('takes null for left out', async () => {
+  it('treats null as left out', async () => {
     const empty = { title: null, branchName: null, baseRef: null, provider: null, agent: null };
     const task = await tasks.create({ ...empty, idempotencyKey: null });
     expect(task).toMatchObject({ provider: 'local', agent: 'demo', baseRef: null });
   });
 
-  it('takes a prompt of 100,000 characters, of any kind', async () => {
+  it('accepts a prompt of 100,000 characters of any kind', async () => {
     const prompt = `${'🌳\\\'"\u0001'.repeat(16_666)}`;
     const task = await tasks.create({ prompt });
     expect((await findTask(tasks.db, tasks.workspace.id, task.id))?.prompt).toBe(prompt);
@@ -180,12 +180,12 @@ describe('createTask refuses', () => {
     ['idempotencyKey', 'a\0b'],
     ['idempotencyKey', 'a\ud800b'],
     ['idempotencyKey', 'x'.repeat(256)],
-  ])('a wrong %s: %.60j', async (field, value) => {
+  ])('an invalid %s: %.60j', async (field, value) => {
     await expect(tasks.create({ [field]: value })).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field });
     expect(await counts()).toEqual(nothing);
   });
 
-  it("a path of the server's, unless the server takes them", async () => {
+  it('a path on the server unless the server allows paths', async () => {
     const offer = { ...tasks.offer, allowLocalRepos: false };
     for (const path of ['/srv/r', 'file:///srv/r']) {
       const input = { repoUrl: path, prompt: 'x' };
@@ -197,7 +197,7 @@ describe('createTask refuses', () => {
 });
 
 describe('an idempotency key', () => {
-  it('makes one task of fifty calls at once, and gives it to all', async () => {
+  it('makes one task for fifty concurrent calls and returns it to all', async () => {
     const made = await Promise.all(
       Array.from({ length: 50 }, () => tasks.create({ idempotencyKey: 'the same' })),
     );
@@ -205,13 +205,13 @@ describe('an idempotency key', () => {
     expect(await counts()).toEqual({ ...oneOfEach, keys: 1 });
   });
 
-  it('gives the task as it was created, whatever has become of it', async () => {
+  it('returns the task as it was created, whatever happened to it since', async () => {
     const task = await tasks.create({ idempotencyKey: 'k' });
     await tasks.change(task.id, started('ensure_name'), succeeded.ensure_name);
     expect(await tasks.create({ idempotencyKey: 'k' })).toEqual(task);
   });
 
-  it('does not mind an input that says the same in another order, or null for left out', async () => {
+  it('accepts the same input in another order or with null for left out', async () => {
     const task = await tasks.create({ idempotencyKey: 'k', title: 'T', agent: null });
     const again = await createTask(tasks.db, tasks.workspace.id, tasks.offer, {
       idempotencyKey: 'k',
@@ -236,14 +236,14 @@ describe('an idempotency key', () => {
     expect(await counts()).toEqual({ ...oneOfEach, keys: 1 });
   });
 
-  it('that is in conflict leaves no project behind', async () => {
+  it('leaves no project behind when it conflicts', async () => {
     await tasks.create({ idempotencyKey: 'k' });
     const other = { idempotencyKey: 'k', repoUrl: 'https://example.com/another/one' };
     await expect(tasks.create(other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
     expect(await counts()).toEqual({ ...oneOfEach, keys: 1 });
   });
 
-  it('makes one task or a conflict of different inputs at once', async () => {
+  it('makes one task and conflicts when different inputs come at once', async () => {
     const settled = await Promise.allSettled(
       Array.from({ length: 20 }, (_, index) =>
         tasks.create({ idempotencyKey: 'k', prompt: `Prompt ${index % 2}` }),
@@ -257,7 +257,7 @@ describe('an idempotency key', () => {
     expect(await counts()).toEqual({ ...oneOfEach, keys: 1 });
   });
 
-  it("is the workspace's own", async () => {
+  it('belongs to one workspace', async () => {
     const other = 'workspace_01jd0000000000000000000000';
     await tasks.sql(`insert into workspace (id, name) values (?, 'Other') on conflict do nothing`, [other]);
     const input = { repoUrl, prompt: 'Fix the tests', idempotencyKey: 'k' };

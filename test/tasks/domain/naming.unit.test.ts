@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isBranchName } from '../../../src/repository/branch-name.ts';
 import { branchNamesFromTitle, titleFromPrompt } from '../../../src/tasks/domain/naming.ts';
 
-describe('a title', () => {
+describe('titleFromPrompt', () => {
   it.each([
     ['Fix the tests', 'Fix the tests'],
     ['\n\n  Fix   the\ttests  \nand more', 'Fix the tests'],
@@ -10,13 +10,13 @@ describe('a title', () => {
     [`${'word '.repeat(30)}`, `${'word '.repeat(15).trim()}…`],
     ['x'.repeat(200), `${'x'.repeat(79)}…`],
     ['🌳'.repeat(200), `${'🌳'.repeat(79)}…`],
-  ])('of %j is %j', (prompt, title) => {
+  ])('from the prompt %j is %j', (prompt, title) => {
     expect(titleFromPrompt(prompt)).toBe(title);
     expect([...titleFromPrompt(prompt)].length).toBeLessThanOrEqual(80);
   });
 });
 
-describe('the names tried for a branch', () => {
+describe('branchNamesFromTitle', () => {
   const names = (title: string) => branchNamesFromTitle(title, 'task_01jd0000000000000000000000');
 
   it.each([
@@ -28,11 +28,11 @@ describe('the names tried for a branch', () => {
     ['HEAD', 'groundcrew/head'],
     ['', 'groundcrew/task'],
     ['x'.repeat(100), `groundcrew/${'x'.repeat(50)}`],
-  ])('for %j begin with %s', (title, first) => {
+  ])('from the title %j begin with %s', (title, first) => {
     expect(names(title)[0]).toBe(first);
   });
 
-  it('are fifty and one more that nobody else can have, all fit for git', () => {
+  it('gives fifty names and one that no other task can have, all valid for git', () => {
     for (const title of ['Fix the tests', '分支', 'a.lock', '@{-1}', '...', 'a\0b', '\ud800']) {
       const all = names(title);
       expect(new Set(all).size).toBe(51);

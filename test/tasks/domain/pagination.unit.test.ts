@@ -5,13 +5,13 @@ import { type PageArguments, pageOf, rangeOf } from '../../../src/tasks/domain/p
 const keys = ['a1', 'b2', 'c3'];
 const cursors = pageOf(keys, rangeOf({}), (key) => key).edges.map(({ cursor }) => cursor);
 
-describe('a range', () => {
-  it('is fifty from the start when nothing is asked', () => {
+describe('rangeOf', () => {
+  it('takes fifty from the start by default', () => {
     expect(rangeOf({})).toEqual({ after: null, before: null, limit: 50, fromEnd: false });
     expect(rangeOf({ first: null, after: null, last: null, before: null })).toEqual(rangeOf({}));
   });
 
-  it('reads the cursors that pages gave', () => {
+  it('accepts the cursors that pages gave', () => {
     expect(rangeOf({ first: 1, after: cursors[0], before: cursors[2] })).toEqual({
       after: 'a1',
       before: 'c3',
@@ -43,8 +43,8 @@ describe('a range', () => {
   });
 });
 
-describe('a page', () => {
-  it('says from one row too many that there are others', () => {
+describe('pageOf', () => {
+  it('reports a next page when it gets one row more than the limit', () => {
     const page = pageOf(keys, rangeOf({ first: 2 }), (key) => key);
     expect(page.nodes).toEqual(['a1', 'b2']);
     expect(page.pageInfo).toEqual({
@@ -55,13 +55,13 @@ describe('a page', () => {
     });
   });
 
-  it('from the end comes in the same order', () => {
+  it('keeps the order of the list when it is read from the end', () => {
     const page = pageOf(keys.toReversed(), rangeOf({ last: 2 }), (key) => key);
     expect(page.nodes).toEqual(['b2', 'c3']);
     expect(page.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
   });
 
-  it('of nothing has no cursors', () => {
+  it('has no cursors when it is empty', () => {
     expect(pageOf([], rangeOf({}), String).pageInfo).toEqual({
       hasNextPage: false,
       hasPreviousPage: false,

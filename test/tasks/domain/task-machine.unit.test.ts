@@ -123,8 +123,8 @@ const cells = taskStatuses.flatMap((status) =>
   ),
 );
 
-describe('the truth table', () => {
-  it.each(taskStatuses)('is tried in states that are really %s', (status) => {
+describe('transition', () => {
+  it.each(taskStatuses)('is tested in states with status %s', (status) => {
     expect(statesOf[status].map((state) => state.status)).toEqual(statesOf[status].map(() => status));
   });
 
@@ -137,7 +137,7 @@ describe('the truth table', () => {
   });
 });
 
-test('what may be done with a task follows from its status', () => {
+test('availableActions follows from the status', () => {
   const actions: Record<TaskStatus, TaskAction[]> = {
     init_enqueue_provision: ['cancel', 'create_session'],
     init_ensure_name: ['cancel', 'create_session'],
@@ -154,7 +154,7 @@ test('what may be done with a task follows from its status', () => {
 });
 
 describe('provisioning', () => {
-  it.each(stepNames)('shows the status of %s while it is under way', (step) => {
+  it.each(stepNames)('shows the status of %s while that step runs', (step) => {
     expect(during(step).status).toBe(statusOfStep[step]);
     expect(stepOf(during(step), step)).toMatchObject({
       state: 'running',
@@ -164,14 +164,14 @@ describe('provisioning', () => {
     });
   });
 
-  it.each(stepNames)('does not begin with %s twice, nor out of turn', (step) => {
+  it.each(stepNames)('starts %s neither twice nor out of order', (step) => {
     expect(transition(during(step), started(step))).toBeNull();
     for (const other of stepNames.filter((name) => name !== step)) {
       expect(transition(before(step), started(other))).toBeNull();
     }
   });
 
-  it.each(stepNames)('keeps the last error of %s when a later try succeeds', (step) => {
+  it.each(stepNames)('keeps the last error of %s when a later attempt succeeds', (step) => {
     const state = after(during(step), failed(step, later), started(step), succeeded[step]);
     expect(stepOf(state, step)).toMatchObject({
       state: 'succeeded',
@@ -182,38 +182,38 @@ describe('provisioning', () => {
     expect(stepOf(state, step)).toMatchObject({ deadlineAt: null, nextAttemptAt: null });
   });
 
-  it.each(stepNames)('that gives up at %s says so in the task', (step) => {
+  it.each(stepNames)('reports the failure in the task when it gives up at %s', (step) => {
     const state = after(during(step), failed(step, null));
     expect(state).toMatchObject({ status: 'error', error: failure(step) });
     expect(stepOf(state, step)).toMatchObject({ state: 'failed', nextAttemptAt: null, deadlineAt: null });
   });
 
-  it.each(stepNames)('that is retried goes on at %s, with its tries anew', (step) => {
+  it.each(stepNames)('continues at %s with new attempts after a retry', (step) => {
     const state = after(during(step), failed(step, null), { type: 'taskRetried', at });
     expect(state).toMatchObject({ status: 'init_enqueue_provision', error: null });
     expect(currentStep(state)).toMatchObject({ name: step, state: 'pending', attempt: 1, failures: 0 });
     expect(transition(state, started(step))?.state.status).toBe(statusOfStep[step]);
   });
 
-  it('that was handed over has used up no try', () => {
+  it('uses up no attempt when the worker interrupts a step', () => {
     const state = after(during('create_sandbox'), { type: 'stepInterrupted', at, step: 'create_sandbox' });
     expect(stepOf(state, 'create_sandbox')).toMatchObject({ state: 'pending', failures: 0, error: null });
   });
 
-  it('goes back to the sandbox when that is gone, and forgets what was in it', () => {
+  it('returns to create_sandbox when the sandbox is gone, and undoes the steps in it', () => {
     const state = after(during('create_session'), failed('create_session', later, 'create_sandbox'));
     expect(state.sandbox).toBeNull();
     expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'pending', 'pending', 'failed']);
     expect(currentStep(state)?.name).toBe('create_sandbox');
   });
 
-  it('goes back to the agent when that is gone, and keeps the sandbox', () => {
+  it('returns to ensure_agent when the agent is gone, and keeps the sandbox', () => {
     const state = after(during('create_session'), failed('create_session', later, 'ensure_agent'));
     expect(state.sandbox).not.toBeNull();
     expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'succeeded', 'pending', 'failed']);
   });
 
-  it('is not over before all four steps are', () => {
+  it('does not finish before all four steps have succeeded', () => {
     for (const step of stepNames)
       expect(transition(during(step), { type: 'provisioned', at: later })).toBeNull();
     expect(transition(provisionedSteps, { type: 'provisioned', at: later })?.state).toMatchObject({
@@ -226,7 +226,7 @@ describe('provisioning', () => {
 describe('sessions', () => {
   const added = { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'codex' } as const;
 
-  it('that are added early wait for the task', () => {
+  it('wait for the task when they are added early', () => {
     const early = after(during('create_sandbox'), added);
     expect(early.sessions[1]).toMatchObject({ status: 'pending_provision', agent: 'codex' });
     const ready = after(
@@ -241,7 +241,7 @@ describe('sessions', () => {
     expect(ready.sessions.map(({ status }) => status)).toEqual(['ready', 'pending_session_create']);
   });
 
-  it('that fail for good leave the task running', () => {
+  it('leave the task running when they fail for good', () => {
     const state = after(tryingSecondSession, {
       type: 'sessionFailed',
       at,
@@ -262,19 +262,19 @@ describe('sessions', () => {
   });
 });
 
-describe('work left to do', () => {
+describe('nextWork', () => {
   const past = '2026-11-22T08:10:00.000Z';
-  it('is nothing once a task is at rest', () => {
+  it('is nothing for a task at rest', () => {
     for (const state of [...statesOf.error, ...statesOf.canceled, ...statesOf.archived, running]) {
       expect(nextWork(state, at)).toEqual({ type: 'nothing' });
     }
   });
-  it('waits for the next try, until its time has come', () => {
+  it('waits until the next attempt is due', () => {
     const state = after(during('create_sandbox'), failed('create_sandbox', later));
     expect(nextWork(state, at)).toEqual({ type: 'wait', until: later });
     expect(nextWork(state, later)).toMatchObject({ type: 'startStep', step: { name: 'create_sandbox' } });
   });
-  it('finds a step and a session under way, and the end of provisioning', () => {
+  it('finds running steps, running sessions and the end of provisioning', () => {
     expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepRunning' });
     expect(nextWork(provisionedSteps, at)).toEqual({ type: 'finishProvisioning' });
     expect(nextWork(withSecondSession, past)).toMatchObject({ type: 'startSession' });
@@ -282,11 +282,11 @@ describe('work left to do', () => {
   });
 });
 
-describe('whatever happens to a task, in whatever order', () => {
+describe('a random sequence of events', () => {
   const allTypes = Object.keys(none) as MachineEventType[];
   const seeds = Array.from({ length: 200 }, (_, index) => index + 1);
 
-  it.each(seeds)('the invariants hold (seed %i)', (seed) => {
+  it.each(seeds)('keeps the invariants (seed %i)', (seed) => {
     const random = randomNumbers(seed);
     const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T;
     let state = deepFreeze(created);
@@ -370,7 +370,7 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-test('a task that was given up has no next try to show', () => {
+test('a task that was given up shows no next attempt', () => {
   const state = after(
     during('create_session'),
     failed('create_session', later, 'ensure_agent'),

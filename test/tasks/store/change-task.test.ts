@@ -51,8 +51,8 @@ async function expectGapless(task: Task): Promise<void> {
   expect(row).toEqual({ state: true, status: true, at: true });
 }
 
-describe('a change', () => {
-  it('is one revision: the row and its event say the same', async () => {
+describe('changeTask', () => {
+  it('writes one revision to the row and to its event', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, started('ensure_name'), failed('ensure_name', later));
     const events = await tasks.sql('select * from task_event where task_id = ? order by revision', [task.id]);
@@ -64,18 +64,18 @@ describe('a change', () => {
     await expectGapless(task);
   });
 
-  it('that the state refuses writes nothing', async () => {
+  it('writes nothing when the state refuses the event', async () => {
     const task = await tasks.create();
     const changed = await changeTask(tasks.db, task.id, { event: succeeded.ensure_agent });
     expect(changed).toEqual({ outcome: 'refused', task });
     expect(await current(task.id)).toEqual(task);
   });
 
-  it('of a task that there is not is null', async () => {
+  it('returns null for a task that does not exist', async () => {
     expect(await changeTask(tasks.db, newId('task'), { event: started('ensure_name') })).toBeNull();
   });
 
-  it('leaves no gap beside forty others at the same moment, and each is there once', async () => {
+  it('writes each of forty concurrent changes once and leaves no gap', async () => {
     const task = await tasks.create();
     const events = Array.from({ length: 40 }, (_, index) => added(index));
     const changed = await Promise.all(events.map((event) => changeTask(tasks.db, task.id, { event })));
@@ -87,7 +87,7 @@ describe('a change', () => {
     await expectGapless(task);
   });
 
-  it('that was made on an old reading is made again on the new one', async () => {
+  it('repeats a change that was made on an outdated reading', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, added(1));
     const changed = await changeTask(tasks.db, task.id, { event: added(2) }, task);
@@ -95,7 +95,7 @@ describe('a change', () => {
     expect((await current(task.id)).state.sessions).toHaveLength(3);
   });
 
-  it('is told on the channel once it is committed, with revision and epoch', async () => {
+  it('notifies the channel with revision and epoch once it is committed', async () => {
     const client = new Client({ connectionString: tasks.url });
     await client.connect();
     onTestFinished(() => client.end());
@@ -110,12 +110,12 @@ describe('a change', () => {
     expect(await heard.next()).toEqual({ ...place, revision: 3, epoch: 1 });
   });
 
-  it('knows a wake-up that nobody here has sent', () => {
+  it('ignores a wake-up that Groundcrew has not sent', () => {
     for (const payload of ['', 'x', 'task 1 2', 'a b c d']) expect(parseWakeUp(payload)).toBeNull();
   });
 });
 
-describe('a worker that has lost the task', () => {
+describe('a worker that has lost its lease', () => {
   const events: MachineEvent[] = [
     started('ensure_name'),
     failed('ensure_name', later),
@@ -123,29 +123,32 @@ describe('a worker that has lost the task', () => {
     { type: 'stepInterrupted', at, step: 'ensure_name' },
   ];
 
-  it.each(['to another worker', 'to a cancel', 'to a rescue'])('%s writes nothing', async (how) => {
-    const task = await tasks.create();
-    const lease = await tasks.lease(task.id, 'worker a');
-    await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
-    if (how === 'to a cancel') await cancelTask(tasks.db, tasks.workspace.id, task.id);
-    else await tasks.sql('update task set leased_by = null, epoch = epoch + 1 where id = ?', [task.id]);
-    if (how === 'to another worker') await tasks.lease(task.id, 'worker b');
-    const before = await current(task.id);
-    for (const event of events) {
-      const late = changeTask(tasks.db, task.id, { event, lease }, { ...before });
-      const refused = await late.then(
-        (changed) => changed?.outcome,
-        (error) => error,
-      );
-      expect(refused === 'refused' || refused instanceof LeaseLostError).toBe(true);
-      await expect(changeTask(tasks.db, task.id, { event, lease })).rejects.toThrow(LeaseLostError);
-    }
-    await expect(readTask(tasks.db, task.id, lease)).rejects.toThrow(LeaseLostError);
-    expect(await current(task.id)).toEqual(before);
-    await expectGapless(task);
-  });
+  it.each(['to another worker', 'to a cancel', 'to a rescue'])(
+    'writes nothing after it lost the lease %s',
+    async (how) => {
+      const task = await tasks.create();
+      const lease = await tasks.lease(task.id, 'worker a');
+      await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
+      if (how === 'to a cancel') await cancelTask(tasks.db, tasks.workspace.id, task.id);
+      else await tasks.sql('update task set leased_by = null, epoch = epoch + 1 where id = ?', [task.id]);
+      if (how === 'to another worker') await tasks.lease(task.id, 'worker b');
+      const before = await current(task.id);
+      for (const event of events) {
+        const late = changeTask(tasks.db, task.id, { event, lease }, { ...before });
+        const refused = await late.then(
+          (changed) => changed?.outcome,
+          (error) => error,
+        );
+        expect(refused === 'refused' || refused instanceof LeaseLostError).toBe(true);
+        await expect(changeTask(tasks.db, task.id, { event, lease })).rejects.toThrow(LeaseLostError);
+      }
+      await expect(readTask(tasks.db, task.id, lease)).rejects.toThrow(LeaseLostError);
+      expect(await current(task.id)).toEqual(before);
+      await expectGapless(task);
+    },
+  );
 
-  it('is not disturbed by changes from outside: those keep its epoch', async () => {
+  it('keeps its epoch over changes from outside', async () => {
     const task = await tasks.create();
     const lease = await tasks.lease(task.id, 'worker a');
     await tasks.change(task.id, added(1));
@@ -155,8 +158,8 @@ describe('a worker that has lost the task', () => {
   });
 });
 
-describe('a task that is changed', () => {
-  it('by its worker needs no waking, until it waits; then its job stands for that time', async () => {
+describe('the write of a change', () => {
+  it('adds no job for its own worker until the task waits', async () => {
     const task = await tasks.create();
     await tasks.sql('delete from graphile_worker._private_jobs');
     const lease = await tasks.lease(task.id, 'worker a');
@@ -173,7 +176,7 @@ describe('a task that is changed', () => {
     expect(row).toMatchObject({ leased_by: null });
   });
 
-  it('to wanting a sandbox has it in the ledger before it is made, and to be released once closed', async () => {
+  it('puts the sandbox into the ledger before it is made, and releases it when the task closes', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, started('ensure_name'), succeeded.ensure_name);
     const ledger = () => tasks.sql('select key, provider, state from sandbox where task_id = ?', [task.id]);
@@ -186,13 +189,13 @@ describe('a task that is changed', () => {
     expect((await jobsOf(task)).map((job) => job.task_identifier)).toContain('releaseSandbox');
   });
 
-  it('to canceled before it wanted a sandbox has none to release', async () => {
+  it('releases no sandbox when none was requested', async () => {
     const task = await tasks.create();
     await cancelTask(tasks.db, tasks.workspace.id, task.id);
     expect((await jobsOf(task)).map((job) => job.task_identifier)).not.toContain('releaseSandbox');
   });
 
-  it('to be retried has a job at once', async () => {
+  it('adds a job at once for a retry', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, started('ensure_name'), failed('ensure_name', null));
     await tasks.sql('delete from graphile_worker._private_jobs');
@@ -202,8 +205,8 @@ describe('a task that is changed', () => {
   });
 });
 
-describe('a cancel at the moment of a completion', () => {
-  it('has one outcome, and one event', async () => {
+describe('a concurrent cancel and completion', () => {
+  it('have one outcome and one event', async () => {
     for (let round = 0; round < 25; round += 1) {
       const task = await tasks.create();
       const events = eventsToRunning(task);
@@ -227,7 +230,7 @@ describe('a cancel at the moment of a completion', () => {
     }
   });
 
-  it('by twenty callers is one event', async () => {
+  it('leave one event for twenty callers', async () => {
     const task = await tasks.create();
     const canceled = await Promise.all(
       Array.from({ length: 20 }, () => cancelTask(tasks.db, tasks.workspace.id, task.id)),
@@ -237,7 +240,7 @@ describe('a cancel at the moment of a completion', () => {
   });
 });
 
-describe('what is asked of a task', () => {
+describe('an action on a stored task', () => {
   const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
   const ways: Record<TaskStatus, (task: Task) => MachineEvent[]> = {
     init_enqueue_provision: () => [],
@@ -260,7 +263,7 @@ describe('what is asked of a task', () => {
     (['retry', 'cancel', 'archive'] as const).map((action) => [action, status] as const),
   );
 
-  it.each(cells)('%s from %s is done or refused as promised', async (action, status) => {
+  it.each(cells)('%s from %s succeeds or is refused as documented', async (action, status) => {
     const task = await tasks.create();
     await tasks.change(task.id, ...ways[status](task));
     const before = await current(task.id);
@@ -277,7 +280,7 @@ describe('what is asked of a task', () => {
   });
 
   it.each(['retry', 'cancel', 'archive'] as const)(
-    '%s of a task that there is not finds none',
+    '%s does not find a task that does not exist',
     async (action) => {
       for (const id of [newId('task'), 'no id', '', newId('project'), '\0', "' or 1=1"]) {
         const done = asked[action](tasks.db, tasks.workspace.id, id);
@@ -286,7 +289,7 @@ describe('what is asked of a task', () => {
     },
   );
 
-  it("of another workspace's finds none", async () => {
+  it('does not find a task of another workspace', async () => {
     const task = await tasks.create();
     const other = newId('workspace');
     for (const action of Object.values(asked)) {

@@ -44,8 +44,8 @@ const jobsOf = ({ id }: Task) =>
   tasks.sql<Job>('select * from graphile_worker.jobs where key = ?', [`provision:${id}`]);
 const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
 
-describe('taking a task', () => {
-  it('gives it to one of many workers', async () => {
+describe('leaseTask', () => {
+  it('gives the task to one of many workers', async () => {
     const task = await tasks.create();
     const ids = await Promise.all(Array.from({ length: 10 }, newWorker));
     const taken = await Promise.all(ids.map((id) => leaseTask(tasks.db, task.id, id)));
@@ -54,7 +54,7 @@ describe('taking a task', () => {
     ]);
   });
 
-  it('gives it again to the worker that has it, under a new epoch', async () => {
+  it('gives the task again to the worker that holds it, under a new epoch', async () => {
     const task = await tasks.create();
     const worker = await newWorker();
     const first = await tasks.lease(task.id, worker);
@@ -63,14 +63,14 @@ describe('taking a task', () => {
     await expect(late).rejects.toThrow(LeaseLostError);
   });
 
-  it('tells a worker that counts as dead, and gives it none', async () => {
+  it('throws for a worker that was declared dead', async () => {
     const task = await tasks.create();
     const taken = leaseTask(tasks.db, task.id, 'never registered');
     await expect(taken).rejects.toThrow(WorkerDeclaredDeadError);
     expect(await leasesOf(tasks.db, 'never registered')).toEqual([]);
   });
 
-  it('gives none that there is nothing to do for, or that there is not', async () => {
+  it('returns null for a task that needs no work or does not exist', async () => {
     const worker = await newWorker();
     const running = await tasks.create();
     await tasks.change(running.id, ...eventsToRunning(running));
@@ -81,7 +81,7 @@ describe('taking a task', () => {
     }
   });
 
-  it('brings what earlier steps have left for later ones', async () => {
+  it('returns what earlier steps left for later ones', async () => {
     const task = await tasks.create();
     const lease = await tasks.lease(task.id, await newWorker());
     const endpoint = { baseUrl: 'http://127.0.0.1:1', token: 't' };
@@ -93,8 +93,8 @@ describe('taking a task', () => {
   });
 });
 
-describe('putting a task back', () => {
-  it('leaves a job for when there is something to do', async () => {
+describe('releaseTask', () => {
+  it('schedules a job for when there is something to do', async () => {
     const task = await tasks.create();
     await endJobs();
     const lease = await tasks.lease(task.id, await newWorker());
@@ -104,7 +104,7 @@ describe('putting a task back', () => {
     expect(await leasesOf(tasks.db, `worker ${workers}`)).toEqual([]);
   });
 
-  it('leaves none when there is nothing', async () => {
+  it('schedules no job when nothing is to be done', async () => {
     const task = await tasks.create();
     await endJobs();
     const lease = await tasks.lease(task.id, await newWorker());
@@ -112,7 +112,7 @@ describe('putting a task back', () => {
     expect(await jobsOf(task)).toEqual([]);
   });
 
-  it('is not done when the task has changed meanwhile, or is lost', async () => {
+  it('returns false when the task has changed or the lease is lost', async () => {
     const task = await tasks.create();
     const worker = await newWorker();
     const lease = await tasks.lease(task.id, worker);
@@ -124,8 +124,8 @@ describe('putting a task back', () => {
   });
 });
 
-describe('a rescue', () => {
-  it('gives all tasks of a worker to whoever comes first, and fences it off', async () => {
+describe('reclaiming', () => {
+  it('frees all tasks of a dead worker and fences off its writes', async () => {
     const [lost, other] = [await newWorker(), await newWorker()];
     const made = [await tasks.create(), await tasks.create()];
     const kept = await tasks.create();
@@ -150,7 +150,7 @@ describe('a rescue', () => {
     expect(await revokeLeases(tasks.db, lost)).toEqual([]);
   });
 
-  it('of one lease leaves the worker its others, and a newer one of the same task', async () => {
+  it("frees one orphaned lease and keeps the worker's others", async () => {
     const worker = await newWorker();
     const [first, second] = [await tasks.create(), await tasks.create()];
     const old = await tasks.lease(first.id, worker);
@@ -171,7 +171,7 @@ describe('a rescue', () => {
       return row?.up === true;
     });
 
-  it('spares a worker that shows signs of life, and one whose lock is held', async () => {
+  it('spares a worker with a heartbeat or a held lock', async () => {
     await databaseIsUp();
     const me = await newWorker();
     const living = await newWorker();
@@ -195,7 +195,7 @@ describe('a rescue', () => {
     expect(new Set(rows.map(({ id }) => id))).toEqual(new Set([me, living, locked]));
   });
 
-  it('takes over from one that hangs, when the one who judges is well', async () => {
+  it('reclaims from a hung worker when the judge is stable', async () => {
     const me = await newWorker();
     const hung = await newWorker();
     const task = await tasks.create();
@@ -214,7 +214,7 @@ describe('a rescue', () => {
     });
   });
 
-  it('by the only process there is takes over from all', async () => {
+  it('reclaims from all workers for the only process', async () => {
     await tasks.sql('delete from worker');
     const gone = [await newWorker(), await newWorker()];
     const task = await tasks.create();
@@ -225,7 +225,7 @@ describe('a rescue', () => {
     expect(await jobsOf(task)).toHaveLength(1);
   });
 
-  it("frees the dead worker's jobs", async () => {
+  it("unlocks the dead worker's jobs", async () => {
     await tasks.sql('delete from worker');
     await endJobs();
     const task = await tasks.create();
@@ -238,7 +238,7 @@ describe('a rescue', () => {
   });
 });
 
-it('a rescue, and a wake-up of what was forgotten, say which tasks they are about', async () => {
+it('reclaiming and requeueing return the tasks that they changed', async () => {
   const worker = await newWorker();
   const task = await tasks.create();
   await tasks.lease(task.id, worker);
@@ -248,11 +248,11 @@ it('a rescue, and a wake-up of what was forgotten, say which tasks they are abou
   expect(await requeueOverdueTasks(tasks.db)).toContain(task.id);
 });
 
-describe('a task that waits with no job', () => {
+describe('requeueOverdueTasks', () => {
   const overdue = (task: Task) =>
     tasks.sql(`update task set wake_at = now() - interval '1 minute' where id = ?`, [task.id]);
 
-  it('is woken', async () => {
+  it('queues a due task that has no job', async () => {
     const task = await tasks.create();
     await endJobs();
     await overdue(task);
@@ -261,7 +261,7 @@ describe('a task that waits with no job', () => {
     expect(await requeueOverdueTasks(tasks.db)).toEqual([]);
   });
 
-  it('is woken though its job stands there, with no try left', async () => {
+  it('queues a task whose job has no attempt left', async () => {
     const task = await tasks.create();
     await overdue(task);
     await tasks.sql(`update graphile_worker._private_jobs set attempts = max_attempts where key = ?`, [
@@ -275,7 +275,7 @@ describe('a task that waits with no job', () => {
     expect(alive).toHaveLength(1);
   });
 
-  it('is left alone while a worker has it, while it is not due, and when nothing is to be done', async () => {
+  it('leaves a task alone that is held, not due or at rest', async () => {
     const held = await tasks.create();
     await overdue(held);
     await tasks.lease(held.id, await newWorker());
@@ -288,8 +288,8 @@ describe('a task that waits with no job', () => {
   });
 });
 
-describe('a sweep', () => {
-  it('is made by one of many workers, and again only when it is time', async () => {
+describe('acquireSweepTurn', () => {
+  it('gives the turn to one of many workers, and again only after the interval', async () => {
     const claims = await Promise.all(
       Array.from({ length: 10 }, () => acquireSweepTurn(tasks.db, 'x', 60_000)),
     );
