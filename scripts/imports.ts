@@ -68,7 +68,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'git',
     purpose: 'remotes and local repositories, through `git`',
-    parts: ['repository', basics],
+    parts: ['tasks/domain', 'repository', basics],
     packages: [],
   },
   {
@@ -80,7 +80,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'sandbox',
     purpose: 'the contract of a provider, the provider `local`, the registry of both',
-    parts: ['agents', 'git', 'repository', basics],
+    parts: ['tasks/domain', 'agents', 'git', 'repository', basics],
     packages: ['zod'],
   },
   {

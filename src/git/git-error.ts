@@ -1,4 +1,5 @@
 import { redact } from '../redact.ts';
+import type { TaskErrorCode } from '../tasks/domain/error-codes.ts';
 
 /** Why git failed, as far as its output tells. */
 export type GitFailure = 'not_found' | 'unreachable' | 'locked' | 'timeout' | 'other';
@@ -6,7 +7,7 @@ export type GitFailure = 'not_found' | 'unreachable' | 'locked' | 'timeout' | 'o
 /** Git ended with an error. `message` and `stderr` contain no credentials. */
 export class GitError extends Error {
   override readonly name = 'GitError';
-  readonly code = 'GIT_FAILED';
+  readonly code = 'GIT_FAILED' satisfies TaskErrorCode;
   readonly failure: GitFailure;
   readonly stderr: string;
   readonly exitCode: number | null;

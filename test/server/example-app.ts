@@ -141,6 +141,8 @@ function fail(how: unknown): never {
       throw new InvalidStateError('Not now.', 'init_ensure_name');
     case 'coded':
       throw new GraphQLError('Too much.', { extensions: { code: 'QUERY_TOO_COMPLEX' } });
+    case 'undocumented':
+      throw new GraphQLError('secret', { extensions: { code: 'NOT_IN_THE_TABLE' } });
     case 'uncoded':
       throw new GraphQLError('secret of a library');
     default:

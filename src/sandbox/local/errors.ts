@@ -1,9 +1,9 @@
-export type LocalErrorCode =
-  | 'SANDBOX_FAILED'
-  | 'SANDBOX_GONE'
-  | 'AGENT_FAILED'
-  | 'AGENT_GONE'
-  | 'SESSION_FAILED';
+import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
+
+type LocalErrorCode = Extract<
+  TaskErrorCode,
+  'SANDBOX_FAILED' | 'SANDBOX_GONE' | 'AGENT_FAILED' | 'AGENT_GONE' | 'SESSION_FAILED'
+>;
 
 /** What went wrong in a local sandbox, with the code that the task shows. */
 export class LocalSandboxError extends Error {

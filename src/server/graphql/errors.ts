@@ -2,18 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from '../../log.ts';
 import { DomainError, InvalidStateError } from '../../tasks/domain/errors.ts';
+import { type ApiErrorCode, isApiErrorCode } from './error-codes.ts';
 
-/** Every `extensions.code` that this folder gives to an error itself. */
-export type EdgeErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'BAD_USER_INPUT'
-  | 'RATE_LIMITED'
-  | 'QUERY_TOO_COMPLEX'
-  | 'INTERNAL_SERVER_ERROR'
-  | 'GRAPHQL_PARSE_FAILED'
-  | 'GRAPHQL_VALIDATION_FAILED';
-
-export function edgeError(message: string, code: EdgeErrorCode): GraphQLError {
+export function edgeError(message: string, code: ApiErrorCode): GraphQLError {
   return new GraphQLError(message, { extensions: { code } });
 }
 
@@ -53,34 +44,32 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 function translate(error: unknown): GraphQLError | undefined {
   const cause = rootCause(error);
   if (cause instanceof DomainError) {
-    return withLocationOf(cause.message, extensionsOf(cause), error);
+    return withLocationOf(cause.message, cause.code, detailsOf(cause), error);
   }
   if (!(cause instanceof GraphQLError)) return undefined;
   const code = cause.extensions.code;
   if (typeof code === 'string') {
+    if (isApiErrorCode(code)) return asGraphQL(error);
     const known = codeOfYoga[code];
-    if (known === undefined) return asGraphQL(error);
+    if (known === undefined) return undefined;
     // With `spec`, Yoga answers a malformed request with 200 unless the client accepts application/graphql-response+json.
     const http = { ...Object(cause.extensions.http), spec: false };
-    return withLocationOf(cause.message, { code: known, http }, error);
+    return withLocationOf(cause.message, known, { http }, error);
   }
   // The only error of the caller that graphql raises during execution: an argument without an allowed value.
   const argument = /^Argument "(?:[^"]*\()?(\w+)/.exec(cause.message)?.[1];
-  return argument
-    ? withLocationOf(cause.message, { code: 'BAD_USER_INPUT', field: argument }, error)
-    : undefined;
+  return argument ? withLocationOf(cause.message, 'BAD_USER_INPUT', { field: argument }, error) : undefined;
 }
 
 /** The codes with which Yoga refuses malformed requests. */
-const codeOfYoga: Readonly<Record<string, EdgeErrorCode>> = {
+const codeOfYoga: Readonly<Record<string, ApiErrorCode>> = {
   BAD_REQUEST: 'BAD_USER_INPUT',
   REQUEST_ENTITY_TOO_LARGE: 'BAD_USER_INPUT',
   OPERATION_RESOLUTION_FAILURE: 'BAD_USER_INPUT',
 };
 
-function extensionsOf(error: DomainError): Record<string, unknown> {
+function detailsOf(error: DomainError): Record<string, unknown> {
   return {
-    code: error.code,
     ...(error.field === undefined ? {} : { field: error.field }),
     ...(error instanceof InvalidStateError ? { status: error.status.toUpperCase() } : {}),
   };
@@ -91,8 +80,8 @@ function maskError(error: unknown, logger: Logger): GraphQLError {
   const path = error instanceof GraphQLError ? error.path : undefined;
   logger.error({ err: rootCause(error), errorId, path }, 'internal error');
   // `unexpected` makes Yoga answer with 500 when the result has no data.
-  const extensions = { code: 'INTERNAL_SERVER_ERROR', errorId, unexpected: true };
-  return withLocationOf('Internal server error.', extensions, error);
+  const details = { errorId, unexpected: true };
+  return withLocationOf('Internal server error.', 'INTERNAL_SERVER_ERROR', details, error);
 }
 
 /** graphql wraps what a resolver throws, and graphql-ws wraps what a source throws. */
@@ -107,7 +96,12 @@ function asGraphQL(error: unknown): GraphQLError | undefined {
 }
 
 /** A new error at the same place of the document. It has no `originalError`, so nothing internal can be sent. */
-function withLocationOf(message: string, extensions: Record<string, unknown>, error: unknown): GraphQLError {
+function withLocationOf(
+  message: string,
+  code: ApiErrorCode,
+  details: Record<string, unknown>,
+  error: unknown,
+): GraphQLError {
   const { nodes, source, positions, path } = asGraphQL(error) ?? {};
-  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+  return new GraphQLError(message, { nodes, source, positions, path, extensions: { code, ...details } });
 }

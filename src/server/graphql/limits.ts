@@ -7,6 +7,7 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
+import type { ApiErrorCode } from './error-codes.ts';
 
 /** What one operation may contain. The schema also limits its cost; these limits bound the work of computing that cost. */
 export const operationLimits = {
@@ -72,7 +73,7 @@ export function operationLimitsRule(context: ValidationContext): ASTVisitor {
     context.reportError(
       new GraphQLError(`The operation has too many ${what}: at most ${limit} are allowed.`, {
         nodes: operation,
-        extensions: { code: 'QUERY_TOO_COMPLEX' },
+        extensions: { code: 'QUERY_TOO_COMPLEX' satisfies ApiErrorCode },
       }),
     );
 

@@ -10,6 +10,8 @@ import {
   validate,
   validateExecutionArgs,
 } from 'graphql';
+import type { ApiErrorCode } from './error-codes.ts';
+import { edgeError } from './errors.ts';
 import { operationLimits, operationLimitsRule } from './limits.ts';
 
 /** Parsed documents that are cached. */
@@ -82,9 +84,7 @@ function parseWithin(text: string): DocumentNode {
   } catch (error) {
     // The parser is recursive: thousands of nested brackets overflow the stack.
     if (error instanceof RangeError) {
-      throw new GraphQLError('The document is nested too deeply.', {
-        extensions: { code: 'QUERY_TOO_COMPLEX' },
-      });
+      throw edgeError('The document is nested too deeply.', 'QUERY_TOO_COMPLEX');
     }
     if (!(error instanceof GraphQLError)) throw error;
     const excess = error.message.includes('tokens. Parsing aborted');
@@ -92,7 +92,7 @@ function parseWithin(text: string): DocumentNode {
   }
 }
 
-function withCode(error: GraphQLError, code: string, more: Record<string, unknown> = {}): GraphQLError {
+function withCode(error: GraphQLError, code: ApiErrorCode, more: Record<string, unknown> = {}): GraphQLError {
   const { message, nodes, source, positions, extensions } = error;
   return new GraphQLError(message, {
     nodes,

@@ -2,7 +2,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from '../../log.ts';
 import { type Authenticate, authorizationOf } from '../auth/credentials.ts';
-import { type EdgeErrorCode, edgeError, type TranslateError } from '../graphql/errors.ts';
+import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
+import { edgeError, type TranslateError } from '../graphql/errors.ts';
 import type { GraphqlPipeline } from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
 
@@ -46,7 +47,7 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     const refuse = (
       status: number,
       message: string,
-      code: EdgeErrorCode,
+      code: ApiErrorCode,
       headers: OutgoingHttpHeaders = {},
     ) => {
       logger.debug({ status, code }, 'request refused');
@@ -60,7 +61,10 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     const authorization = authorizationOf(request);
     const viewer = authorization === undefined ? null : await options.authenticate(authorization);
     if (viewer === null) {
-      return refuse(401, 'A valid token is required.', 'UNAUTHENTICATED', { 'www-authenticate': 'Bearer' });
+      const { status } = apiErrorCodes.UNAUTHENTICATED;
+      return refuse(status, 'A valid token is required.', 'UNAUTHENTICATED', {
+        'www-authenticate': 'Bearer',
+      });
     }
     await yoga(request, response, { operationContext: options.createContext(viewer) });
   };

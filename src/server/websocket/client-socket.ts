@@ -1,6 +1,9 @@
 import type { WebSocket } from 'ws';
 import type { Tuning } from '../tuning.ts';
-import { tryAgainLater } from './close-codes.ts';
+import { type CloseCode, tryAgainLater } from './close-codes.ts';
+
+/** A close frame has room for 123 bytes of text, and `ws` throws when there are more. */
+const reasonBuffer = new Uint8Array(123);
 
 /** A socket with backpressure that disconnects clients which stay behind. */
 export class ClientSocket {
@@ -44,8 +47,10 @@ export class ClientSocket {
     return this.#drained.promise;
   }
 
-  close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
+  /** Closes the socket. A reason that is too long is cut off. */
+  close(code: CloseCode, reason: string): void {
+    const { read } = new TextEncoder().encodeInto(reason, reasonBuffer);
+    this.#socket.close(code, reason.slice(0, read));
   }
 
   /** The close frame is queued behind the unread data. When the client does not answer it in time, `ws` destroys the connection. */

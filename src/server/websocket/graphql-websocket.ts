@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CloseCode, handleProtocols, type Server as ProtocolServer } from 'graphql-ws';
+import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../../log.ts';
 import { cookieAuthorizationOf } from '../auth/credentials.ts';
 import type { Tuning } from '../tuning.ts';
 import { ClientSocket } from './client-socket.ts';
-import { serviceRestart } from './close-codes.ts';
+import { type CloseCode, serviceRestart } from './close-codes.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { type Connection, createWebSocketOperations, type WebSocketOperationsOptions } from './operations.ts';
 
@@ -78,7 +78,8 @@ export class GraphqlWebSocket<Viewer> {
       {
         protocol: socket.protocol,
         send: async (message) => client.send(message),
-        close: (code = 1000, reason = '') => client.close(code, reason),
+        // graphql-ws closes with the codes of its protocol, all of which the table contains.
+        close: (code, reason = '') => client.close(code as CloseCode, reason),
         onMessage: (receive) =>
           socket.on('message', (data) => {
             if (client.open) receive(String(data)).catch((error) => this.#messageFailed(client, error));
@@ -94,10 +95,10 @@ export class GraphqlWebSocket<Viewer> {
   #messageFailed(client: ClientSocket, error: unknown): void {
     // The only error of a client for which graphql-ws throws instead of closing the socket.
     if (error instanceof Error && error.message.startsWith('Unexpected message of type')) {
-      client.close(CloseCode.BadRequest, 'Unexpected message');
+      client.close(ProtocolCode.BadRequest, 'Unexpected message');
     } else {
       this.#logger.error({ err: error }, 'message failed');
-      client.close(CloseCode.InternalServerError, 'Internal server error');
+      client.close(ProtocolCode.InternalServerError, 'Internal server error');
     }
   }
 }

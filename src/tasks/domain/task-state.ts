@@ -1,3 +1,4 @@
+import type { TaskErrorCode } from './error-codes.ts';
 import { type StepName, stepNames } from './status.ts';
 import type { AttemptState, Session, Step, Steps, TaskState, Timestamp } from './task.ts';
 
@@ -108,7 +109,7 @@ export function closeTask(state: TaskState, status: 'canceled' | 'archived', at:
   const steps = state.steps.map((step): Step => {
     if (step.state === 'running') {
       const error = {
-        code: 'CANCELED',
+        code: 'CANCELED' satisfies TaskErrorCode,
         message: 'The task was canceled.',
         step: step.name,
         retryable: false,

@@ -1,15 +1,16 @@
 import { isDatabaseError } from '../../db/connection-error.ts';
 import { redact } from '../../redact.ts';
+import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
 import type { StepName } from '../../tasks/domain/status.ts';
 import type { TaskFailure } from '../../tasks/domain/task.ts';
 
 /** A failure that carries its public code, and says whether another attempt may help. */
 export class StepError extends Error {
   override readonly name = 'StepError';
-  readonly code: string;
+  readonly code: TaskErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+  constructor(code: TaskErrorCode, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? true;
@@ -21,7 +22,7 @@ const codeOfStep = {
   create_sandbox: 'SANDBOX_FAILED',
   ensure_agent: 'AGENT_FAILED',
   create_session: 'SESSION_FAILED',
-} as const satisfies Record<StepName, string>;
+} as const satisfies Record<StepName, TaskErrorCode>;
 
 const maxMessageLength = 500;
 
@@ -29,7 +30,7 @@ const maxMessageLength = 500;
 export function toTaskFailure(error: unknown, step: StepName): TaskFailure {
   if (isDatabaseError(error)) {
     return {
-      code: 'INTERNAL',
+      code: 'INTERNAL' satisfies TaskErrorCode,
       message: 'The database failed in the middle of the step.',
       step,
       retryable: true,

@@ -2,6 +2,7 @@ import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
+import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
 import { sandboxKey } from '../../tasks/domain/external-keys.ts';
 import { nextWork } from '../../tasks/domain/next-work.ts';
 import type { StepName } from '../../tasks/domain/status.ts';
@@ -17,6 +18,8 @@ import { StepError, toTaskFailure } from './failure.ts';
 import { retryDelay } from './retry-delay.ts';
 import { now, type StepResult, type StepWork } from './steps/step.ts';
 import { WorkingCopy } from './working-copy.ts';
+
+const workerLost: TaskErrorCode = 'WORKER_LOST';
 
 export interface ProvisionDependencies {
   readonly db: Database;
@@ -91,7 +94,7 @@ export class Provisioning {
    */
   #failInterruptedAttempt(target: AttemptTarget): Promise<boolean> {
     const message = 'The worker was lost in the middle of the step.';
-    const error = { code: 'WORKER_LOST', message, step: target.failedStep, retryable: true };
+    const error = { code: workerLost, message, step: target.failedStep, retryable: true };
     return this.#commitFailure(target, error, 0);
   }
 
@@ -117,7 +120,7 @@ export class Provisioning {
     const { task } = this.#copy;
     const attempts = target.attemptsIn(task.state);
     const isSuspect =
-      attempts?.error?.code === 'WORKER_LOST' && attempts.failures >= Math.max(1, stepMaxAttempts - 2);
+      attempts?.error?.code === workerLost && attempts.failures >= Math.max(1, stepMaxAttempts - 2);
     return activeTasks.claimCrashSuspectSlot(task.id, isSuspect);
   }
 

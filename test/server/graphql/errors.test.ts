@@ -48,6 +48,12 @@ const cases: [what: string, query: string, variables: object | undefined, extens
     { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) },
   ],
   [
+    'a code that the API does not document',
+    fails('undocumented'),
+    undefined,
+    { code: 'INTERNAL_SERVER_ERROR', errorId: expect.any(String) },
+  ],
+  [
     'an error of a library',
     fails('uncoded'),
     undefined,

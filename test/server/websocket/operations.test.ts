@@ -47,6 +47,7 @@ describe('a WebSocket', () => {
 
   const init = { type: 'connection_init', payload: { authorization: `Bearer ${token}` } };
   const subscribe = { id: '1', type: 'subscribe', payload: { query } };
+  const long = { ...subscribe, id: 'ü'.repeat(200) };
 
   it.each<[what: string, code: number, messages: unknown[]]>([
     ['a message that is not JSON', 4400, ['{']],
@@ -63,6 +64,7 @@ describe('a WebSocket', () => {
       [{ type: 'connection_init', payload: { authorization: [token] } }],
     ],
     ['an id that is in use', 4409, [init, subscribe, subscribe]],
+    ['a long id that is in use', 4409, [init, long, long]],
     ['a second initialisation', 4429, [init, init]],
     ['a message that is too large', 1009, ['x'.repeat(1_048_577)]],
   ])('is closed for %s with %i', async (_what, code, messages) => {
