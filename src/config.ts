@@ -21,6 +21,8 @@ export interface Config {
   readonly stepTimeoutMs: number | undefined;
   readonly stepMaxAttempts: number;
   readonly retryBaseMs: number;
+  /** Days for which CANCELED and ARCHIVED tasks are kept. Undefined: for ever. */
+  readonly retentionDays: number | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -76,6 +78,7 @@ const environment = z.object({
   GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),
   GROUNDCREW_STEP_MAX_ATTEMPTS: integer(1, 1000).default(5),
   GROUNDCREW_RETRY_BASE_MS: integer(1, 60_000).default(1000),
+  GROUNDCREW_RETENTION_DAYS: integer(1, 36_500).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
 
@@ -102,6 +105,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     stepTimeoutMs: settings.GROUNDCREW_STEP_TIMEOUT_MS,
     stepMaxAttempts: settings.GROUNDCREW_STEP_MAX_ATTEMPTS,
     retryBaseMs: settings.GROUNDCREW_RETRY_BASE_MS,
+    retentionDays: settings.GROUNDCREW_RETENTION_DAYS,
     logLevel: settings.LOG_LEVEL,
   };
 }

@@ -17,6 +17,7 @@ describe('loadConfig', () => {
       stepTimeoutMs: undefined,
       stepMaxAttempts: 5,
       retryBaseMs: 1000,
+      retentionDays: undefined,
       logLevel: 'info',
     });
   });
@@ -36,6 +37,7 @@ describe('loadConfig', () => {
         GROUNDCREW_STEP_TIMEOUT_MS: '2000',
         GROUNDCREW_STEP_MAX_ATTEMPTS: '1',
         GROUNDCREW_RETRY_BASE_MS: '10',
+        GROUNDCREW_RETENTION_DAYS: '30',
         LOG_LEVEL: 'trace',
         SOMETHING_ELSE: 'is none of ours',
       }),
@@ -52,6 +54,7 @@ describe('loadConfig', () => {
       stepTimeoutMs: 2000,
       stepMaxAttempts: 1,
       retryBaseMs: 10,
+      retentionDays: 30,
       logLevel: 'trace',
     });
   });
@@ -102,6 +105,8 @@ describe('loadConfig', () => {
     ['GROUNDCREW_STEP_TIMEOUT_MS', '1.5'],
     ['GROUNDCREW_STEP_MAX_ATTEMPTS', '0'],
     ['GROUNDCREW_RETRY_BASE_MS', ' 5'],
+    ['GROUNDCREW_RETENTION_DAYS', '0'],
+    ['GROUNDCREW_RETENTION_DAYS', '0.5'],
     ['LOG_LEVEL', 'loud'],
   ])('throws a ConfigError of one line that names the setting for %s=%j', (name, value) => {
     const load = () => loadConfig({ [name]: value });

@@ -61,6 +61,11 @@ export const TaskEntity = defineEntity({
       name: 'task_branch',
       expression: `create index task_branch on task (project_id, (state ->> 'branchName' collate "C"))`,
     },
+    {
+      name: 'task_closed',
+      properties: ['updatedAt'],
+      expression: `create index task_closed on task (updated_at) where status in ('canceled', 'archived')`,
+    },
   ],
   checks: [{ name: 'task_revision_check', expression: 'revision > 0' }],
   properties: {
@@ -122,6 +127,7 @@ export const TaskEventEntity = defineEntity({
 export const SessionEntity = defineEntity({
   name: 'Session',
   tableName: 'session',
+  indexes: [{ name: 'session_task', properties: ['task'] }],
   properties: {
     id: id().primary(),
     task: () => p.manyToOne(TaskEntity).foreignKeyName('session_task_id_fkey'),
@@ -134,6 +140,7 @@ export const SandboxEntity = defineEntity({
   name: 'Sandbox',
   tableName: 'sandbox',
   indexes: [
+    { name: 'sandbox_task', properties: ['task'] },
     {
       name: 'sandbox_releasing',
       properties: ['updatedAt'],

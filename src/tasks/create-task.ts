@@ -1,6 +1,6 @@
 import { parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
 import type { Database } from '../tables/database.ts';
-import { InvalidInputError } from './domain/errors.ts';
+import { IdempotencyConflictError, InvalidInputError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
 import type { Task } from './domain/task.ts';
 import { createTaskState } from './domain/task-state.ts';
@@ -21,7 +21,7 @@ export interface TaskDefaults {
 /**
  * Stores the task with its project, its first session, its first event and its job, in one statement, and returns it at
  * revision 1. The same idempotency key with the same input returns the task that it made before. Throws InvalidInputError
- * and IdempotencyConflictError.
+ * and IdempotencyConflictError, the latter also once the task of the key was deleted.
  */
 export async function createTask(
   db: Database,
@@ -60,8 +60,13 @@ export async function createTask(
 
   for (;;) {
     const earlierId = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
-    const earlier = earlierId === null ? null : await readTaskAt(db, earlierId, 1);
-    if (earlier) return earlier;
+    if (earlierId !== null) {
+      const earlier = await readTaskAt(db, earlierId, 1);
+      if (earlier) return earlier;
+      throw new IdempotencyConflictError('The task that was created with this idempotency key was deleted.', {
+        field: 'idempotencyKey',
+      });
+    }
     const inserted = await insertTask(db, task, project, newKey);
     if (inserted) return inserted;
     // Another call used the key, or created the project, at the same moment: by now it is visible.

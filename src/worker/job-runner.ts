@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type CronItem,
   Logger as GraphileLogger,
+  parseCronItems,
   type Runner,
   run,
   type Task,
@@ -15,6 +17,8 @@ import type { Logger } from '../log.ts';
 export interface JobRunnerOptions {
   readonly pool: Pool;
   readonly tasks: Readonly<Record<string, Task>>;
+  /** Jobs to add at certain times; once each, however many runners have the same list. */
+  readonly cronItems?: readonly CronItem[];
   /** Jobs that run at once. */
   readonly concurrency: number;
   readonly logger: Logger;
@@ -74,7 +78,7 @@ export class JobRunner {
   }
 
   async #runOnce(): Promise<void> {
-    const { pool, concurrency, logger } = this.#options;
+    const { pool, cronItems, concurrency, logger } = this.#options;
     const events = new EventEmitter() as WorkerEvents;
     const attached = Promise.withResolvers<void>();
     attached.promise.then(this.#takesJobs.resolve, () => {});
@@ -88,6 +92,7 @@ export class JobRunner {
     const runner = await run({
       pgPool: pool,
       taskList: this.#taskList(attached.promise),
+      parsedCronItems: parseCronItems([...(cronItems ?? [])]),
       concurrency,
       noHandleSignals: true,
       pollInterval: 500,

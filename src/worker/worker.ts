@@ -14,6 +14,12 @@ import { ActiveTasks } from './active-tasks.ts';
 import { JobRunner } from './job-runner.ts';
 import { Heartbeat } from './liveness/heartbeat.ts';
 import { reclaimKilledWorkers } from './liveness/reclaim.ts';
+import {
+  type MaintenanceDependencies,
+  maintenanceCron,
+  runDeleteClosedTasks,
+  runDeleteExpiredRecords,
+} from './maintenance.ts';
 import { provisionTask } from './provisioning/provision-task.ts';
 import type { ProvisionDependencies } from './provisioning/provisioning.ts';
 import { releaseSandbox } from './release-sandbox.ts';
@@ -104,41 +110,53 @@ export class Worker {
 
   /**
    * Separate runners: releases must not wait for provisioning slots, and a hanging destroySandbox must not block
-   * provisioning.
+   * provisioning. Maintenance runs in the slots of releases.
    */
   #createRunners(): JobRunner[] {
     const { config, logger } = this.#options;
-    const dependencies: ProvisionDependencies = {
-      ...this.#options,
-      activeTasks: this.#activeTasks,
-      allowLocalRepos: config.allowLocalRepos,
-      workerId: () => this.#heartbeat.workerId,
-      stepTimeoutMs: config.stepTimeoutMs,
-      stepMaxAttempts: config.stepMaxAttempts,
-      retryBaseMs: config.retryBaseMs,
-      draining: this.#draining.signal,
-      interrupt: this.#interrupt.signal,
+    const { provisionTask, ...others } = this.#tasks();
+    const shared = {
+      pool: this.#pool,
+      logger,
+      onPool: (poolId: string) => this.#heartbeat.attachPool(poolId),
     };
-    const work = {
-      provisionTask: {
-        run: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, dependencies),
-        concurrency: config.concurrency,
-      },
-      releaseSandbox: {
-        run: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, dependencies),
+    return [
+      new JobRunner({ ...shared, tasks: { provisionTask }, concurrency: config.concurrency }),
+      new JobRunner({
+        ...shared,
+        tasks: others,
         concurrency: releaseConcurrency,
-      },
-    } as const satisfies Record<JobName, { run: Task; concurrency: number }>;
-    return Object.entries(work).map(
-      ([name, { run, concurrency }]) =>
-        new JobRunner({
-          pool: this.#pool,
-          tasks: { [name]: run },
-          concurrency,
-          logger,
-          onPool: (poolId) => this.#heartbeat.attachPool(poolId),
-        }),
-    );
+        cronItems: maintenanceCron(config.retentionDays),
+      }),
+    ];
+  }
+
+  #tasks(): Record<JobName, Task> {
+    const { config } = this.#options;
+    const { stepTimeoutMs, stepMaxAttempts, retryBaseMs, retentionDays, allowLocalRepos } = config;
+    const signals = { draining: this.#draining.signal, interrupt: this.#interrupt.signal };
+    const provision: ProvisionDependencies = {
+      ...this.#options,
+      ...signals,
+      activeTasks: this.#activeTasks,
+      workerId: () => this.#heartbeat.workerId,
+      allowLocalRepos,
+      stepTimeoutMs,
+      stepMaxAttempts,
+      retryBaseMs,
+    };
+    const maintenance: MaintenanceDependencies = {
+      ...this.#options,
+      ...signals,
+      pool: this.#pool,
+      retentionDays,
+    };
+    return {
+      provisionTask: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, provision),
+      releaseSandbox: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, provision),
+      deleteClosedTasks: () => runDeleteClosedTasks(maintenance),
+      deleteExpiredRecords: () => runDeleteExpiredRecords(maintenance),
+    };
   }
 }
 

@@ -29,7 +29,7 @@ export class InvalidInputError extends DomainError {
   readonly code = 'BAD_USER_INPUT';
 }
 
-/** The idempotency key was used before, with another input. */
+/** The idempotency key was used before, with another input, or for a task that was deleted since. */
 export class IdempotencyConflictError extends DomainError {
   override readonly name = 'IdempotencyConflictError';
   readonly code = 'IDEMPOTENCY_CONFLICT';

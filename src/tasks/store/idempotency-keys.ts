@@ -52,11 +52,3 @@ export async function findIdempotentResult(
   }
   return row.object_id;
 }
-
-/** Keys are kept for two days: a day more than is promised. */
-export async function deleteExpiredKeys(db: Database): Promise<void> {
-  await db.kysely
-    .deleteFrom('idempotency_key')
-    .where('created_at', '<', sql<string>`now() - interval '48 hours'`)
-    .execute();
-}

@@ -10,6 +10,8 @@ import type { WritePlan } from '../domain/write-plan.ts';
 export const jobs = {
   provisionTask: z.object({ taskId: z.string() }),
   releaseSandbox: z.object({ key: z.string() }),
+  deleteClosedTasks: z.object({}),
+  deleteExpiredRecords: z.object({}),
 } as const;
 export type JobName = keyof typeof jobs;
 

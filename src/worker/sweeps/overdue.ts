@@ -1,6 +1,5 @@
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
-import { deleteExpiredKeys } from '../../tasks/store/idempotency-keys.ts';
 import { requeueStuckReleases } from '../../tasks/store/sandbox-ledger.ts';
 import { requeueOverdueTasks } from '../../tasks/store/task-leases.ts';
 
@@ -10,5 +9,4 @@ export async function sweepOverdue(db: Database, logger: Logger): Promise<void> 
   if (tasks.length > 0) logger.warn({ tasks }, 'tasks were due without a job');
   const sandboxes = await requeueStuckReleases(db);
   if (sandboxes.length > 0) logger.warn({ sandboxes }, 'releases of sandboxes were due without a job');
-  await deleteExpiredKeys(db);
 }

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { findTask } from '../../src/tasks/store/task-queries.ts';
+import { cancelTask } from '../../src/tasks/task-actions.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { startWorkerHarness } from './worker-harness.ts';
+
+it('deletes tasks that were closed more than GROUNDCREW_RETENTION_DAYS ago', async () => {
+  await using harness = await startWorkerHarness({ GROUNDCREW_RETENTION_DAYS: '30' });
+  const { stored } = harness;
+  const [old, recent] = [await harness.create(), await harness.create()];
+  for (const [{ id }, days] of [
+    [old, 31],
+    [recent, 29],
+  ] as const) {
+    await harness.until(id, 'running');
+    await cancelTask(stored.db, stored.workspace.id, id);
+    await harness.released(id);
+    await stored.sql(`update task set updated_at = now() - ? * interval '1 day' where id = ?`, [days, id]);
+  }
+  await stored.sql(`select graphile_worker.add_job('deleteClosedTasks')`);
+  await waitFor(async () => (await findTask(stored.db, stored.workspace.id, old.id)) === null);
+  expect((await harness.find(recent.id)).state.status).toBe('canceled');
+});
