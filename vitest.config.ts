@@ -24,11 +24,12 @@ export default defineConfig({
     environment: 'node',
     // Processes of their own: tests send signals and read environments.
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 30_000,
+    // No promises: a machine that does other things besides may take this long. Tests of promises measure themselves.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 60_000,
     projects: [
-      project('unit', [unit], { globalSetup: [] }),
+      { extends: true, test: { name: 'unit', include: [unit] } },
       project('integration', ['test/**/*.test.ts'], { exclude: [unit, chaos, ...e2e] }),
       project('chaos', [chaos]),
       project('e2e', e2e),
@@ -36,9 +37,15 @@ export default defineConfig({
   },
 });
 
-function project(name: string, include: string[], more: { exclude?: string[]; globalSetup?: string[] } = {}) {
+function project(name: string, include: string[], { exclude }: { exclude?: string[] } = {}) {
   return {
     extends: true as const,
-    test: { name, include, globalSetup: ['test/support/global-setup.ts'], ...more },
+    test: {
+      name,
+      include,
+      exclude: exclude ?? [],
+      globalSetup: ['test/support/global-setup.ts'],
+      setupFiles: ['test/support/end-processes.ts'],
+    },
   };
 }

@@ -28,7 +28,7 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
     const { url } = parts.adopt(await startEmbedded({ dataDir, logger }), (each) => each.stop());
     await migrate(url);
     const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
-    const offer = { providers: ['bench'], defaultAgent: 'demo', allowLocalRepos: true } as const;
+    const offer = { providers: ['instant'], defaultAgent: 'demo', allowLocalRepos: true } as const;
     return {
       url,
       dataDir,

@@ -1,8 +1,7 @@
 import type { BenchDatabase } from './bench-database.ts';
-import { startGroundcrewProcess, token } from './groundcrew-process.ts';
-import { type ServerProcess, startServer } from './server-process.ts';
+import { type ServerProcess, startGroundcrewServer, startServer, token } from './server-process.ts';
 
-/** Whom is measured. All are asked for the same, on the same database. */
+/** A server that is measured. All are asked for the same, on the same database. */
 export interface Contender {
   readonly name: string;
   readonly path: string;
@@ -11,14 +10,14 @@ export interface Contender {
   start(): Promise<ServerProcess>;
 }
 
-/** Where a load goes, and how. */
+/** Where a load connects to, and which protocol it speaks. */
 export interface Target {
   readonly url: string;
   readonly token?: string;
   readonly graphql: boolean;
 }
 
-/** `messageBytes` is what `ws`, which knows of no tasks, sends of each revision. */
+/** `messageBytes`: the size of the messages of the bare `ws` server, which reads no tasks. */
 export function createContenders(database: BenchDatabase, messageBytes: () => number) {
   return {
     ours: {
@@ -26,7 +25,7 @@ export function createContenders(database: BenchDatabase, messageBytes: () => nu
       path: '/graphql',
       graphql: true,
       token,
-      start: () => startGroundcrewProcess('api', database),
+      start: () => startGroundcrewServer('api', database),
     },
     ws: {
       name: 'bare ws',
@@ -43,7 +42,7 @@ export function createContenders(database: BenchDatabase, messageBytes: () => nu
   } satisfies Record<string, Contender>;
 }
 
-/** In a process that has done nothing else. */
+/** Runs `work` against a new process of the contender. */
 export async function withServer<T>(
   contender: Contender,
   work: (target: Target, server: ServerProcess) => Promise<T>,

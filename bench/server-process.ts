@@ -1,66 +1,57 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { instantProvider, startGroundcrew } from '../test/support/groundcrew-processes.ts';
+import { memoryOf, memoryOptions } from '../test/support/memory.ts';
+import { type StartedProcess, startProcess } from '../test/support/processes.ts';
+import type { BenchDatabase } from './bench-database.ts';
 
-const root = resolve(import.meta.dirname, '..');
-const heapHook = join(import.meta.dirname, 'heap-hook.ts');
+export const token = 'token-of-the-benchmark';
+
 const startMs = 30_000;
+const providers = {
+  instant: instantProvider,
+  hanging: join(import.meta.dirname, 'hanging-provider.mjs'),
+};
+export type BenchProvider = keyof typeof providers;
 
-/** A server under test, in a process of its own. */
+/** A server that is measured, in a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
+  /** Empty for a process without an address. */
   readonly url: string;
-  /** After a collection. */
+  /** After a garbage collection. */
   memory(): Promise<NodeJS.MemoryUsage>;
 }
 
-/** Starts a Node program that prints `ready on URL` on a line, when it is, or `ready` if it has no address. */
-export async function startServer(
-  program: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServerProcess> {
-  const child = spawn(process.execPath, ['--expose-gc', '--import', heapHook, ...program], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  const exited = once(child, 'exit');
-  const end = async () => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await exited;
-    clearTimeout(timer);
-  };
-  try {
-    const url = await readyLine(child);
-    return {
-      url,
-      async memory() {
-        const answer = once(child, 'message');
-        child.send('memory');
-        return (await answer)[0] as NodeJS.MemoryUsage;
-      },
-      [Symbol.asyncDispose]: end,
-    };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+/** Starts a Node program of this repository that prints `ready on URL` on a line once it accepts requests. */
+export function startServer(program: readonly string[]): Promise<ServerProcess> {
+  return measured(startProcess(['node', ...memoryOptions, ...program]));
 }
 
-function readyLine(child: ChildProcess): Promise<string> {
-  return new Promise((settle, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready in ${startMs} ms`)), startMs);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      reject(new Error(`the server ended with code ${code} before it was ready`));
-    });
-    if (!child.stdout) return;
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const ready = /ready(?: on (\S+))?$/.exec(line);
-      if (!ready) return;
-      clearTimeout(timer);
-      settle(ready[1] ?? '');
-    });
-  });
+export function startGroundcrewServer(
+  role: 'api' | 'worker',
+  database: BenchDatabase,
+  provider: BenchProvider = 'instant',
+): Promise<ServerProcess> {
+  const settings = {
+    DATABASE_URL: database.url,
+    GROUNDCREW_DATA_DIR: database.dataDir,
+    GROUNDCREW_TOKEN: token,
+    GROUNDCREW_PROVIDERS: providers[provider],
+    GROUNDCREW_LOCAL_REPOS: 'allow',
+    GROUNDCREW_CONCURRENCY: '2',
+  };
+  return measured(startGroundcrew(role, settings, memoryOptions));
+}
+
+async function measured(started: StartedProcess): Promise<ServerProcess> {
+  const end = async () => {
+    await started[Symbol.asyncDispose]();
+    for (const line of started.stderr) process.stderr.write(`${line}\n`);
+  };
+  try {
+    const [, url = ''] = await started.waitForLine(/ready(?: on (\S+))?$/, startMs);
+    return { url, memory: () => memoryOf(started), [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await started[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type BenchDatabase, startBenchDatabase } from '../bench-database.ts';
 import type { Figure } from '../figure.ts';
-import { startGroundcrewProcess, token } from '../groundcrew-process.ts';
 import { lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
 import type { CreateDirectSpec } from '../loads/create-direct.ts';
 import type { CreateHttpSpec } from '../loads/create-http.ts';
+import { type BenchProvider, startGroundcrewServer, token } from '../server-process.ts';
 import type { Spread } from '../statistics.ts';
 
 const connections = 8;
@@ -58,19 +58,20 @@ export async function benchCreate(): Promise<Figure[]> {
   ];
 }
 
-/** On a database of its own, so that neither inherits what the other has left undone. */
-async function createBesideWorker(provider: 'instant' | 'hanging'): Promise<Created> {
+/** On a database of its own, so that neither measurement finds the jobs that the other has left. */
+async function createBesideWorker(provider: BenchProvider): Promise<Created> {
   await using database = await startBenchDatabase();
   const repoUrl = createRepository(database.dataDir);
-  await using _worker = await startGroundcrewProcess('worker', database, provider);
-  return await createOverHttp(database, { repoUrl, connections: 1, seconds, pause: 20 });
+  await using _worker = await startGroundcrewServer('worker', database, provider);
+  return await createOverHttp(database, { repoUrl, connections: 1, seconds, pause: 20 }, provider);
 }
 
 async function createOverHttp(
   database: BenchDatabase,
   load: Omit<CreateHttpSpec, 'url' | 'token'>,
+  provider?: BenchProvider,
 ): Promise<Created> {
-  await using server = await startGroundcrewProcess('api', database);
+  await using server = await startGroundcrewServer('api', database, provider);
   // Awaited here, before the server is stopped.
   return await runLoad<Created>('create-http', { ...load, url: server.url, token } satisfies CreateHttpSpec);
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { isLong, report, summarize, testTimeout } from '../support/chaos-form.ts';
 import { hangs, type Method, never, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { expectWholeness } from './support/consistency.ts';
+import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
-import { drawnTest, long, patienceMs, tell, worst } from './support/seed.ts';
+import { seededTest } from './support/seeded-test.ts';
 
 const heardMs = 1_000;
 const goneMs = 10_000;
@@ -14,75 +15,75 @@ const methods = ['createSandbox', 'ensureAgent', 'createSession'] as const satis
 it.concurrent(
   'is heard in every step within a second, and leaves no sandbox',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    await app.startWorker();
     const heard: number[] = [];
     for (const method of methods) {
       // The effect is there already, the answer is not.
-      const rule = on.provider.on(method, async (turn) => {
+      const rule = app.provider.on(method, async (turn) => {
         turn.effect();
         return never();
       });
-      const id = await on.createTask();
-      const call = await on.provider.waitForCall(method, { key: (await on.task(id)).key });
+      const id = await app.createTask();
+      const call = await app.provider.waitForCall(method, { key: (await app.task(id)).key });
       const at = performance.now();
-      expect(await on.cancelTask(id)).toBe('CANCELED');
+      expect(await app.cancelTask(id)).toBe('CANCELED');
       await call.aborted;
       heard.push(performance.now() - at);
-      await waitFor(() => !on.provider.sandboxes.has(call.sandboxKey), goneMs);
+      await waitFor(() => !app.provider.sandboxes.has(call.sandboxKey), goneMs);
       rule.remove();
     }
     const looks = Promise.withResolvers<void>();
-    on.repositories.onLook(async () => {
+    app.repositories.onLook(async () => {
       looks.resolve();
       await never();
     });
-    const id = await on.createTask('https://git.test/held/cancel.git');
+    const id = await app.createTask('https://git.test/held/cancel.git');
     await looks.promise;
-    await on.cancelTask(id);
-    tell('cancel to the signal', worst(heard));
+    await app.cancelTask(id);
+    report('cancel to the signal', summarize(heard));
     expect(Math.max(...heard)).toBeLessThan(heardMs);
-    await expectWholeness(on, { statuses: ['canceled'] });
+    await expectConsistency(app, { statuses: ['canceled'] });
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'leaves no sandbox when the provider takes no notice of its signal',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    await app.startWorker();
     const gate = Promise.withResolvers<void>();
-    on.provider.on('createSandbox', waitsFor(gate.promise), { ignoresSignal: true });
-    const id = await on.createTask();
-    const call = await on.provider.waitForCall('createSandbox');
-    await on.cancelTask(id);
+    app.provider.on('createSandbox', waitsFor(gate.promise), { ignoresSignal: true });
+    const id = await app.createTask();
+    const call = await app.provider.waitForCall('createSandbox');
+    await app.cancelTask(id);
     await call.aborted;
     // Its release finds nothing to remove; the sandbox comes into being after that.
-    await on.provider.waitForCall('destroySandbox');
+    await app.provider.waitForCall('destroySandbox');
     await delay(500);
     gate.resolve();
     const at = performance.now();
-    await waitFor(() => on.provider.timesMade('sandbox', call.key) === 1);
-    await waitFor(() => on.provider.sandboxes.size === 0, goneIgnoredMs);
-    tell('a sandbox that came after its release, gone', `${Math.round(performance.now() - at)} ms`);
-    await expectWholeness(on, { statuses: ['canceled'] });
+    await waitFor(() => app.provider.timesMade('sandbox', call.key) === 1);
+    await waitFor(() => app.provider.sandboxes.size === 0, goneIgnoredMs);
+    report('a sandbox that came after its release, gone', `${Math.round(performance.now() - at)} ms`);
+    await expectConsistency(app, { statuses: ['canceled'] });
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'leaves no sandbox when the worker that held the task is dead',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
+    await using app = await createInstallation();
+    await app.startApi();
     const gone: number[] = [];
     for (const order of ['kill first', 'cancel first'] as const) {
-      for (const effect of long ? [true, false] : [order === 'kill first']) {
-        const worker = await on.startWorker();
-        const rule = on.provider.on(
+      for (const effect of isLong ? [true, false] : [order === 'kill first']) {
+        const worker = await app.startWorker();
+        const rule = app.provider.on(
           'createSandbox',
           (turn) => {
             if (effect) turn.effect();
@@ -90,62 +91,66 @@ it.concurrent(
           },
           { ignoresSignal: true, when: ({ pid }) => pid === worker.pid },
         );
-        const id = await on.createTask();
-        const { key } = await on.task(id);
-        await on.provider.waitForCall('createSandbox', { key });
+        const id = await app.createTask();
+        const { key } = await app.task(id);
+        await app.provider.waitForCall('createSandbox', { key });
         if (order === 'kill first') worker.kill('SIGKILL');
-        await on.cancelTask(id);
+        await app.cancelTask(id);
         const at = performance.now();
         worker.kill('SIGKILL');
         await worker.exit;
-        const next = await on.startWorker();
-        await on.provider.waitForCall('destroySandbox', { key, timeoutMs: goneMs });
-        await waitFor(() => !on.provider.sandboxes.has(key), goneMs);
+        const next = await app.startWorker();
+        await app.provider.waitForCall('destroySandbox', { key, timeoutMs: goneMs });
+        await waitFor(() => !app.provider.sandboxes.has(key), goneMs);
         gone.push(performance.now() - at);
         rule.remove();
         next.kill();
         await next.exit;
       }
     }
-    tell('cancel of a dead worker’s task to its sandbox being gone', worst(gone));
-    await on.startWorker();
-    await expectWholeness(on, { statuses: ['canceled'] });
+    report('cancel of a dead worker’s task to its sandbox being gone', summarize(gone));
+    await app.startWorker();
+    await expectConsistency(app, { statuses: ['canceled'] });
   },
-  patienceMs,
+  testTimeout,
 );
 
-drawnTest.concurrent('wins or loses cleanly against the completion of a step', async (lots) => {
-  await using on = await createInstallation({ env: { GROUNDCREW_CONCURRENCY: '20' } });
-  await on.startApi();
-  await Promise.all([on.startWorker(), on.startWorker()]);
+seededTest.concurrent('wins or loses cleanly against the completion of a step', async (random) => {
+  await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '20' } });
+  await app.startApi();
+  await Promise.all([app.startWorker(), app.startWorker()]);
   for (const method of methods) {
-    on.provider.on(method, async (turn) => {
-      await delay(lots.between(0, 5));
+    app.provider.on(method, async (turn) => {
+      await delay(random.between(0, 5));
       const answer = turn.effect();
-      await delay(lots.between(0, 5));
+      await delay(random.between(0, 5));
       return answer;
     });
   }
   const outcomes: string[] = [];
   const one = async () => {
-    const id = await on.createTask();
-    await delay(lots.between(0, 120));
+    const id = await app.createTask();
+    await delay(random.between(0, 120));
     // Twice at once: both say the same.
-    const answers = await Promise.all([on.cancelTask(id), on.cancelTask(id)]);
+    const answers = await Promise.all([app.cancelTask(id), app.cancelTask(id)]);
     expect(answers).toEqual(['CANCELED', 'CANCELED']);
-    outcomes.push((await on.task(id)).status);
+    outcomes.push((await app.task(id)).status);
   };
-  for (let round = 0; round < (long ? 60 : 4); round += 1) {
+  for (let round = 0; round < (isLong ? 60 : 4); round += 1) {
     await Promise.all(Array.from({ length: 8 }, one));
   }
   expect(new Set(outcomes)).toEqual(new Set(['canceled']));
   // What a canceled step had begun may have come into being after the release: the sweep takes it.
-  await expectWholeness(on, { statuses: ['canceled'], mayBeMadeAgain: true, sandboxesGoneMs: goneIgnoredMs });
-  await expectOneEnd(on);
+  await expectConsistency(app, {
+    statuses: ['canceled'],
+    mayBeMadeAgain: true,
+    sandboxesGoneMs: goneIgnoredMs,
+  });
+  await expectOneEnd(app);
 });
 
-async function expectOneEnd(on: Installation): Promise<void> {
-  const after = await on.sql(
+async function expectOneEnd(app: Installation): Promise<void> {
+  const after = await app.sql(
     `select c.task_id, e.kind, e.revision from task_event c join task_event e
        on e.task_id = c.task_id and e.revision > c.revision and e.kind <> 'sandbox.released'
      where c.kind = 'task.canceled'`,
@@ -153,23 +158,23 @@ async function expectOneEnd(on: Installation): Promise<void> {
   expect(after).toEqual([]);
 }
 
-it.runIf(long)(
+it.runIf(isLong)(
   'is heard by a hanging provider while the wake-ups are cut off',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await on.startWorker();
-    on.provider.on('createSandbox', hangs());
-    const id = await on.createTask();
-    const call = await on.provider.waitForCall('createSandbox');
-    await on.sql(
+    await using app = await createInstallation();
+    await app.startApi();
+    await app.startWorker();
+    app.provider.on('createSandbox', hangs());
+    const id = await app.createTask();
+    const call = await app.provider.waitForCall('createSandbox');
+    await app.sql(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'groundcrew listen' and datname = current_database()`,
     );
     const at = performance.now();
-    await on.cancelTask(id);
+    await app.cancelTask(id);
     await call.aborted;
     expect(performance.now() - at).toBeLessThan(heardMs);
-    await expectWholeness(on, { statuses: ['canceled'] });
+    await expectConsistency(app, { statuses: ['canceled'] });
   },
-  patienceMs,
+  testTimeout,
 );

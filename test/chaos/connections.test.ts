@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { expectWholeness } from './support/consistency.ts';
+import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
-import { drawnTest, long, patienceMs, tell } from './support/seed.ts';
+import { seededTest } from './support/seeded-test.ts';
 
 const names = [
   // More often than the others: each loss in a transaction may cost a place in the pool.
@@ -13,24 +14,24 @@ const names = [
   'groundcrew listen',
 ] as const;
 
-drawnTest('loses connections of every kind under running tasks, and no task', async (lots) => {
-  await using on = await createInstallation({ env: { GROUNDCREW_RETRY_BASE_MS: '500' } });
-  const api = await on.startApi();
-  const workers = await Promise.all([on.startWorker(), on.startWorker()]);
+seededTest('loses connections of every kind under running tasks, and no task', async (random) => {
+  await using app = await createInstallation({ settings: { GROUNDCREW_RETRY_BASE_MS: '500' } });
+  const api = await app.startApi();
+  const workers = await Promise.all([app.startWorker(), app.startWorker()]);
   for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
-    on.provider.on(method, async (turn) => {
-      await delay(lots.between(0, 150));
+    app.provider.on(method, async (turn) => {
+      await delay(random.between(0, 150));
       return turn.effect();
     });
   }
   const cut: Record<string, number> = {};
-  const rounds = long ? 20 : 5;
+  const rounds = isLong ? 20 : 5;
   let began = performance.now();
   for (let round = 0; round < rounds; round += 1) {
-    await on.createTasks(long ? 20 : 6);
+    await app.createTasks(isLong ? 20 : 6);
     for (const name of names) {
-      await delay(lots.between(0, 120));
-      const [row] = await on.sql<{ count: number }>(
+      await delay(random.between(0, 120));
+      const [row] = await app.sql<{ count: number }>(
         `select count(pg_terminate_backend(pid))::int as count from pg_stat_activity
          where application_name = $1 and datname = current_database()`,
         [name],
@@ -41,7 +42,7 @@ drawnTest('loses connections of every kind under running tasks, and no task', as
       await waitFor(
         async () =>
           (
-            await on.sql(
+            await app.sql(
               'select from pg_stat_activity where application_name = $1 and datname = current_database()',
               [name],
             )
@@ -49,26 +50,26 @@ drawnTest('loses connections of every kind under running tasks, and no task', as
       );
     }
   }
-  const tasks = rounds * (long ? 20 : 6);
-  tell('connections cut', cut);
+  const tasks = rounds * (isLong ? 20 : 6);
+  report('connections cut', cut);
   began = performance.now();
-  await on.settled(30_000);
-  tell(`${tasks} tasks settled after the last cut`, `${Math.round(performance.now() - began)} ms`);
-  await expectWholeness(on, { statuses: ['running'] });
+  await app.settled(30_000);
+  report(`${tasks} tasks settled after the last cut`, `${Math.round(performance.now() - began)} ms`);
+  await expectConsistency(app, { statuses: ['running'] });
   expect([api, ...workers].filter(({ pid }) => !isAlive(pid))).toEqual([]);
   // The connection to the database is no part of a step: its loss costs no try.
-  const failures = await on.sql(
+  const failures = await app.sql(
     `select step, error ->> 'code' as code, count(*)::int as count from task_event where kind = 'step.failed' group by 1, 2`,
   );
-  tell('tries used up', failures);
+  report('tries used up', failures);
   expect(failures).toEqual([]);
 });
 
 /** Backends that wait for a lock which the test holds. */
-async function waiting(on: Installation, name: string, count: number): Promise<number[]> {
+async function waiting(app: Installation, name: string, count: number): Promise<number[]> {
   let pids: number[] = [];
   await waitFor(async () => {
-    const rows = await on.sql<{ pid: number }>(
+    const rows = await app.sql<{ pid: number }>(
       `select pid from pg_stat_activity
        where application_name = $1 and datname = current_database() and wait_event_type = 'Lock'`,
       [name],
@@ -82,66 +83,68 @@ async function waiting(on: Installation, name: string, count: number): Promise<n
 it.concurrent(
   'has room for queries after all its transactions were cut off at once',
   async () => {
-    await using on = await createInstallation({ env: { GROUNDCREW_CONCURRENCY: '30' } });
-    await on.startApi();
+    await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '30' } });
+    await app.startApi();
     const repoUrl = 'https://git.test/acme/crowded.git';
-    const first = await on.createTask(repoUrl);
-    await on.startWorker();
-    await on.waitForStatus(first, 'running');
-    const [task] = await on.sql<{ project_id: string }>('select project_id from task where id = $1', [first]);
-    const client = await on.pool.connect();
+    const first = await app.createTask(repoUrl);
+    await app.startWorker();
+    await app.waitForStatus(first, 'running');
+    const [task] = await app.sql<{ project_id: string }>('select project_id from task where id = $1', [
+      first,
+    ]);
+    const client = await app.pool.connect();
     try {
       // Names are settled in transactions that wait for each other, project by project.
       await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [
         `settle-name ${task?.project_id}`,
       ]);
-      for (let each = 0; each < 15; each += 1) await on.createTask(repoUrl);
+      for (let each = 0; each < 15; each += 1) await app.createTask(repoUrl);
       for (let round = 0; round < 2; round += 1) {
-        const pids = await waiting(on, 'groundcrew', 8);
-        await on.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
+        const pids = await waiting(app, 'groundcrew', 8);
+        await app.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
       }
     } finally {
       await client.query('select pg_advisory_unlock_all()').finally(() => client.release());
     }
-    await expectWholeness(on, { statuses: ['running'], settledMs: 20_000 });
+    await expectConsistency(app, { statuses: ['running'], settledMs: 20_000 });
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'takes jobs again after one could not be completed',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    await app.startWorker();
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
-    on.provider.on('createSession', waitsFor(gates[1].promise), { times: 3 });
-    on.provider.on('createSession', waitsFor(gates[0].promise), { times: 1 });
-    const first = await on.createTask();
-    await on.provider.waitForCall('createSession');
-    for (let each = 0; each < 3; each += 1) await on.createTask();
-    await on.provider.waitForCall('createSession', { nth: 4 });
-    const client = await on.pool.connect();
+    app.provider.on('createSession', waitsFor(gates[1].promise), { times: 3 });
+    app.provider.on('createSession', waitsFor(gates[0].promise), { times: 1 });
+    const first = await app.createTask();
+    await app.provider.waitForCall('createSession');
+    for (let each = 0; each < 3; each += 1) await app.createTask();
+    await app.provider.waitForCall('createSession', { nth: 4 });
+    const client = await app.pool.connect();
     try {
       await client.query('begin');
       await client.query('select from graphile_worker._private_jobs where key = $1 for update', [
         `provision:${first}`,
       ]);
       gates[0].resolve();
-      const pids = await waiting(on, 'groundcrew jobs', 1);
-      await on.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
+      const pids = await waiting(app, 'groundcrew jobs', 1);
+      await app.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
     } finally {
       await client.query('rollback').finally(() => client.release());
     }
     // The runner must not wait for what still runs, nor for ever.
-    const later = await on.createTask();
-    await on.waitForStatus(later, 'running', 15_000);
+    const later = await app.createTask();
+    await app.waitForStatus(later, 'running', 15_000);
     gates[1].resolve();
-    await on.settled();
-    await on.waitForStatus(await on.createTask(), 'running', 15_000);
-    await expectWholeness(on, { statuses: ['running'] });
+    await app.settled();
+    await app.waitForStatus(await app.createTask(), 'running', 15_000);
+    await expectConsistency(app, { statuses: ['running'] });
   },
-  patienceMs,
+  testTimeout,
 );
 
 function isAlive(pid: number): boolean {

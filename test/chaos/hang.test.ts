@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { expectWholeness } from './support/consistency.ts';
+import { expectConsistency } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
-import { long, patienceMs, tell } from './support/seed.ts';
 
 /** CONTRACT.md, promise 4: of one that hangs or is cut off. */
 const rescueMs = 15_000;
@@ -13,97 +13,97 @@ const rescueMs = 15_000;
 it.concurrent(
   'gives the tasks of a stopped worker to another one, and lets it change nothing when it comes back',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    const stopped = await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    const stopped = await app.startWorker();
     // One task in each step, and one whose write is on its way.
     const gate = Promise.withResolvers<void>();
     for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
       let held = 0;
-      on.provider.on(method, waitsFor(gate.promise), {
+      app.provider.on(method, waitsFor(gate.promise), {
         when: ({ pid }) => pid === stopped.pid && held++ === 0,
         ignoresSignal: true,
       });
     }
     const ids: string[] = [];
     for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
-      ids.push(await on.createTask());
-      await on.provider.waitForCall(method);
+      ids.push(await app.createTask());
+      await app.provider.waitForCall(method);
       await delay(100);
     }
-    const before = await on.tasks();
+    const before = await app.tasks();
     stopped.kill('SIGSTOP');
     const stoppedAt = performance.now();
-    const other = await on.startWorker();
-    for (const id of ids) await on.waitForStatus(id, 'running', rescueMs + 5_000);
-    const first = on.provider.calls.find(({ pid }) => pid === other.pid);
+    const other = await app.startWorker();
+    for (const id of ids) await app.waitForStatus(id, 'running', rescueMs + 5_000);
+    const first = app.provider.calls.find(({ pid }) => pid === other.pid);
     const rescued = Math.round((first?.at ?? Number.POSITIVE_INFINITY) - stoppedAt);
-    tell('SIGSTOP to the next call', `${rescued} ms`);
+    report('SIGSTOP to the next call', `${rescued} ms`);
     expect(rescued).toBeLessThan(rescueMs);
 
-    const settled = await on.tasks();
+    const settled = await app.tasks();
     gate.resolve();
     stopped.kill('SIGCONT');
     // It is itself again when it runs tasks; new ones are begun at once, whoever takes them.
     const resumedAt = performance.now();
-    const later = await on.createTasks(12);
-    for (const id of later) await on.waitForStatus(id, 'running', 15_000);
-    tell('SIGCONT to twelve new tasks RUNNING', `${Math.round(performance.now() - resumedAt)} ms`);
+    const later = await app.createTasks(12);
+    for (const id of later) await app.waitForStatus(id, 'running', 15_000);
+    report('SIGCONT to twelve new tasks RUNNING', `${Math.round(performance.now() - resumedAt)} ms`);
     await waitFor(() => stopped.stderr.some((line) => /was declared dead/.test(line)));
     await delay(1_000);
 
-    const after = (await on.tasks()).filter(({ id }) => ids.includes(id));
+    const after = (await app.tasks()).filter(({ id }) => ids.includes(id));
     expect(after.map(({ id, revision }) => ({ id, revision }))).toEqual(
       settled.map(({ id, revision }) => ({ id, revision })),
     );
     expect(before).toHaveLength(3);
-    const forgotten = on.logged(/tasks were due without a job/);
-    expect(forgotten, on.lastWords()).toEqual([]);
-    await expectWholeness(on, { statuses: ['running'] });
+    const forgotten = app.logged(/tasks were due without a job/);
+    expect(forgotten, app.logTails()).toEqual([]);
+    await expectConsistency(app, { statuses: ['running'] });
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'takes jobs again after the network has forgotten all its connections',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await using proxy = await startPostgresProxy(on.databaseUrl);
-    const worker = await on.startWorker({ DATABASE_URL: proxy.url });
-    await on.waitForStatus(await on.createTask(), 'running');
+    await using app = await createInstallation();
+    await app.startApi();
+    await using proxy = await startPostgresProxy(app.databaseUrl);
+    const worker = await app.startWorker({ DATABASE_URL: proxy.url });
+    await app.waitForStatus(await app.createTask(), 'running');
     proxy.freezeAll();
     const began = performance.now();
     // More than it has connections that could each be waiting for an answer.
-    for (const id of await on.createTasks(20)) await on.waitForStatus(id, 'running', 40_000);
-    tell('connections forgotten to all tasks RUNNING', `${Math.round(performance.now() - began)} ms`);
-    await expectWholeness(on, { statuses: ['running'] });
+    for (const id of await app.createTasks(20)) await app.waitForStatus(id, 'running', 40_000);
+    report('connections forgotten to all tasks RUNNING', `${Math.round(performance.now() - began)} ms`);
+    await expectConsistency(app, { statuses: ['running'] });
     worker.kill('SIGTERM');
     expect((await worker.exit).code).toBe(0);
   },
-  patienceMs,
+  testTimeout,
 );
 
-it.runIf(long)(
+it.runIf(isLong)(
   'is not held up by a worker that was stopped in the middle of a transaction',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    const stopped = await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    const stopped = await app.startWorker();
     // The name is settled in a transaction that begins with a lock of the project.
-    const [project] = await on.sql<{ id: string }>(
+    const [project] = await app.sql<{ id: string }>(
       `select p.id from project p where p.id = (select project_id from task where id = $1)`,
-      [await on.createTask('https://git.test/acme/stuck.git')],
+      [await app.createTask('https://git.test/acme/stuck.git')],
     );
-    await on.settled();
-    const client = await on.pool.connect();
+    await app.settled();
+    const client = await app.pool.connect();
     try {
       await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`settle-name ${project?.id}`]);
-      await on.createTask('https://git.test/acme/stuck.git');
+      await app.createTask('https://git.test/acme/stuck.git');
       await waitFor(
         async () =>
           (
-            await on.sql(
+            await app.sql(
               `select from pg_stat_activity where application_name = 'groundcrew' and wait_event = 'advisory'`,
             )
           ).length > 0,
@@ -113,12 +113,12 @@ it.runIf(long)(
     } finally {
       client.release();
     }
-    await on.startWorker();
-    const ids = [await on.createTask('https://git.test/acme/stuck.git')];
-    for (const id of ids) await on.waitForStatus(id, 'running', rescueMs);
-    await on.settled(rescueMs);
+    await app.startWorker();
+    const ids = [await app.createTask('https://git.test/acme/stuck.git')];
+    for (const id of ids) await app.waitForStatus(id, 'running', rescueMs);
+    await app.settled(rescueMs);
     stopped.kill('SIGCONT');
-    await expectWholeness(on, { statuses: ['running'] });
+    await expectConsistency(app, { statuses: ['running'] });
   },
-  patienceMs,
+  testTimeout,
 );

@@ -1,91 +1,92 @@
 import { expect } from 'vitest';
+import { isLong, report, summarize } from '../support/chaos-form.ts';
 import type { StartedProcess } from '../support/processes.ts';
-import { expectWholeness } from './support/consistency.ts';
+import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 import { type Cell, KillPlan } from './support/kill-plan.ts';
-import { drawnTest, long, tell, worst } from './support/seed.ts';
+import { seededTest } from './support/seeded-test.ts';
 
 /** CONTRACT.md, promise 4. */
 const soonMs = 2_000;
 
 // Room for every task of a round at once, each of them held at its moment.
-const env = { GROUNDCREW_CONCURRENCY: '40' };
+const settings = { GROUNDCREW_CONCURRENCY: '40' };
 
-drawnTest(
+seededTest(
   'goes on within two seconds when another worker is there, at every step and moment of the kill',
-  async (lots) => {
-    await using on = await createInstallation({ env });
-    await on.startApi();
-    let workers: StartedProcess[] = await Promise.all([on.startWorker(), on.startWorker()]);
+  async (random) => {
+    await using app = await createInstallation({ settings });
+    await app.startApi();
+    let workers: StartedProcess[] = await Promise.all([app.startWorker(), app.startWorker()]);
     const figures: number[] = [];
-    for (let round = 1; round <= (long ? 8 : 1); round += 1) {
-      const plan = new KillPlan(on, `pair-${round}`);
+    for (let round = 1; round <= (isLong ? 8 : 1); round += 1) {
+      const plan = new KillPlan(app, `pair-${round}`);
       try {
         await plan.park();
-        const inOrder = lots.next() < 0.5 ? workers : workers.toReversed();
+        const inOrder = random.next() < 0.5 ? workers : workers.toReversed();
         workers = [];
         for (const worker of inOrder) {
           const { cells, at } = await plan.kill(worker);
           const next = await plan.waitForNextCalls(cells, at, 15_000);
           figures.push(...next.values());
           for (const [{ step, moment }, ms] of next) {
-            if (ms > soonMs) tell('too late', `${Math.round(ms)} ms, killed ${moment} of ${step}`);
+            if (ms > soonMs) report('too late', `${Math.round(ms)} ms, killed ${moment} of ${step}`);
           }
           // The other one may not be killed before it has somebody to leave its tasks to.
-          workers.push(await on.startWorker());
-          await expectRightCalls(on, cells);
+          workers.push(await app.startWorker());
+          await expectRightCalls(app, cells);
         }
       } finally {
         await plan.release();
-        on.provider.reset();
+        app.provider.reset();
       }
-      await expectWholeness(on, { statuses: ['running'] });
+      await expectConsistency(app, { statuses: ['running'] });
     }
-    tell('kill -9 to the next call, another worker there', worst(figures));
+    report('kill -9 to the next call, another worker there', summarize(figures));
     expect(Math.max(...figures)).toBeLessThan(soonMs);
   },
 );
 
-drawnTest('goes on when only the killed worker comes back', async (lots) => {
-  await using on = await createInstallation({ env });
-  await on.startApi();
-  let worker = await on.startWorker();
+seededTest('goes on when only the killed worker comes back', async (random) => {
+  await using app = await createInstallation({ settings });
+  await app.startApi();
+  let worker = await app.startWorker();
   const sinceKill: number[] = [];
   const sinceReady: number[] = [];
-  for (let round = 1; round <= (long ? 8 : 1); round += 1) {
-    const plan = new KillPlan(on, `alone-${round}`);
+  for (let round = 1; round <= (isLong ? 8 : 1); round += 1) {
+    const plan = new KillPlan(app, `alone-${round}`);
     try {
       await plan.park();
       const { cells, at } = await plan.kill(worker);
-      const pause = long ? lots.between(0, 3_000) : 0;
+      const pause = isLong ? random.between(0, 3_000) : 0;
       await new Promise((resolve) => setTimeout(resolve, pause));
-      const [restarted, readyAt] = await restart(on);
+      const [restarted, readyAt] = await restart(app);
       worker = restarted;
       const next = [...(await plan.waitForNextCalls(cells, at, 15_000)).values()];
       sinceKill.push(...next.map((ms) => ms - pause));
       sinceReady.push(...next.map((ms) => ms - (readyAt - at)));
-      await expectRightCalls(on, cells);
+      await expectRightCalls(app, cells);
     } finally {
       await plan.release();
-      on.provider.reset();
+      app.provider.reset();
     }
-    await expectWholeness(on, { statuses: ['running'] });
+    await expectConsistency(app, { statuses: ['running'] });
   }
-  tell('start of the killed worker to the next call', worst(sinceKill));
-  tell('the restarted worker being ready to the next call', worst(sinceReady));
+  report('start of the killed worker to the next call', summarize(sinceKill));
+  report('the restarted worker being ready to the next call', summarize(sinceReady));
   expect(Math.max(...sinceReady)).toBeLessThan(soonMs);
 });
 
 /** The time is the one of its ready line. */
-async function restart(on: Installation): Promise<[StartedProcess, number]> {
-  const worker = await on.startWorker();
+async function restart(app: Installation): Promise<[StartedProcess, number]> {
+  const worker = await app.startWorker();
   return [worker, performance.now()];
 }
 
 /** A step whose success was written down is not made again; any other is, once. */
-async function expectRightCalls(on: Installation, cells: readonly Cell[]): Promise<void> {
+async function expectRightCalls(app: Installation, cells: readonly Cell[]): Promise<void> {
   for (const { taskId, step } of cells)
-    await on.waitForStatus(taskId, 'running').catch((e) => {
+    await app.waitForStatus(taskId, 'running').catch((e) => {
       throw new Error(`${step}: ${e}`);
     });
   for (const cell of cells) {

@@ -1,125 +1,126 @@
 import { expect, it } from 'vitest';
+import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { fails, hangs, never } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { expectWholeness } from './support/consistency.ts';
+import { expectConsistency } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { lockTask, type RowLock } from './support/row-lock.ts';
-import { long, patienceMs, tell } from './support/seed.ts';
 
 // They wait for sweeps most of the time.
 it.concurrent(
   'sweeps a sandbox that appeared after its release, and touches nobody else’s',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    await on.startWorker();
+    await using app = await createInstallation();
+    await app.startApi();
+    await app.startWorker();
     const foreign = {
       key: 'foreign-1',
       ref: { id: 'f', cwd: '/f' },
       request: {} as never,
       createdAt: new Date(0),
     };
-    on.provider.sandboxes.set(foreign.key, foreign);
-    on.provider.on('destroySandbox', fails({ code: 'BUSY' }), { times: 2 });
-    const id = await on.createTask();
-    await on.waitForStatus(id, 'running');
-    const { key } = await on.task(id);
-    const sandbox = on.provider.sandboxes.get(key);
-    await on.cancelTask(id);
-    await waitFor(() => !on.provider.sandboxes.has(key), 10_000);
-    await waitFor(async () => (await on.task(id)).revision > 1 && (await released(key)));
+    app.provider.sandboxes.set(foreign.key, foreign);
+    app.provider.on('destroySandbox', fails({ code: 'BUSY' }), { times: 2 });
+    const id = await app.createTask();
+    await app.waitForStatus(id, 'running');
+    const { key } = await app.task(id);
+    const sandbox = app.provider.sandboxes.get(key);
+    await app.cancelTask(id);
+    await waitFor(() => !app.provider.sandboxes.has(key), 10_000);
+    await waitFor(async () => (await app.task(id)).revision > 1 && (await released(key)));
     // As when the cloud had been slow to make it.
-    on.provider.sandboxes.set(key, sandbox as never);
+    app.provider.sandboxes.set(key, sandbox as never);
     const at = performance.now();
-    await waitFor(() => !on.provider.sandboxes.has(key), 60_000);
-    tell('a leaked sandbox, gone', `${Math.round(performance.now() - at)} ms`);
-    expect(on.provider.sandboxes.has(foreign.key)).toBe(true);
-    expect(on.provider.callsOf('destroySandbox', foreign.key)).toEqual([]);
-    expect(on.logged(/leaked sandboxes/).length).toBeGreaterThan(0);
-    await expectWholeness(on, { statuses: ['canceled'] });
+    await waitFor(() => !app.provider.sandboxes.has(key), 60_000);
+    report('a leaked sandbox, gone', `${Math.round(performance.now() - at)} ms`);
+    expect(app.provider.sandboxes.has(foreign.key)).toBe(true);
+    expect(app.provider.callsOf('destroySandbox', foreign.key)).toEqual([]);
+    expect(app.logged(/leaked sandboxes/).length).toBeGreaterThan(0);
+    await expectConsistency(app, { statuses: ['canceled'] });
 
     async function released(of: string): Promise<boolean> {
-      const [row] = await on.sql('select state from sandbox where key = $1', [of]);
+      const [row] = await app.sql('select state from sandbox where key = $1', [of]);
       return row?.state === 'released';
     }
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'gets tasks there whose jobs were deleted, doubled or locked by nobody',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
-    const lost = await on.createTask();
-    const doubled = await on.createTask();
-    const locked = await on.createTask();
-    const canceled = await on.createTask();
-    await on.sql('delete from graphile_worker._private_jobs where key = $1', [`provision:${lost}`]);
+    await using app = await createInstallation();
+    await app.startApi();
+    const lost = await app.createTask();
+    const doubled = await app.createTask();
+    const locked = await app.createTask();
+    const canceled = await app.createTask();
+    await app.sql('delete from graphile_worker._private_jobs where key = $1', [`provision:${lost}`]);
     // As after a fetch whose answer got lost: the server gave the job away, and nobody has it.
-    await on.sql(
+    await app.sql(
       `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'a-pool-that-is-alive' where key = $1`,
       [`provision:${locked}`],
     );
     for (let each = 0; each < 5; each += 1) {
-      await on.sql(`select graphile_worker.add_job('provisionTask', json_build_object('taskId', $1::text))`, [
-        doubled,
-      ]);
+      await app.sql(
+        `select graphile_worker.add_job('provisionTask', json_build_object('taskId', $1::text))`,
+        [doubled],
+      );
     }
-    await on.sql(`select graphile_worker.add_job('provisionTask', '{"wrong": true}'::json)`);
-    const cancelCall = on.provider.on('createSandbox', hangs(), {
+    await app.sql(`select graphile_worker.add_job('provisionTask', '{"wrong": true}'::json)`);
+    const cancelCall = app.provider.on('createSandbox', hangs(), {
       when: ({ key }) => key === canceled.replaceAll('_', '-'),
     });
-    await Promise.all([on.startWorker(), on.startWorker()]);
+    await Promise.all([app.startWorker(), app.startWorker()]);
     await waitFor(() => cancelCall.calls.length > 0);
-    await on.waitForStatus(doubled, 'running');
-    await on.waitForStatus(lost, 'running', 15_000);
-    await on.waitForStatus(locked, 'running', 30_000);
+    await app.waitForStatus(doubled, 'running');
+    await app.waitForStatus(lost, 'running', 15_000);
+    await app.waitForStatus(locked, 'running', 30_000);
 
-    await on.cancelTask(canceled);
-    await on.sql(`delete from graphile_worker._private_jobs where key like 'release:%'`);
-    await expectWholeness(on, { sandboxesGoneMs: 60_000 });
+    await app.cancelTask(canceled);
+    await app.sql(`delete from graphile_worker._private_jobs where key like 'release:%'`);
+    await expectConsistency(app, { sandboxesGoneMs: 60_000 });
   },
-  patienceMs,
+  testTimeout,
 );
 
 it.concurrent(
   'releases a sandbox once more when the worker dies in the middle of it',
   async () => {
-    await using on = await createInstallation();
-    await on.startApi();
+    await using app = await createInstallation();
+    await app.startApi();
     const inShort = ['before the effect', 'before the commit'] as const;
-    for (const moment of long ? ([...inShort, 'before the answer'] as const) : inShort) {
-      const worker = await on.startWorker();
-      const id = await on.createTask();
-      await on.waitForStatus(id, 'running');
-      const { key } = await on.task(id);
+    for (const moment of isLong ? ([...inShort, 'before the answer'] as const) : inShort) {
+      const worker = await app.startWorker();
+      const id = await app.createTask();
+      await app.waitForStatus(id, 'running');
+      const { key } = await app.task(id);
       const lock = Promise.withResolvers<RowLock>();
-      const rule = on.provider.on(
+      const rule = app.provider.on(
         'destroySandbox',
         async (turn) => {
           if (moment === 'before the effect') return never();
           const answer = turn.effect();
           if (moment === 'before the answer') return never();
-          lock.resolve(await lockTask(on, id));
+          lock.resolve(await lockTask(app, id));
           return answer;
         },
         { times: 1 },
       );
-      await on.cancelTask(id);
-      await on.provider.waitForCall('destroySandbox', { key });
+      await app.cancelTask(id);
+      await app.provider.waitForCall('destroySandbox', { key });
       const row = moment === 'before the commit' ? await lock.promise : undefined;
       const backend = await row?.waiter();
       worker.kill('SIGKILL');
       await worker.exit;
-      if (backend) await on.sql('select pg_terminate_backend($1)', [backend]);
+      if (backend) await app.sql('select pg_terminate_backend($1)', [backend]);
       await row?.release();
       rule.remove();
-      const next = await on.startWorker();
-      await expectWholeness(on, { statuses: ['canceled'], sandboxesGoneMs: 15_000 });
+      const next = await app.startWorker();
+      await expectConsistency(app, { statuses: ['canceled'], sandboxesGoneMs: 15_000 });
       next.kill();
       await next.exit;
     }
   },
-  patienceMs,
+  testTimeout,
 );

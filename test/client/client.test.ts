@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gql } from '@urql/core';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -13,33 +10,18 @@ import {
 } from '../../src/client/client.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { type ApiProcess, GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { type StartedProcess, startProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const token = 'a-token-for-the-client-tests';
+const { token } = GroundcrewProcesses;
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let repository: GitRepository;
-let dataDir: string;
-let api: StartedProcess;
+let processes: GroundcrewProcesses;
+let api: ApiProcess;
 let worker: StartedProcess;
 let url: string;
 const clients: Groundcrew[] = [];
-
-function environment(port: string): Record<string, string> {
-  return {
-    DATABASE_URL: database.url,
-    GROUNDCREW_DATA_DIR: dataDir,
-    GROUNDCREW_TOKEN: token,
-    PORT: port,
-    LOG_LEVEL: 'warn',
-  };
-}
-
-async function startApi(port: string): Promise<string> {
-  api = startProcess(['node', 'src/main.ts', 'api'], { env: environment(port) });
-  const [, address] = await api.waitForLine(/groundcrew ready on (http:\S+)/, 20_000);
-  return address as string;
-}
 
 function connect(): Groundcrew {
   const client = createGroundcrew({ url, token: async () => token });
@@ -58,10 +40,9 @@ const input = () => ({ repoUrl: repository.path, prompt: 'Say hello' });
 beforeAll(async () => {
   database = await createTestDatabase();
   repository = await createGitRepository();
-  dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-client-'));
-  worker = startProcess(['node', 'src/main.ts', 'worker'], { env: environment('0') });
-  url = await startApi('0');
-  await worker.waitForLine(/groundcrew worker ready/, 20_000);
+  processes = await GroundcrewProcesses.create({ DATABASE_URL: database.url, LOG_LEVEL: 'warn' });
+  [api, worker] = await Promise.all([processes.startApi(), processes.startWorker()]);
+  url = api.url;
 });
 
 afterAll(async () => {
@@ -80,7 +61,7 @@ afterAll(async () => {
   }
   await database.drop();
   await repository[Symbol.asyncDispose]();
-  await rm(dataDir, { recursive: true, force: true });
+  await processes[Symbol.asyncDispose]();
 });
 
 async function until(tasks: AsyncIterable<Task>, last: (task: Task) => boolean): Promise<Task[]> {
@@ -122,7 +103,7 @@ test('goes on with the next revision after the server was killed and started aga
 
   api.kill('SIGKILL');
   await api.exit;
-  await startApi(new URL(url).port);
+  api = await processes.startApi({ PORT: new URL(url).port });
   const other = connect();
   await other.createSession({ taskId: id });
   await other.archiveTask(id);
@@ -142,7 +123,7 @@ test('resumes subscriptions of documents that know nothing of revisions', async 
 
   api.kill('SIGKILL');
   await api.exit;
-  await startApi(new URL(url).port);
+  api = await processes.startApi({ PORT: new URL(url).port });
   await connect().archiveTask(id);
 
   // Not RUNNING again, which is what a subscription that begins anew would bring first.
@@ -185,7 +166,7 @@ test('says that a token is wrong', async () => {
 
 test('says why a task is not ready, and what of an input is wrong', async () => {
   const groundcrew = connect();
-  const { id } = await groundcrew.createTask({ ...input(), repoUrl: join(dataDir, 'nothing-here') });
+  const { id } = await groundcrew.createTask({ ...input(), repoUrl: '/nothing/here' });
   await expect(groundcrew.whenReady(id)).rejects.toMatchObject({
     name: 'TaskNotReadyError',
     task: { status: 'ERROR', error: { code: 'REPOSITORY_NOT_FOUND', step: 'ENSURE_NAME', retryable: false } },

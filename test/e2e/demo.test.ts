@@ -38,7 +38,7 @@ test('the demo ends with 1, and says why, when the task ends in ERROR', async ()
 test('a signal to npm ends the demo and all that it started', async () => {
   await using repository = await createGitRepository();
   const demo = startProcess(['npm', 'run', 'demo', '--', repository.path]);
-  await demo.waitForLine(/createTask answered/, 20_000);
+  await demo.waitForLine(/createTask answered/);
   demo.kill('SIGTERM');
   expect((await demo.exit).code).not.toBe(0);
 });

@@ -1,65 +1,32 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { apiUrl, GroundcrewProcesses, type Settings, workerReady } from '../support/groundcrew-processes.ts';
 import { type StartedProcess, startProcess } from '../support/processes.ts';
 import { hangs, startScriptedProvider } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 // The commands, as processes.
 
-const readyMs = 30_000;
-const token = 'token-of-the-test';
-let dataDir: string;
+const { token } = GroundcrewProcesses;
 let database: TestDatabase;
-const begun: StartedProcess[] = [];
+let processes: GroundcrewProcesses;
 
 beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-main-'));
+  processes = await GroundcrewProcesses.create({ DATABASE_URL: database.url, LOG_LEVEL: 'silent' });
 });
-afterEach(async () => {
-  await Promise.all(begun.splice(0).map((each) => each[Symbol.asyncDispose]()));
-  await rm(dataDir, { recursive: true, force: true });
-});
+afterEach(() => processes[Symbol.asyncDispose]());
 
-function run(command: string, env: Record<string, string | undefined> = {}): StartedProcess {
-  const started = startProcess(['node', 'src/main.ts', command], {
-    env: {
-      ...Object.fromEntries(Object.keys(process.env).flatMap(ofOurs)),
-      DATABASE_URL: database.url,
-      GROUNDCREW_DATA_DIR: dataDir,
-      GROUNDCREW_TOKEN: token,
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      ...env,
-    },
-  });
-  begun.push(started);
-  return started;
-}
-
-/** Settings of whoever runs the tests are none of theirs. */
-function ofOurs(name: string): [string, undefined][] {
-  return /^(HOST|PORT|DATABASE_URL|LOG_LEVEL|GROUNDCREW_(?!TEST_RUN).*)$/.test(name)
-    ? [[name, undefined]]
-    : [];
-}
-
-const readyLine = {
-  api: /^groundcrew ready on (http:\/\/127\.0\.0\.1:\d+)$/,
-  worker: /^groundcrew worker ready$/,
-};
-const urlOf = async (started: StartedProcess) =>
-  (await started.waitForLine(readyLine.api, readyMs))[1] as string;
+const run = (command: string, settings: Settings = {}): StartedProcess => processes.start(command, settings);
 
 async function expectRefusal(started: StartedProcess, line: RegExp): Promise<void> {
   expect(await started.exit).toEqual({ code: 1, signal: null });
@@ -106,16 +73,16 @@ describe('a setting that is wrong stops the start with one line that names it', 
 
 describe('a command that serves', () => {
   it.each([
-    ['start', [readyLine.worker, readyLine.api]],
-    ['api', [readyLine.api]],
-    ['worker', [readyLine.worker]],
+    ['start', [workerReady, apiUrl]],
+    ['api', [apiUrl]],
+    ['worker', [workerReady]],
   ] as const)(
     '%s says when it is ready, and ends with 0 at SIGTERM and at SIGINT',
-    async (command, lines) => {
+    async (command, readiness) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         const started = run(command);
-        for (const line of lines) await started.waitForLine(line, readyMs);
-        expect(started.stdout).toHaveLength(lines.length);
+        for (const ready of readiness) await ready(started);
+        expect(started.stdout).toHaveLength(readiness.length);
         started.kill(signal);
         expect(await started.exit).toEqual({ code: 0, signal: null });
         expect(started.stderr).toEqual([]);
@@ -125,7 +92,7 @@ describe('a command that serves', () => {
 
   it('ends with 0 at a SIGTERM that comes before it is ready', async () => {
     const started = run('worker', { LOG_LEVEL: 'info' });
-    await waitFor(async () => (await connections()) > 0, readyMs);
+    await waitFor(async () => (await connections()) > 0);
     started.kill('SIGTERM');
     expect(await started.exit).toEqual({ code: 0, signal: null });
   });
@@ -134,8 +101,8 @@ describe('a command that serves', () => {
     const tokens = [];
     for (let count = 0; count < 2; count += 1) {
       const started = run('api', { GROUNDCREW_TOKEN: undefined });
-      const url = await urlOf(started);
-      const kept = (await readFile(join(dataDir, 'token'), 'utf8')).trim();
+      const url = await apiUrl(started);
+      const kept = (await readFile(join(processes.dataDir, 'token'), 'utf8')).trim();
       tokens.push(kept);
       const query = '{ viewer { workspace { name } } }';
       expect(await fetchGraphql(url, kept, query)).toMatchObject({ status: 200, data: {} });
@@ -144,12 +111,12 @@ describe('a command that serves', () => {
       await started.exit;
     }
     expect(tokens[0]).toBe(tokens[1]);
-    expect((await stat(join(dataDir, 'token'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(processes.dataDir, 'token'))).mode & 0o777).toBe(0o600);
   });
 
   it('logs one JSON object a line on stderr, and nothing of it on stdout', async () => {
     const started = run('worker', { LOG_LEVEL: 'debug' });
-    await started.waitForLine(readyLine.worker, readyMs);
+    await workerReady(started);
     started.kill();
     await started.exit;
     expect(started.stderr.length).toBeGreaterThan(0);
@@ -163,10 +130,9 @@ describe('npm', () => {
     'that gets a %s ends the command that it has started',
     async (signal) => {
       const started = startProcess(['npm', 'run', '--silent', 'worker'], {
-        env: { DATABASE_URL: database.url, GROUNDCREW_DATA_DIR: dataDir, LOG_LEVEL: 'silent' },
+        env: { DATABASE_URL: database.url, GROUNDCREW_DATA_DIR: processes.dataDir, LOG_LEVEL: 'silent' },
       });
-      begun.push(started);
-      await started.waitForLine(readyLine.worker, readyMs);
+      await workerReady(started);
       started.kill(signal);
       await started.exit;
       await waitFor(async () => (await connections()) === 0);
@@ -181,8 +147,8 @@ describe('migrate', () => {
     const migrating = [run('migrate', env), run('migrate', env), run('migrate', env)];
     const serving = [run('api', env), run('worker', env)] as const;
     for (const each of migrating) expect((await each.exit).code).toBe(0);
-    const url = await urlOf(serving[0]);
-    await serving[1].waitForLine(readyLine.worker, readyMs);
+    const url = await apiUrl(serving[0]);
+    await workerReady(serving[1]);
     const answer = await fetchGraphql(url, token, '{ viewer { workspace { name } } }');
     expect(answer.data).toEqual({ viewer: { workspace: { name: 'Default' } } });
     for (const each of serving) each.kill();
@@ -201,8 +167,8 @@ describe('a worker', () => {
     const env = { ...provider.env, GROUNDCREW_LOCAL_REPOS: 'allow' };
     const api = run('api', env);
     const first = run('worker', env);
-    const url = await urlOf(api);
-    await first.waitForLine(readyLine.worker, readyMs);
+    const url = await apiUrl(api);
+    await workerReady(first);
 
     const rule = provider.on('ensureAgent', hangs(), { times: 1 });
     const created = await fetchGraphql(
@@ -223,7 +189,7 @@ describe('a worker', () => {
     expect(await sql('select from task where leased_by is not null')).toEqual([]);
 
     const second = run('worker', env);
-    await second.waitForLine(readyLine.worker, readyMs);
+    await workerReady(second);
     await waitFor(async () => (await sql('select status from task'))[0]?.status === 'running');
     const calls = provider.calls.filter(({ method }) => method !== 'listSandboxes');
     expect(calls.map(({ method, pid }) => [method, pid])).toEqual([
@@ -244,8 +210,8 @@ describe('a worker', () => {
     await using repository = await createGitRepository();
     const env = { ...provider.env, GROUNDCREW_LOCAL_REPOS: 'allow' };
     const [api, first, second] = [run('api', env), run('worker', env), run('worker', env)];
-    const url = await urlOf(api);
-    for (const worker of [first, second]) await worker.waitForLine(readyLine.worker, readyMs);
+    const url = await apiUrl(api);
+    for (const worker of [first, second]) await workerReady(worker);
 
     provider.on('createSession', hangs(), { times: 1 });
     await fetchGraphql(

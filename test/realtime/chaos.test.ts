@@ -1,28 +1,23 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { startEmbedded } from '../../src/db/embedded/start.ts';
 import { retryWhileUnavailable } from '../../src/db/retry.ts';
 import { openDatabase } from '../../src/tables/database.ts';
-import { migrate } from '../../src/tables/migrate.ts';
+import { isLong, seedToRepeat } from '../support/chaos-form.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../support/groundcrew-processes.ts';
+import { createOwnCluster } from '../support/own-cluster.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { range } from '../support/range.ts';
 import { roam, type Seen } from './flaky-client.ts';
-import { type Api, createFleet, token } from './fleet.ts';
 import { seededRandom } from './seeded-random.ts';
 import { TaskWriter } from './task-writer.ts';
 
-const long = process.env.GROUNDCREW_CHAOS === 'long';
-const seed = Number(process.env.GROUNDCREW_CHAOS_SEED ?? 1);
-const chaosMs = long ? 240_000 : 20_000;
+const seed = Number(seedToRepeat ?? 1);
+const chaosMs = isLong ? 240_000 : 20_000;
 const tasks = 60;
-const clientsPerTask = long ? 4 : 2;
+const clientsPerTask = isLong ? 4 : 2;
 /** Milliseconds between two revisions of a task that is written directly. */
 const pace = 250;
 
@@ -35,23 +30,30 @@ it('gives every client each revision once and in order, whatever is killed or lo
 }, async () => {
   const parts = new AsyncDisposableStack();
   onTestFinished(() => parts.disposeAsync());
-  const cluster = await startCluster(parts);
+  const cluster = parts.use(await createOwnCluster());
   const proxy = parts.use(await startPostgresProxy(cluster.url, { swallowing: true }));
   const repository = parts.use(await createGitRepository());
   const db = parts.adopt(await openDatabase(cluster.url, { poolSize: 10 }), (each) => each.close());
-  const fleet = parts.use(await createFleet());
+  const processes = parts.use(
+    await GroundcrewProcesses.create({
+      GROUNDCREW_PROVIDERS: instantProvider,
+      GROUNDCREW_LOCAL_REPOS: 'allow',
+    }),
+  );
+  const startApi = (databaseUrl: string) => processes.startApi({ DATABASE_URL: databaseUrl });
+  const startWorker = () => processes.startWorker({ DATABASE_URL: cluster.url });
   const writer = new TaskWriter(db);
   const random = seededRandom(seed);
   const hurry = AbortSignal.timeout(chaosMs + 240_000);
 
   const databases = [cluster.url, cluster.url, proxy.url];
-  const nodes: (Api | undefined)[] = await Promise.all(databases.map((url) => fleet.startApi(url)));
+  const nodes: (ApiProcess | undefined)[] = await Promise.all(databases.map(startApi));
   const urls = () => nodes.flatMap((node) => node?.url ?? []);
   const written = await Promise.all(
     range(1, tasks / 2).map(() => writer.create({ repoUrl: repository.path })),
   );
   await Promise.all(written.map(({ id }) => writer.hold(id)));
-  const worker = { current: await fleet.startWorker(cluster.url) };
+  const worker = { current: await startWorker() };
 
   const ends = new Map<string, number>();
   const over = { yet: false };
@@ -88,22 +90,25 @@ it('gives every client each revision once and in order, whatever is killed or lo
     const node = nodes[index];
     if (!node) return;
     // It is among those that clients go to until it is gone.
-    node.process.kill(signal);
-    await node.process.exit;
+    node.kill(signal);
+    await node.exit;
     nodes[index] = undefined;
-    nodes[index] = await startAgain(() => fleet.startApi(databases[index] as string), hurry);
+    nodes[index] = await startAgain(() => startApi(databases[index] as string), hurry);
   };
   const disasters = [
     () => restart(0, 'SIGKILL'),
-    () => cluster.endBackends(`application_name = 'groundcrew listen'`),
+    () => endBackends(cluster.url, `application_name = 'groundcrew listen'`),
     () => restart(1, 'SIGTERM'),
-    () => cluster.endBackends(`application_name like 'groundcrew%'`),
-    () => cluster.crash(),
+    () => endBackends(cluster.url, `application_name like 'groundcrew%'`),
+    async () => {
+      await cluster.kill();
+      await cluster.start();
+    },
     () => restart(2, 'SIGKILL'),
     async () => {
       worker.current.kill('SIGKILL');
       await worker.current.exit;
-      worker.current = await startAgain(() => fleet.startWorker(cluster.url), hurry);
+      worker.current = await startAgain(startWorker, hurry);
     },
     () => restart(2, 'SIGTERM'),
   ];
@@ -134,45 +139,12 @@ it('gives every client each revision once and in order, whatever is killed or lo
   expect(proxy.swallowed).toBeGreaterThan(0);
 });
 
-interface TestCluster {
-  readonly url: string;
-  endBackends(condition: string): Promise<void>;
-  /** Ends PostgreSQL at once, as a power cut would; it comes back on the same port. */
-  crash(): Promise<void>;
-}
-
-/** One of its own: the other test files need theirs. What was committed has to survive here. */
-async function startCluster(parts: AsyncDisposableStack): Promise<TestCluster> {
-  const dataDir = parts.adopt(await mkdtemp(join(tmpdir(), 'groundcrew-chaos-')), (dir) =>
-    rm(dir, { recursive: true, force: true }),
-  );
-  // As root another user runs the database, and must pass.
-  await chmod(dataDir, 0o711);
-  const embedded = parts.adopt(await startEmbedded({ dataDir, logger: pino({ level: 'silent' }) }), (each) =>
-    each.stop(),
-  );
-  await migrate(embedded.url);
-  let crashed = Number.NEGATIVE_INFINITY;
-  const admin = async (sql: string) => {
-    const client = new Client(embedded.url);
-    client.on('error', () => {});
-    await client.connect();
-    await client.query(sql).finally(() => client.end());
-  };
-  return {
-    url: embedded.url,
-    endBackends: (condition) =>
-      admin(`select pg_terminate_backend(pid) from pg_stat_activity where ${condition}`),
-    async crash() {
-      // One that crashes more than five times in a minute is given up.
-      if (performance.now() - crashed < 15_000) return;
-      crashed = performance.now();
-      const pidFile = join(dataDir, 'postgres/data/postmaster.pid');
-      const [pid] = (await readFile(pidFile, 'utf8')).split('\n');
-      process.kill(Number(pid), 'SIGQUIT');
-      await startAgain(() => admin('select 1'), AbortSignal.timeout(30_000));
-    },
-  };
+async function endBackends(url: string, condition: string): Promise<void> {
+  const admin = new Client(url);
+  await admin.connect();
+  await admin
+    .query(`select pg_terminate_backend(pid) from pg_stat_activity where ${condition}`)
+    .finally(() => admin.end());
 }
 
 /** Tries until it works: what it needs may be away itself. */
@@ -197,7 +169,7 @@ async function createOverHttp(
   const input = { repoUrl, prompt: 'Fix it', idempotencyKey: `chaos ${random()}` };
   return startAgain(async () => {
     const url = urls()[Math.floor(random() * urls().length)] ?? '';
-    const { data } = await fetchGraphql(url, token, query, { input });
+    const { data } = await fetchGraphql(url, GroundcrewProcesses.token, query, { input });
     return (data as { createTask: { id: string } }).createTask.id;
   }, signal);
 }

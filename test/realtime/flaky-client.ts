@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type GraphqlWsClient, type Received } from '../support/graphql-ws-client.ts';
-import { token } from './fleet.ts';
+import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 
 export const watchQuery = `subscription ($id: ID!, $after: Int) {
   taskUpdated(id: $id, afterRevision: $after) {
@@ -43,7 +43,10 @@ export async function roam(options: RoamingOptions): Promise<Journey> {
   while (!signal.aborted) {
     const urls = options.urls();
     const url = urls[Math.floor(random() * urls.length)];
-    const client = url === undefined ? undefined : await connect(url, { token }).catch(() => undefined);
+    const client =
+      url === undefined
+        ? undefined
+        : await connect(url, { token: GroundcrewProcesses.token }).catch(() => undefined);
     if (client) {
       journey.connections += 1;
       const ended = await follow(client, journey, options);

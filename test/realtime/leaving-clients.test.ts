@@ -1,22 +1,21 @@
-import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/tables/database.ts';
+import { isLong } from '../support/chaos-form.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
+import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../support/groundcrew-processes.ts';
+import { memoryOf, memoryOptions } from '../support/memory.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
-import type { StartedProcess } from '../support/processes.ts';
 import { range } from '../support/range.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { watchQuery } from './flaky-client.ts';
-import { type Api, createFleet, token } from './fleet.ts';
 import { seededRandom } from './seeded-random.ts';
 import { TaskWriter } from './task-writer.ts';
 import { isRevisionRead } from './watched-database.ts';
 
-const long = process.env.GROUNDCREW_CHAOS === 'long';
+const { token } = GroundcrewProcesses;
 
 interface Watched {
-  readonly api: Api;
+  readonly api: ApiProcess;
   readonly writer: TaskWriter;
   readonly proxy: PostgresProxy;
 }
@@ -28,8 +27,9 @@ async function startWatched(nodeOptions: readonly string[] = []): Promise<Watche
   const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
   const db = parts.adopt(await openDatabase(url, { poolSize: 4 }), (each) => each.close());
   const proxy = parts.use(await startPostgresProxy(url));
-  const fleet = parts.use(await createFleet());
-  return { api: await fleet.startApi(proxy.url, nodeOptions), writer: new TaskWriter(db), proxy };
+  const processes = parts.use(await GroundcrewProcesses.create({ GROUNDCREW_PROVIDERS: instantProvider }));
+  const api = await processes.startApi({ DATABASE_URL: proxy.url }, nodeOptions);
+  return { api, writer: new TaskWriter(db), proxy };
 }
 
 function watch(client: GraphqlWsClient, id: string, after: number) {
@@ -84,13 +84,9 @@ it('cuts off who does not read, delays nobody else for him, and lets him go on w
 });
 
 it('keeps nothing of clients who have left, however they left', {
-  timeout: long ? 300_000 : 60_000,
+  timeout: isLong ? 300_000 : 60_000,
 }, async () => {
-  const { api, writer, proxy } = await startWatched([
-    '--expose-gc',
-    '--import',
-    join(import.meta.dirname, 'heap-hook.ts'),
-  ]);
+  const { api, writer, proxy } = await startWatched(memoryOptions);
   const random = seededRandom(1);
   const tasks = await Promise.all(range(1, 20).map(() => writer.create()));
   const idOf = (turn: number) => tasks[turn % tasks.length]?.id as string;
@@ -114,9 +110,9 @@ it('keeps nothing of clients who have left, however they left', {
     );
   };
   await visits(500);
-  const before = await heapOf(api.process);
-  await visits(long ? 10_000 : 1_000);
-  expect(await heapOf(api.process)).toBeLessThan(before * 1.05);
+  const before = (await memoryOf(api)).heapUsed;
+  await visits(isLong ? 10_000 : 1_000);
+  expect((await memoryOf(api)).heapUsed).toBeLessThan(before * 1.05);
 
   // No subscriber is left for which the server would read a revision, except the one that comes now.
   await Promise.all(tasks.map(({ id }) => writer.reviseTimes(id, 2)));
@@ -129,11 +125,3 @@ it('keeps nothing of clients who have left, however they left', {
   expect(proxy.queries.slice(asked).filter(isRevisionRead)).toHaveLength(1);
   await witness.close();
 });
-
-async function heapOf(process: StartedProcess): Promise<number> {
-  const heaps = () => process.stdout.flatMap((line) => /^heap in use: (\d+)$/.exec(line)?.[1] ?? []);
-  const known = heaps().length;
-  process.kill('SIGUSR2');
-  await waitFor(() => heaps().length > known);
-  return Number(heaps().at(-1));
-}

@@ -1,6 +1,6 @@
-/** What arrived and has not been asked for yet, or is asked for and has not arrived. */
+/** Messages in the order in which they arrived, to be taken one by one. */
 export class MessageQueue<Message> {
-  /** Everything that ever arrived. */
+  /** All messages that have arrived, taken or not. */
   readonly all: Message[] = [];
   #taken = 0;
   #waiting: (() => void)[] = [];
@@ -11,14 +11,14 @@ export class MessageQueue<Message> {
     this.#wake();
   }
 
-  /** Nothing more will come: whoever waits is told why. */
+  /** Says that nothing more will arrive: calls of `next` that wait reject with the reason. */
   end(reason: string): void {
     this.#end ??= new Error(reason);
     this.#wake();
   }
 
-  /** The next one, within `timeout` milliseconds. */
-  async next(timeout = 5_000): Promise<Message> {
+  /** Takes the next message. Rejects when none arrives within `timeout` milliseconds. */
+  async next(timeout = 30_000): Promise<Message> {
     const deadline = Date.now() + timeout;
     while (this.#taken >= this.all.length) {
       if (this.#end) throw this.#end;

@@ -2,16 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { afterAll } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
 const lastLinesMs = 1_000;
 const running = new Set<StartedProcess>();
 
-// Once for each test file: vitest loads this module anew for each.
-afterAll(async () => {
+/** Kills all processes that were started here and not disposed yet. `end-processes.ts` calls it after each test file. */
+export async function endProcesses(): Promise<void> {
   await Promise.all([...running].map((started) => started[Symbol.asyncDispose]()));
-});
+}
 
 export interface Exit {
   readonly code: number | null;
@@ -20,23 +19,23 @@ export interface Exit {
 
 export interface StartedProcess extends AsyncDisposable {
   readonly pid: number;
-  /** Complete lines so far. */
+  /** The complete lines that it has printed so far. */
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
-  /** Once its last lines are there too. */
+  /** Resolves when the process has ended and its last lines were read. */
   readonly exit: Promise<Exit>;
   /**
-   * The first line, past or to come, that matches. Throws after `timeoutMs`, and at once when the process ends without
-   * such a line.
+   * Resolves with the first line, printed already or later, that matches. Rejects after `timeoutMs`, and at once when the
+   * process ends without such a line.
    */
   waitForLine(pattern: RegExp, timeoutMs?: number, stream?: 'stdout' | 'stderr'): Promise<RegExpExecArray>;
   kill(signal?: NodeJS.Signals): void;
-  /** To the process and those of its children that stayed in its group, as a terminal's Ctrl-C. */
+  /** Signals the process and those of its children that stayed in its group, as Ctrl-C in a terminal does. */
   killGroup(signal: NodeJS.Signals): void;
 }
 
 export interface StartOptions {
-  /** Over the environment of the tests. Undefined takes a variable away. */
+  /** Variables added to the environment of the tests. Undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Only root may choose them. */
@@ -44,7 +43,10 @@ export interface StartOptions {
   readonly gid?: number;
 }
 
-/** Starts a real process, `node` being the project's own; it is killed with its group after the test file. */
+/**
+ * Starts a real process in a group of its own; `node` is the project's. Disposing kills the whole group. Throws when the
+ * process cannot be started.
+ */
 export function startProcess(
   command: readonly [string, ...string[]],
   options: StartOptions = {},
@@ -75,7 +77,7 @@ export function startProcess(
         for (const output of Object.values(outputs)) output.changed();
         settle({ code, signal });
       };
-      // Its last lines are still on their way; but a child that outlives it keeps the streams open.
+      // Its last lines may not have been read yet. A limit, because a child that outlives it keeps the streams open.
       const timer = setTimeout(finish, lastLinesMs);
       child.once('close', finish);
     });
@@ -86,7 +88,7 @@ export function startProcess(
     stdout: outputs.stdout.lines,
     stderr: outputs.stderr.lines,
     exit,
-    async waitForLine(pattern, timeoutMs = 10_000, stream = 'stdout') {
+    async waitForLine(pattern, timeoutMs = 30_000, stream = 'stdout') {
       const output = outputs[stream];
       const found = await output.until(
         (lines) => firstMatch(lines, pattern),
@@ -104,7 +106,7 @@ export function startProcess(
     killGroup: (signal) => signalGroup(pid, signal),
     async [Symbol.asyncDispose]() {
       running.delete(started);
-      // Also when it ended already: children may have stayed behind in its group.
+      // Also when it ended already: its children may still run in its group.
       signalGroup(pid, 'SIGKILL');
       await exit;
     },
@@ -113,7 +115,7 @@ export function startProcess(
   return started;
 }
 
-/** The lines of one stream, and who waits for more of them. */
+/** The lines of one stream, and the calls that wait for more of them. */
 class Output {
   readonly lines: string[] = [];
   readonly #waiting = new Set<() => void>();
@@ -171,6 +173,6 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // Nobody is left in it.
+    // The group is empty.
   }
 }

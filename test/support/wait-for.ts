@@ -9,7 +9,7 @@ const pauseMs = 10;
  */
 export async function waitFor<T>(
   find: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
   what = find.toString(),
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;

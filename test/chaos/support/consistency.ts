@@ -8,7 +8,7 @@ const methodOfStep: Readonly<Record<string, Method>> = {
   create_session: 'createSession',
 };
 
-export interface WholenessOptions {
+export interface ConsistencyOptions {
   /** Milliseconds until no sandbox may be there any more that no task owns. */
   readonly sandboxesGoneMs?: number;
   /** Milliseconds until every task has come to an end of its provisioning. */
@@ -23,34 +23,34 @@ export interface WholenessOptions {
  * What must be true after each scenario: every task has come to an end, its revisions have no gaps, each effect is there
  * once, and no sandbox is there that no task owns.
  */
-export async function expectWholeness(on: Installation, options: WholenessOptions = {}): Promise<void> {
-  await on.settled(options.settledMs);
-  const tasks = await on.tasks();
+export async function expectConsistency(app: Installation, options: ConsistencyOptions = {}): Promise<void> {
+  await app.settled(options.settledMs);
+  const tasks = await app.tasks();
   await waitFor(
-    async () => leaked(on, tasks).length === 0 && (await unreleased(on)).length === 0,
+    async () => leaked(app, tasks).length === 0 && (await unreleased(app)).length === 0,
     options.sandboxesGoneMs ?? 10_000,
   ).catch(() => {});
 
   const wrong = [
-    ...leaked(on, tasks).map((key) => `sandbox ${key} is left`),
-    ...(await unreleased(on)),
-    ...(await gapsOf(on)),
-    ...tasks.flatMap((task) => wrongWith(on, task, options)),
+    ...leaked(app, tasks).map((key) => `sandbox ${key} is left`),
+    ...(await unreleased(app)),
+    ...(await gapsOf(app)),
+    ...tasks.flatMap((task) => wrongWith(app, task, options)),
   ];
   if (wrong.length > 0)
-    throw new Error(`not whole:\n  ${wrong.slice(0, 20).join('\n  ')}\n${on.lastWords()}`);
+    throw new Error(`not whole:\n  ${wrong.slice(0, 20).join('\n  ')}\n${app.logTails()}`);
 }
 
-function leaked(on: Installation, tasks: readonly TaskRow[]): string[] {
+function leaked(app: Installation, tasks: readonly TaskRow[]): string[] {
   const owned = new Set(
     tasks.filter(({ status }) => !/canceled|archived/.test(status)).map(({ key }) => key),
   );
-  return [...on.provider.sandboxes.keys()].filter((key) => !owned.has(key) && !key.startsWith('foreign'));
+  return [...app.provider.sandboxes.keys()].filter((key) => !owned.has(key) && !key.startsWith('foreign'));
 }
 
 /** Tasks that are over and still show a sandbox, or whose sandbox still stands in the ledger. */
-async function unreleased(on: Installation): Promise<string[]> {
-  const rows = await on.sql(
+async function unreleased(app: Installation): Promise<string[]> {
+  const rows = await app.sql(
     `select t.id, t.state -> 'sandbox' ->> 'id' as shown, s.state from task t left join sandbox s on s.task_id = t.id
      where t.status in ('canceled', 'archived')
        and (t.state ->> 'sandbox' is not null or s.state is distinct from 'released' and s.key is not null)`,
@@ -58,8 +58,8 @@ async function unreleased(on: Installation): Promise<string[]> {
   return rows.map(({ id, shown, state }) => `${id} shows sandbox ${shown}, in the ledger it is ${state}`);
 }
 
-async function gapsOf(on: Installation): Promise<string[]> {
-  const rows = await on.sql(
+async function gapsOf(app: Installation): Promise<string[]> {
+  const rows = await app.sql(
     `select t.id, t.revision, count(e.*)::int as events, min(e.revision) as first, max(e.revision) as last,
        count(*) filter (where e.kind = 'task.canceled')::int as canceled,
        count(*) filter (where e.kind = 'session.ready')::int as ready,
@@ -72,7 +72,7 @@ async function gapsOf(on: Installation): Promise<string[]> {
   return rows.map((row) => `history of ${row.id}: ${JSON.stringify(row)}`);
 }
 
-function wrongWith({ provider }: Installation, task: TaskRow, options: WholenessOptions): string[] {
+function wrongWith({ provider }: Installation, task: TaskRow, options: ConsistencyOptions): string[] {
   const { key, status, state } = task;
   const wrong: string[] = [];
   const say = (what: string) => wrong.push(`${task.id} (${status}): ${what}`);

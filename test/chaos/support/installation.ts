@@ -1,16 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Pool, type QueryResultRow } from 'pg';
 import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { createTestDatabase } from '../../support/database.ts';
 import { fetchGraphql, type GraphqlResponse } from '../../support/fetch-graphql.ts';
-import { type StartedProcess, startProcess } from '../../support/processes.ts';
+import { type ApiProcess, GroundcrewProcesses, type Settings } from '../../support/groundcrew-processes.ts';
+import type { StartedProcess } from '../../support/processes.ts';
 import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
-
-const token = 'chaos-owner-token';
 
 export interface TaskRow {
   readonly id: string;
@@ -25,76 +21,48 @@ export interface TaskRow {
   };
 }
 
-export interface InstallationOptions {
-  /** A database to use instead of one of its own in the shared cluster. */
-  readonly databaseUrl?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
+const isSettled = `status in ('running', 'error', 'canceled', 'archived')`;
 
-/** API servers and workers as real processes on one database, a provider that the test controls, and what is true of them. */
-export class Installation implements AsyncDisposable {
+interface InstallationParts {
+  readonly databaseUrl: string;
   readonly provider: ScriptedProvider;
   readonly repositories: Repositories;
-  /** All that were ever started. */
-  readonly processes: StartedProcess[] = [];
+  readonly processes: GroundcrewProcesses;
   readonly pool: Pool;
-  readonly databaseUrl: string;
-  apiUrl = '';
-  readonly #database: TestDatabase | undefined;
-  readonly #dataDir: string;
-  readonly #env: Readonly<Record<string, string>>;
+}
 
-  constructor(
-    parts: { provider: ScriptedProvider; repositories: Repositories; dataDir: string },
-    database: TestDatabase | undefined,
-    options: InstallationOptions,
-  ) {
-    const url = options.databaseUrl ?? (database?.url as string);
+/** API servers and workers as real processes on one database, with a provider and repositories that the test controls. */
+export class Installation implements AsyncDisposable {
+  readonly databaseUrl: string;
+  readonly provider: ScriptedProvider;
+  readonly repositories: Repositories;
+  readonly processes: GroundcrewProcesses;
+  readonly pool: Pool;
+  /** Of the API that was started last. */
+  apiUrl = '';
+  readonly #resources: AsyncDisposableStack;
+
+  constructor(parts: InstallationParts, resources: AsyncDisposableStack) {
+    this.databaseUrl = parts.databaseUrl;
     this.provider = parts.provider;
     this.repositories = parts.repositories;
-    this.databaseUrl = url;
-    this.#dataDir = parts.dataDir;
-    this.#database = database;
-    this.pool = new Pool({ connectionString: url, application_name: 'chaos', max: 40 });
-    // Otherwise the end of the database is the end of the test.
-    this.pool.on('error', () => {});
-    this.pool.on('connect', (client) => client.on('error', () => {}));
-    this.#env = {
-      DATABASE_URL: url,
-      GROUNDCREW_DATA_DIR: parts.dataDir,
-      GROUNDCREW_TOKEN: token,
-      GROUNDCREW_RETRY_BASE_MS: '100',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      LOG_LEVEL: 'info',
-      ...parts.repositories.env,
-      ...parts.provider.env,
-      ...options.env,
-    };
+    this.processes = parts.processes;
+    this.pool = parts.pool;
+    this.#resources = resources;
   }
 
-  /** Not ready yet. */
-  spawn(role: 'api' | 'worker', env: Readonly<Record<string, string>> = {}): StartedProcess {
-    const started = startProcess([process.execPath, 'src/main.ts', role], { env: { ...this.#env, ...env } });
-    this.processes.push(started);
-    return started;
+  startWorker(settings?: Settings): Promise<StartedProcess> {
+    return this.processes.startWorker(settings);
   }
 
-  async startWorker(env?: Readonly<Record<string, string>>): Promise<StartedProcess> {
-    const worker = this.spawn('worker', env);
-    await worker.waitForLine(/^groundcrew worker ready/, 30_000);
-    return worker;
-  }
-
-  async startApi(env?: Readonly<Record<string, string>>): Promise<StartedProcess> {
-    const api = this.spawn('api', env);
-    const [, url] = await api.waitForLine(/^groundcrew ready on (\S+)/, 30_000);
-    this.apiUrl = url as string;
+  async startApi(settings?: Settings): Promise<ApiProcess> {
+    const api = await this.processes.startApi(settings);
+    this.apiUrl = api.url;
     return api;
   }
 
   graphql(query: string, variables?: Readonly<Record<string, unknown>>): Promise<GraphqlResponse> {
-    return fetchGraphql(this.apiUrl, token, query, variables);
+    return fetchGraphql(this.apiUrl, GroundcrewProcesses.token, query, variables);
   }
 
   async createTask(repoUrl = 'https://git.test/acme/shop.git', prompt = 'Mend the door'): Promise<string> {
@@ -106,7 +74,7 @@ export class Installation implements AsyncDisposable {
     return (data as { createTask: { id: string } }).createTask.id;
   }
 
-  /** Many, a few at a time. */
+  /** Four at a time. */
   async createTasks(count: number): Promise<string[]> {
     const ids: string[] = [];
     const one = async () => {
@@ -131,6 +99,16 @@ export class Installation implements AsyncDisposable {
     return (await this.pool.query<R>(text, params)).rows;
   }
 
+  /** Ends the database's connections of that name, and returns how many there were. */
+  async endConnections(applicationName: string): Promise<number> {
+    const rows = await this.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = $1 and datname = current_database()`,
+      [applicationName],
+    );
+    return rows.length;
+  }
+
   async tasks(): Promise<TaskRow[]> {
     const rows = await this.sql('select id, status, revision, state from task order by id');
     return rows.map((row) => ({ ...row, key: sandboxKey(row.id) }) as TaskRow);
@@ -147,18 +125,16 @@ export class Installation implements AsyncDisposable {
       timeoutMs,
       `${id} to be ${status}`,
     ).catch(async (error) => {
-      throw new Error(`${(error as Error).message}: ${JSON.stringify(await this.task(id))}`);
+      const task = JSON.stringify(await this.task(id));
+      throw new Error(`${(error as Error).message}: ${task}\n${this.logTails()}`);
     });
   }
 
-  /** Until every task is RUNNING, ERROR, CANCELED or ARCHIVED. */
+  /** Waits until every task is RUNNING, ERROR, CANCELED or ARCHIVED. */
   async settled(timeoutMs = 60_000): Promise<void> {
     try {
       await waitFor(
-        async () =>
-          (await this.sql(
-            `select from task where status not in ('running', 'error', 'canceled', 'archived') limit 1`,
-          ).then((rows) => rows.length)) === 0,
+        async () => (await this.sql(`select from task where not ${isSettled} limit 1`)).length === 0,
         timeoutMs,
         'all tasks settled',
       );
@@ -166,26 +142,26 @@ export class Installation implements AsyncDisposable {
       const stuck = await this.sql(
         `select t.id, t.status, t.wake_at, t.leased_by, t.epoch, j.locked_at, j.locked_by, j.run_at, j.attempts, now()
          from task t left join graphile_worker.jobs j on j.key = 'provision:' || t.id
-         where t.status not in ('running', 'error', 'canceled', 'archived') limit 5`,
+         where not t.${isSettled} limit 5`,
       );
-      throw new Error(`${(error as Error).message}\n${JSON.stringify(stuck, null, 1)}\n${this.lastWords()}`);
+      throw new Error(`${(error as Error).message}\n${JSON.stringify(stuck, null, 1)}\n${this.logTails()}`);
     }
   }
 
-  /** What processes that still live hold of the queue. */
   lockedJobs(): Promise<QueryResultRow[]> {
     return this.sql(
       'select task_identifier, key, locked_at, locked_by from graphile_worker.jobs where locked_at is not null',
     );
   }
 
-  /** Lines of all logs that match. */
+  /** The lines of all processes' logs that match. */
   logged(pattern: RegExp): string[] {
-    return this.processes.flatMap(({ stderr }) => stderr.filter((line) => pattern.test(line)));
+    return this.processes.started.flatMap(({ stderr }) => stderr.filter((line) => pattern.test(line)));
   }
 
-  lastWords(): string {
-    return this.processes
+  /** The end of each process's log, for the message of a failure. */
+  logTails(): string {
+    return this.processes.started
       .map(({ pid, stderr }) => {
         const telling = stderr.filter((line) => !/"line":|task changed/.test(line));
         return `${pid}:\n  ${telling
@@ -196,22 +172,36 @@ export class Installation implements AsyncDisposable {
       .join('\n');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.processes.map((each) => each[Symbol.asyncDispose]()));
-    await this.provider[Symbol.asyncDispose]();
-    await this.repositories[Symbol.asyncDispose]();
-    await this.pool.end();
-    await this.#database?.drop();
-    await rm(this.#dataDir, { recursive: true, force: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#resources.disposeAsync();
   }
 }
 
-export async function createInstallation(options: InstallationOptions = {}): Promise<Installation> {
-  const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
-  const parts = {
-    provider: await startScriptedProvider(),
-    repositories: await createRepositories(),
-    dataDir: await mkdtemp(join(tmpdir(), 'groundcrew-chaos-data-')),
-  };
-  return new Installation(parts, database, options);
+/** `databaseUrl`: a database to use instead of a new one in the cluster that all test files share. */
+export async function createInstallation(
+  options: { databaseUrl?: string; settings?: Settings } = {},
+): Promise<Installation> {
+  await using resources = new AsyncDisposableStack();
+  const databaseUrl =
+    options.databaseUrl ?? resources.adopt(await createTestDatabase(), (database) => database.drop()).url;
+  const pool = resources.adopt(
+    new Pool({ connectionString: databaseUrl, application_name: 'chaos', max: 40 }),
+    (each) => each.end(),
+  );
+  // A connection that the test's own chaos breaks must not end the test.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const repositories = resources.use(await createRepositories());
+  const provider = resources.use(await startScriptedProvider());
+  const processes = resources.use(
+    await GroundcrewProcesses.create({
+      DATABASE_URL: databaseUrl,
+      GROUNDCREW_RETRY_BASE_MS: '100',
+      LOG_LEVEL: 'info',
+      ...repositories.env,
+      ...provider.env,
+      ...options.settings,
+    }),
+  );
+  return new Installation({ databaseUrl, provider, repositories, processes, pool }, resources.move());
 }

@@ -38,11 +38,11 @@ export interface Cell {
 /** Steps × moments, each with a task of its own, all brought to their moments. */
 export class KillPlan {
   readonly cells: Cell[];
-  readonly #on: Installation;
+  readonly #app: Installation;
   readonly #bySandbox = new Map<string, Cell>();
 
-  constructor(on: Installation, round: string, steps: readonly StepName[] = stepNames) {
-    this.#on = on;
+  constructor(app: Installation, round: string, steps: readonly StepName[] = stepNames) {
+    this.#app = app;
     this.cells = steps.flatMap((step) =>
       moments.map((moment) => ({
         step,
@@ -56,14 +56,14 @@ export class KillPlan {
       })),
     );
     const byUrl = new Map(this.cells.map((cell) => [cell.repoUrl, cell]));
-    on.repositories.onLook(async ({ url, pid }) => {
+    app.repositories.onLook(async ({ url, pid }) => {
       const cell = byUrl.get(url);
       if (!cell) return;
       await this.#visit(cell, 'ensure_name', 'called', pid);
       await this.#visit(cell, 'ensure_name', 'made', pid);
     });
     for (const [step, method] of Object.entries(methods) as [keyof typeof methods, Method][]) {
-      on.provider.on(method, async ({ call, effect }) => {
+      app.provider.on(method, async ({ call, effect }) => {
         if (method === 'createSandbox') {
           const cell = byUrl.get((call.args[0] as { repoUrl: string }).repoUrl);
           if (cell) this.#bySandbox.set(call.sandboxKey, cell);
@@ -78,7 +78,7 @@ export class KillPlan {
   }
 
   async park(): Promise<void> {
-    for (const cell of this.cells) cell.taskId = await this.#on.createTask(cell.repoUrl, cell.moment);
+    for (const cell of this.cells) cell.taskId = await this.#app.createTask(cell.repoUrl, cell.moment);
     await waitFor(
       () => this.cells.every(({ parkedAt }) => parkedAt !== undefined),
       30_000,
@@ -86,7 +86,7 @@ export class KillPlan {
     ).catch((error) => {
       const missing = this.cells.filter(({ parkedAt }) => parkedAt === undefined);
       throw new Error(
-        `${(error as Error).message}; missing ${missing.map(({ step, moment }) => `${step} ${moment}`)}\n${this.#on.lastWords()}`,
+        `${(error as Error).message}; missing ${missing.map(({ step, moment }) => `${step} ${moment}`)}\n${this.#app.logTails()}`,
       );
     });
   }
@@ -102,7 +102,7 @@ export class KillPlan {
       if (!cell.lock) continue;
       // Otherwise the server does what a dead worker has asked for: that is the moment `in the commit`.
       if (cell.moment === 'before the commit') {
-        await this.#on.sql('select pg_terminate_backend($1)', [cell.lock.backend]);
+        await this.#app.sql('select pg_terminate_backend($1)', [cell.lock.backend]);
       }
       await cell.lock.row.release();
     }
@@ -124,12 +124,12 @@ export class KillPlan {
       const next = () => cell.calls.find(({ at }) => at > killedAt);
       // The session was the last that was to do.
       const over = async () =>
-        cell.step === 'create_session' && (await this.#on.task(cell.taskId)).status === 'running';
+        cell.step === 'create_session' && (await this.#app.task(cell.taskId)).status === 'running';
       await waitFor(async () => next() !== undefined || (await over()), timeoutMs, 'the next call').catch(
         async () => {
-          const state = JSON.stringify(await this.#on.task(cell.taskId));
+          const state = JSON.stringify(await this.#app.task(cell.taskId));
           throw new Error(
-            `no call after the kill ${cell.moment} of ${cell.step}: ${state}\n${this.#on.lastWords()}`,
+            `no call after the kill ${cell.moment} of ${cell.step}: ${state}\n${this.#app.logTails()}`,
           );
         },
       );
@@ -156,7 +156,7 @@ export class KillPlan {
     if (!here || phase !== 'made') return;
     if (moment === 'before the commit' || moment === 'in the commit') {
       cell.spent = true;
-      const row = await lockTask(this.#on, cell.taskId);
+      const row = await lockTask(this.#app, cell.taskId);
       void row.waiter(10_000).then(
         (backend) => {
           cell.lock = { row, backend };
@@ -168,7 +168,7 @@ export class KillPlan {
     if (moment === 'after the commit' && step === 'create_session') {
       cell.spent = true;
       void waitFor(async () => {
-        const found = await this.#on.sql(
+        const found = await this.#app.sql(
           `select from task_event where task_id = $1 and kind = 'session.ready'`,
           [cell.taskId],
         );

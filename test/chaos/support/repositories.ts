@@ -44,7 +44,7 @@ export async function createRepositories(): Promise<Repositories> {
     program,
     `#!/bin/sh
 case "$*" in
-  */held/*) exec '${process.execPath}' '${join(import.meta.dirname, 'held-git.ts')}' "$@" ;;
+  */held/*) exec '${process.execPath}' '${join(import.meta.dirname, 'git-that-waits.ts')}' "$@" ;;
 esac
 while IFS= read -r line; do printf '%s\\n' "$line"; done < '${join(folder, 'listing')}'
 `,

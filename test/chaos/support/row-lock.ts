@@ -8,8 +8,8 @@ export interface RowLock {
   release(): Promise<void>;
 }
 
-export async function lockTask(on: Installation, taskId: string): Promise<RowLock> {
-  const client = await on.pool.connect();
+export async function lockTask(app: Installation, taskId: string): Promise<RowLock> {
+  const client = await app.pool.connect();
   await client.query('begin');
   await client.query('select from task where id = $1 for update', [taskId]);
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -20,7 +20,7 @@ export async function lockTask(on: Installation, taskId: string): Promise<RowLoc
       let pid: number | undefined;
       await waitFor(
         async () => {
-          const waiting = await on.sql<{ pid: number }>(
+          const waiting = await app.sql<{ pid: number }>(
             `select pid from pg_stat_activity where application_name = 'groundcrew' and $1 = any(pg_blocking_pids(pid))`,
             [own],
           );

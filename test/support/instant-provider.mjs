@@ -1,4 +1,4 @@
-// A provider whose sandboxes are names: for tests in which what matters is how tasks get there.
+// A provider whose sandboxes are only names and whose methods answer at once.
 
 /** @type {import('../../src/sandbox/provider.ts').SandboxProvider} */
 export default {

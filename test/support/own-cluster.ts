@@ -1,14 +1,14 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBinaries } from '../../../src/db/embedded/binaries.ts';
-import { clusterName, openCluster } from '../../../src/db/embedded/cluster.ts';
-import { prepareClusterDir } from '../../../src/db/embedded/cluster-dir.ts';
-import { endOrphans, postmasterPid } from '../../../src/db/embedded/orphan.ts';
-import { launch, type Server } from '../../../src/db/embedded/server.ts';
-import { freePort } from '../../../src/free-port.ts';
-import { createLogger } from '../../../src/log.ts';
-import { migrate } from '../../../src/tables/migrate.ts';
+import { findBinaries } from '../../src/db/embedded/binaries.ts';
+import { clusterName, openCluster } from '../../src/db/embedded/cluster.ts';
+import { prepareClusterDir } from '../../src/db/embedded/cluster-dir.ts';
+import { endOrphans, postmasterPid } from '../../src/db/embedded/orphan.ts';
+import { launch, type Server } from '../../src/db/embedded/server.ts';
+import { freePort } from '../../src/free-port.ts';
+import { createLogger } from '../../src/log.ts';
+import { migrate } from '../../src/tables/migrate.ts';
 
 /** A PostgreSQL that a test may stop, kill and start again, on the same port. */
 export interface OwnCluster extends AsyncDisposable {

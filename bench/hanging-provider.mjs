@@ -1,8 +1,9 @@
-// Never answers, and never listens.
+// A provider that never answers and ignores its signal.
 const hang = () => new Promise(() => {});
 
+/** @type {import('../src/sandbox/provider.ts').SandboxProvider} */
 export default {
-  name: 'bench',
+  name: 'hanging',
   createSandbox: hang,
   ensureAgent: hang,
   createSession: hang,
