@@ -3,6 +3,8 @@ import { Client } from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { retryWhileUnavailable } from '../../src/db/retry.ts';
 import { openDatabase } from '../../src/tables/database.ts';
+import { seededRandom } from '../realtime/seeded-random.ts';
+import { TaskWriter } from '../realtime/task-writer.ts';
 import { isLong, seedToRepeat } from '../support/chaos-form.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { createGitRepository } from '../support/git-repository.ts';
@@ -10,9 +12,7 @@ import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../suppor
 import { createOwnCluster } from '../support/own-cluster.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { range } from '../support/range.ts';
-import { roam, type Seen } from './flaky-client.ts';
-import { seededRandom } from './seeded-random.ts';
-import { TaskWriter } from './task-writer.ts';
+import { roam, type Seen } from './support/flaky-client.ts';
 
 const seed = Number(seedToRepeat ?? 1);
 const chaosMs = isLong ? 240_000 : 20_000;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type GraphqlWsClient, type Received } from '../support/graphql-ws-client.ts';
-import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { connect, type GraphqlWsClient, type Received } from '../../support/graphql-ws-client.ts';
+import { GroundcrewProcesses } from '../../support/groundcrew-processes.ts';
 
 export const watchQuery = `subscription ($id: ID!, $after: Int) {
   taskUpdated(id: $id, afterRevision: $after) {

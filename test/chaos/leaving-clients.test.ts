@@ -1,5 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/tables/database.ts';
+import { seededRandom } from '../realtime/seeded-random.ts';
+import { TaskWriter } from '../realtime/task-writer.ts';
+import { isRevisionRead } from '../realtime/watched-database.ts';
 import { isLong } from '../support/chaos-form.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
@@ -7,10 +10,7 @@ import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../suppor
 import { memoryOf, memoryOptions } from '../support/memory.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { range } from '../support/range.ts';
-import { watchQuery } from './flaky-client.ts';
-import { seededRandom } from './seeded-random.ts';
-import { TaskWriter } from './task-writer.ts';
-import { isRevisionRead } from './watched-database.ts';
+import { watchQuery } from './support/flaky-client.ts';
 
 const { token } = GroundcrewProcesses;
 
