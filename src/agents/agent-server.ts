@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
-/** The agent server does not answer, or not as itself: its process is gone. */
+/** The agent server does not answer, or another program answers on its port: its process is gone. */
 export class AgentServerGoneError extends Error {
   override readonly name = 'AgentServerGoneError';
 }
 
-/** The agent server answered that it cannot do what was asked. */
+/** The agent server answered with an error. */
 export class AgentServerError extends Error {
   override readonly name = 'AgentServerError';
   readonly status: number;
@@ -27,13 +27,12 @@ const agentMessage = z.looseObject({
 export type AgentMessage = z.infer<typeof agentMessage>;
 
 const agentList = z.object({ agents: z.array(z.object({ id: z.string(), installed: z.boolean() })) });
-const conversationList = z.object({ servers: z.array(z.object({ serverId: z.string() })) });
 
 /**
- * A sandbox's agent server, over its HTTP API.
+ * A client of a sandbox's agent server, over its HTTP API.
  *
- * The SDK is not used: when an agent's process cannot start it throws outside of any promise and ends the whole
- * process. Here every failure is a rejection.
+ * sandbox-agent's own SDK is not used: when an agent's process cannot start, it throws outside of its promises, which ends
+ * our process. Here every failure is a rejected promise.
  */
 export class AgentServer {
   readonly baseUrl: string;
@@ -45,9 +44,9 @@ export class AgentServer {
   }
 
   async isHealthy(signal: AbortSignal): Promise<boolean> {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(2_000)]);
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(2_000)]);
     try {
-      await (await this.#request('GET', '/v1/health', patience)).arrayBuffer();
+      await (await this.#request('GET', '/v1/health', timeout)).arrayBuffer();
       return true;
     } catch {
       signal.throwIfAborted();
@@ -62,15 +61,9 @@ export class AgentServer {
     return new Map(agents.map((agent) => [agent.id, agent.installed]));
   }
 
-  /** Names of the conversations that are open; each is one process of an agent. */
-  async conversations(signal: AbortSignal): Promise<string[]> {
-    const response = await this.#request('GET', '/v1/acp', signal);
-    return conversationList.parse(await response.json()).servers.map((server) => server.serverId);
-  }
-
   /**
-   * Sends a request to the agent and waits for the agent's response. The first one to a conversation starts the
-   * agent's process, once, however many come at the same time.
+   * Sends a request to the agent and waits for the agent's response. The first request of a conversation starts the agent's
+   * process; the server starts one process, also when several requests arrive at the same time.
    */
   async send(
     conversation: string,
@@ -83,7 +76,7 @@ export class AgentServer {
     return agentMessage.parse(await response.json());
   }
 
-  /** What the agent says: first the last thousand messages that it has said already, then each as it comes. */
+  /** The messages of the agent: first the last thousand that it has sent already, then each new one. */
   async *listen(conversation: string, signal: AbortSignal): AsyncGenerator<AgentMessage> {
     const path = `/v1/acp/${encodeURIComponent(conversation)}`;
     const { body } = await this.#request('GET', path, signal, undefined, 'text/event-stream');
@@ -134,8 +127,8 @@ export class AgentServer {
     }
     if (response.ok) return response;
     const problem = parseJson(await response.text().catch(() => ''));
-    // Another program may have the port by now: it does not know our token.
-    if (response.status === 401) throw new AgentServerGoneError('Not our agent server answers.');
+    // Another agent server may have the port by now. It does not know our token.
+    if (response.status === 401) throw new AgentServerGoneError('Another agent server answers on the port.');
     const detail = z.object({ detail: z.string() }).safeParse(problem);
     throw new AgentServerError(detail.data?.detail ?? `HTTP ${response.status}`, response.status);
   }

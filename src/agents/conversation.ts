@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { type AgentMessage, type AgentServer, AgentServerError } from './agent-server.ts';
 
-/** The agent's process does not start, ended, or does not answer. */
+/** The agent's process does not start, has ended, or does not answer. */
 export class AgentProcessError extends Error {
   override readonly name = 'AgentProcessError';
 }
@@ -18,24 +18,29 @@ const sessionUpdate = z.object({
   update: z.looseObject({ sessionUpdate: z.string() }),
 });
 
-// What an agent sends only while it works on a prompt.
+/** The updates that an agent sends only while it works on a prompt. */
 const workUpdates = /^(agent_(message|thought)_chunk|user_message_chunk|tool_call|tool_call_update|plan)$/;
 
+/** How long to wait for the news that the agent's process has ended, after a request could not be written to it. */
+const exitNewsMs = 250;
+const reconnectMs = 25;
+
 /**
- * A conversation with one process of an agent, as far as opening a session goes. Ids of requests are names that stay
- * the same: the server repeats what the agent has said, so whoever comes after a crash finds the answer to what another
- * has asked.
+ * A conversation with one process of an agent: the part of the Agent Client Protocol that opens a session. Requests have ids
+ * that stay the same in every process of ours. The server repeats what the agent has said, so a later process finds the
+ * answers to the requests of an earlier one.
  */
 export class Conversation {
   readonly name: string;
   readonly #server: AgentServer;
   readonly #agent: string;
-  readonly #ended = new AbortController();
+  readonly #stopped = new AbortController();
   readonly #responses = new Map<string, AgentMessage>();
-  readonly #working = new Set<string>();
+  readonly #workingSessions = new Set<string>();
   readonly #watchers = new Set<() => void>();
   #failure: Error | undefined;
-  #noise = '';
+  /** What the agent wrote to stdout that is no message of the protocol. */
+  #invalidOutput = '';
 
   constructor(server: AgentServer, name: string, agent: string) {
     this.#server = server;
@@ -44,9 +49,9 @@ export class Conversation {
     void this.#listen();
   }
 
-  /** Stops listening. The agent's process goes on. */
-  leave(): void {
-    this.#ended.abort();
+  /** The agent's process goes on. */
+  stopListening(): void {
+    this.#stopped.abort();
   }
 
   /** Sends a request and waits for the agent's answer. */
@@ -57,50 +62,51 @@ export class Conversation {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<unknown> {
-    const sent = new AbortController();
-    const posted = this.#post(id, method, params, sent.signal);
+    const settled = new AbortController();
+    const posted = this.#post(id, method, params, settled.signal);
     try {
       return await Promise.race([
-        this.response(id, timeoutMs, AbortSignal.any([signal, sent.signal])),
+        this.response(id, timeoutMs, AbortSignal.any([signal, settled.signal])),
         posted,
       ]);
     } finally {
-      sent.abort();
+      settled.abort();
     }
   }
 
-  /** Waits for the answer to a request that somebody has sent. */
+  /** Waits for the answer to a request that was sent, by this process or another. */
   async response(id: string, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
-    await this.#until(() => this.#responses.has(id), timeoutMs, signal);
+    await this.#waitUntil(() => this.#responses.has(id), timeoutMs, signal);
     const response = this.#responses.get(id);
-    if (response === undefined) throw new AgentProcessError(`The agent does not answer.${this.#heard()}`);
+    if (response === undefined)
+      throw new AgentProcessError(`The agent does not answer.${this.#describeOutput()}`);
     return resultOf(response);
   }
 
   /**
-   * Hands a prompt over, and returns when the agent works on it or has had `graceMs` to refuse it. The turn goes on
-   * without us: the server has written the prompt to the agent by then and needs nobody for the rest.
+   * Sends a prompt, and returns when the agent works on it, or when it has not refused it for `graceMs`. The agent then goes
+   * on without us: the server has passed the prompt on.
    */
-  async handOver(
+  async sendPrompt(
     id: string,
     sessionId: string,
     params: object,
     graceMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const sent = new AbortController();
-    const posted = this.#post(id, 'session/prompt', { sessionId, ...params }, sent.signal);
+    const settled = new AbortController();
+    const posted = this.#post(id, 'session/prompt', { sessionId, ...params }, settled.signal);
     try {
-      const either = AbortSignal.any([signal, sent.signal]);
-      await Promise.race([this.#until(() => this.isWorking(id, sessionId), graceMs, either), posted]);
+      const either = AbortSignal.any([signal, settled.signal]);
+      await Promise.race([this.#waitUntil(() => this.isWorking(id, sessionId), graceMs, either), posted]);
     } finally {
-      sent.abort();
+      settled.abort();
     }
   }
 
   /** Whether the agent has begun to answer a prompt, or has answered it. */
   isWorking(promptId: string, sessionId: string): boolean {
-    return this.#working.has(sessionId) || this.#responses.has(promptId);
+    return this.#workingSessions.has(sessionId) || this.#responses.has(promptId);
   }
 
   hasResponse(id: string): boolean {
@@ -114,68 +120,69 @@ export class Conversation {
         (response) => resultOf(response),
         async (error: unknown) => {
           if (!(error instanceof AgentServerError)) throw error;
-          // What became of the agent's process says more than that it could not be written to.
-          await this.#until(() => false, 250, signal);
+          // How the agent's process ended explains more than that the server could not write to it.
+          await this.#waitUntil(() => false, exitNewsMs, signal);
           throw new AgentProcessError(`The agent cannot be asked: ${error.message}.`, { cause: error });
         },
       );
-    posted.catch(() => {}); // when the race is over nobody waits for it any more
+    posted.catch(() => {}); // it may reject after the race that awaits it is over
     return posted;
   }
 
   async #listen(): Promise<void> {
-    const { signal } = this.#ended;
+    const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
-        for await (const message of this.#server.listen(this.name, signal)) this.#hear(message);
+        for await (const message of this.#server.listen(this.name, signal)) this.#receive(message);
       } catch {
-        // There is no conversation before the first request, and no server when it is gone: who asks will be told.
+        // The conversation does not exist before its first request, or the server is gone: the requests report that.
       }
-      await delay(25, undefined, { signal }).catch(() => {});
+      await delay(reconnectMs, undefined, { signal }).catch(() => {});
     }
   }
 
-  #hear(message: AgentMessage): void {
+  #receive(message: AgentMessage): void {
     const update = sessionUpdate.safeParse(message.params);
     if (message.method === undefined && typeof message.id === 'string')
       this.#responses.set(message.id, message);
     else if (message.method === '_adapter/agent_exited') {
       const code = agentExited.safeParse(message.params).data?.code;
       this.#failure = new AgentProcessError(
-        `The agent ended${code == null ? '' : ` with exit code ${code}`}.${this.#heard()}`,
+        `The agent ended${code == null ? '' : ` with exit code ${code}`}.${this.#describeOutput()}`,
       );
     } else if (message.method === '_adapter/invalid_stdout') {
-      this.#noise = JSON.stringify(message.params).slice(0, 200);
+      this.#invalidOutput = JSON.stringify(message.params).slice(0, 200);
     } else if (message.method === 'session/update' && update.success) {
-      if (workUpdates.test(update.data.update.sessionUpdate)) this.#working.add(update.data.sessionId);
+      if (workUpdates.test(update.data.update.sessionUpdate))
+        this.#workingSessions.add(update.data.sessionId);
     }
     for (const watcher of this.#watchers) watcher();
   }
 
-  /** Waits until `isSo` or the time is over; throws when the agent's process ends before. */
-  async #until(isSo: () => boolean, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  /** Waits until the condition is true or the time is over. Throws when the agent's process ends before. */
+  async #waitUntil(condition: () => boolean, timeoutMs: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const look = () => {
-      if (isSo()) resolve();
+    const check = () => {
+      if (condition()) resolve();
       else if (this.#failure) reject(this.#failure);
     };
     const onAbort = () => reject(signal.reason);
     const timer = setTimeout(resolve, timeoutMs);
     signal.addEventListener('abort', onAbort, { once: true });
-    this.#watchers.add(look);
-    look();
+    this.#watchers.add(check);
+    check();
     try {
       await promise;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      this.#watchers.delete(look);
+      this.#watchers.delete(check);
     }
   }
 
-  #heard(): string {
-    return this.#noise === '' ? '' : ` It does not speak the protocol: ${this.#noise}`;
+  #describeOutput(): string {
+    return this.#invalidOutput === '' ? '' : ` It does not speak the protocol: ${this.#invalidOutput}`;
   }
 }
 

@@ -7,20 +7,20 @@ import { serverAgentId } from './agents.ts';
 
 const dataFolder = process.platform === 'darwin' ? 'Library/Application Support' : '.local/share';
 
-/** Where sandbox-agent keeps agents' programs, from its user's home (XDG_DATA_HOME being the default). */
+/** Where sandbox-agent keeps the programs of agents, in the home of its user, unless XDG_DATA_HOME is set. */
 const programsFolder = `${dataFolder}/sandbox-agent/bin`;
 
-/** Where it looks for their launchers. */
+/** Where it looks for the launchers of agents. */
 export const launchersFolder = `${programsFolder}/agent_processes`;
 
 /**
- * Puts the agent's launcher where a server whose user has `home` finds it: our own for `demo`, a link for one that was
- * installed for the user who runs us (`sandbox-agent install-agent`). Those in PATH are found without. Downloads
- * nothing; an agent that is nowhere stays nowhere. `home` must exist.
+ * Puts the agent's launcher where an agent server with this home finds it: our own for `demo`; a link for an agent that was
+ * installed for the user of this process (`sandbox-agent install-agent`). The server itself finds agents in PATH. Installs
+ * nothing. `home` must exist.
  */
 export async function placeLauncher(home: string, agent: string): Promise<void> {
   const id = serverAgentId(agent);
-  // Not recursively: a home that has been removed must not come back.
+  // Not `recursive`: that would make the home again after its sandbox was destroyed.
   let folder = home;
   for (const name of launchersFolder.split('/')) {
     folder = join(folder, name);
@@ -46,11 +46,12 @@ async function writeDemoLauncher(path: string): Promise<void> {
 async function linkInstalled(path: string, program: string): Promise<void> {
   const data = process.env.XDG_DATA_HOME || join(homedir(), dataFolder);
   const installed = join(data, 'sandbox-agent', 'bin', program);
-  const isThere = await access(installed).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) await symlink(installed, path).catch(ignoreExisting);
+  try {
+    await access(installed);
+  } catch {
+    return;
+  }
+  await symlink(installed, path).catch(ignoreExisting);
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

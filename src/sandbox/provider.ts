@@ -1,4 +1,3 @@
-// The public contract of a sandbox provider. It may be added to; nothing is taken away.
 /**
  * The public contract of a sandbox provider: what a third party writes to plug in a place to run agents.
  * GROUNDCREW_PROVIDERS names built-in providers (`local`, …) and modules of others (a path or a package), separated by
@@ -7,6 +6,8 @@
  * Every method may be called again after a crash with the same key, also while the first call's work still goes on
  * somewhere: the same key always means the same thing, so a repeated call adopts what is there instead of making another.
  * An error with `retryable === false` ends provisioning at once; any other error is tried again.
+ *
+ * Additions only: a provider that was written for an earlier version must keep working.
  */
 export interface SandboxProvider {
   readonly name: string;

@@ -7,17 +7,15 @@ import type { SandboxProvider } from './provider.ts';
 
 /** The sandbox providers of this installation. */
 export interface Providers {
-  /** In the order of GROUNDCREW_PROVIDERS. */
+  /** In the order of GROUNDCREW_PROVIDERS. The first is the default. */
   readonly names: readonly string[];
-  /** The first: for tasks that name none. */
-  readonly default: SandboxProvider;
-  /** Undefined when this installation has none of that name. */
+  /** Undefined when this installation has no provider of that name. */
   get(name: string): SandboxProvider | undefined;
 }
 
 /**
- * Loads what GROUNDCREW_PROVIDERS names: a built-in provider, or a module of others, as a path from the working folder
- * or a package. Throws ConfigError, with one line, at the first that is none.
+ * Loads the providers that GROUNDCREW_PROVIDERS names: built-in ones, and modules of others, as a path from the working
+ * folder or a package. Throws ConfigError, with a message of one line, at the first one that is not valid.
  */
 export async function loadProviders(
   specifiers: readonly string[],
@@ -28,44 +26,45 @@ export async function loadProviders(
     const make = Object.hasOwn(builtIn, specifier) ? builtIn[specifier] : undefined;
     const provider = make ? make() : await loadModule(specifier);
     if (providers.has(provider.name))
-      throw wrong(specifier, `another provider has the name "${provider.name}"`);
+      throw configError(specifier, `another provider has the name "${provider.name}"`);
     providers.set(provider.name, provider);
   }
-  const [first] = providers.values();
-  if (first === undefined) throw new ConfigError('GROUNDCREW_PROVIDERS: names no provider');
-  return { names: [...providers.keys()], default: first, get: (name) => providers.get(name) };
+  return { names: [...providers.keys()], get: (name) => providers.get(name) };
 }
 
 async function loadModule(specifier: string): Promise<SandboxProvider> {
   let exported: unknown;
   try {
-    const module: { default?: unknown } = await import(addressOf(specifier));
+    const module: { default?: unknown } = await import(toModuleUrl(specifier));
     exported = typeof module.default === 'function' ? await module.default() : module.default;
   } catch (error) {
-    throw wrong(specifier, error instanceof Error ? error.message : String(error), error);
+    throw configError(specifier, error instanceof Error ? error.message : String(error), error);
   }
-  const missing = missingIn(exported);
-  if (missing !== undefined) throw wrong(specifier, `its default export ${missing}`);
+  const fault = faultOf(exported);
+  if (fault !== undefined) throw configError(specifier, `its default export ${fault}`);
   return exported as SandboxProvider;
 }
 
-/** A file is meant where there is one, or where it can be nothing else. */
-function addressOf(specifier: string): string {
+/** A specifier is a file when it begins like a path or when the file exists, otherwise a package. */
+function toModuleUrl(specifier: string): string {
   if (specifier.startsWith('file:')) return specifier;
   const path = resolve(specifier);
   if (/^(\.{1,2})?\//.test(specifier) || existsSync(path)) return pathToFileURL(path).href;
   try {
     return pathToFileURL(createRequire(join(process.cwd(), 'package.json')).resolve(specifier)).href;
   } catch (error) {
-    // A package for `import` only: found from here, where the same packages usually are.
+    // The package has exports for `import` only: resolve it from this module, which usually sees the same packages.
     if ((error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return specifier;
-    throw new Error('is neither built in, nor a file, nor a package that is installed', { cause: error });
+    throw new Error('is neither a built-in provider, nor a file, nor an installed package', {
+      cause: error,
+    });
   }
 }
 
 const methods = ['createSandbox', 'ensureAgent', 'createSession', 'destroySandbox', 'listSandboxes'] as const;
 
-function missingIn(exported: unknown): string | undefined {
+/** Why the export is no provider; undefined when it is one. */
+function faultOf(exported: unknown): string | undefined {
   if (typeof exported !== 'object' || exported === null) return 'is no sandbox provider';
   const provider = exported as Partial<Record<keyof SandboxProvider, unknown>>;
   if (typeof provider.name !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(provider.name)) {
@@ -75,7 +74,7 @@ function missingIn(exported: unknown): string | undefined {
   return method && `has no method ${method}`;
 }
 
-function wrong(specifier: string, why: string, cause?: unknown): ConfigError {
+function configError(specifier: string, why: string, cause?: unknown): ConfigError {
   const line = `GROUNDCREW_PROVIDERS: ${specifier}: ${why}`.replaceAll(/\s+/g, ' ').slice(0, 500);
   return new ConfigError(line, { cause });
 }

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { client, methods, ndJsonStream, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
-import { expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const program = fileURLToPath(new URL('../../src/agents/demo/main.ts', import.meta.url));
 
-/** What the agent says to a prompt in the folder. */
+/** Starts the agent, prompts it in the folder `cwd`, and returns its messages. */
 async function converse(cwd: string): Promise<string[]> {
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const heard: string[] = [];
+  const messages: string[] = [];
   const app = client({ name: 'test' }).onNotification(methods.client.session.update, ({ params }) => {
     const { update } = params;
     if (update.sessionUpdate === 'agent_message_chunk' && update.content.type === 'text')
-      heard.push(update.content.text);
+      messages.push(update.content.text);
   });
   const stream = ndJsonStream(
     Writable.toWeb(child.stdin) as WritableStream<Uint8Array>,
@@ -38,25 +38,27 @@ async function converse(cwd: string): Promise<string[]> {
   });
   child.stdin.end();
   expect(await ended).toBe(0);
-  return heard;
+  return messages;
 }
 
-test('the demo agent answers a prompt in a few messages, writes it down, and ends with its input', async () => {
-  const cwd = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
-  const heard = await converse(cwd);
-  expect(heard.length).toBeGreaterThan(1);
-  expect(heard.join('')).toContain('Water the plants');
-  expect(await readFile(join(cwd, 'GROUNDCREW.md'), 'utf8')).toContain('and the cat');
-  await rm(cwd, { recursive: true });
-});
+describe('the demo agent', () => {
+  it('answers a prompt in several messages, writes it to a file, and ends with its input', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+    const messages = await converse(cwd);
+    expect(messages.length).toBeGreaterThan(1);
+    expect(messages.join('')).toContain('Water the plants');
+    expect(await readFile(join(cwd, 'GROUNDCREW.md'), 'utf8')).toContain('and the cat');
+    await rm(cwd, { recursive: true });
+  });
 
-test('the demo agent follows no link out of the checkout', async () => {
-  const outside = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
-  const cwd = join(outside, 'checkout');
-  await mkdir(cwd);
-  await writeFile(join(outside, 'file'), 'as it was');
-  await symlink('../file', join(cwd, 'GROUNDCREW.md'));
-  expect((await converse(cwd)).join('')).toContain('is a link');
-  expect(await readFile(join(outside, 'file'), 'utf8')).toBe('as it was');
-  await rm(outside, { recursive: true });
+  it('does not write to a link that leads out of the checkout', async () => {
+    const outside = await mkdtemp(join(tmpdir(), 'groundcrew-demo-'));
+    const cwd = join(outside, 'checkout');
+    await mkdir(cwd);
+    await writeFile(join(outside, 'file'), 'as it was');
+    await symlink('../file', join(cwd, 'GROUNDCREW.md'));
+    expect((await converse(cwd)).join('')).toContain('is a link');
+    expect(await readFile(join(outside, 'file'), 'utf8')).toBe('as it was');
+    await rm(outside, { recursive: true });
+  });
 });

@@ -1,66 +1,68 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { AgentServer } from '../../src/agents/agent-server.ts';
+import { describe, expect, it } from 'vitest';
 import { createGitRepository } from '../support/git-repository.ts';
 import {
   callInProcess,
   context,
+  conversationsOf,
   notesIn,
   openLocalSandboxes,
   request,
   serversIn,
 } from './local-sandboxes.ts';
 
-// Each kills a process that gets a sandbox ready at another moment, twice, and then gets it ready here.
-const moments = [
-  ...[0, 50, 100, 160].map((delayMs) => ({ after: 'begun', delayMs })),
-  ...[0, 30, 80].map((delayMs) => ({ after: 'created', delayMs })),
-  ...[0, 80, 160, 240, 320].map((delayMs) => ({ after: 'agent', delayMs })),
+// What a process that provisions the sandbox KEY writes to the folder `sandboxes`, in this order.
+const files = [
+  'KEY~making~[^/]*',
+  'KEY~making~.*/checkout/\\.git/HEAD',
+  'KEY/sandbox\\.json',
+  'KEY/agent-servers/\\d+\\.json',
+  'KEY/agent-servers/\\d+\\.pid',
+  'KEY/sessions/session-KEY/.*-initialize-\\d+',
+  'KEY/sessions/session-KEY/.*-session-\\d+',
+  'KEY/sessions/session-KEY/.*-session',
+  'KEY/sessions/session-KEY/.*-prompt-\\d+',
+  'KEY/sessions/session-KEY/.*-handed-over',
 ];
 
-test('has one checkout, one agent server, one session and one prompt, whenever it was killed', async () => {
-  await using repository = await createGitRepository();
-  await using sandboxes = await openLocalSandboxes();
-  const { provider } = sandboxes;
-  const killed = async (moment: (typeof moments)[number], index: number) => {
-    const key = `task-${index}`;
-    const args = [sandboxes.dataDir, repository.path, key, 'demo'];
-    await callInProcess(args, moment);
-    await callInProcess(args, { after: 'begun', delayMs: 150 });
+describe('a sandbox whose provisioning was killed twice', () => {
+  it.each(files)(
+    'has one checkout, one agent server, one session and one prompt when it was killed at %s',
+    async (file) => {
+      await using repository = await createGitRepository();
+      await using sandboxes = await openLocalSandboxes();
+      const { provider } = sandboxes;
+      const key = 'task-1';
+      const folder = join(sandboxes.dataDir, 'sandboxes');
+      const args = [sandboxes.dataDir, repository.path, key, 'demo'];
+      const pattern = new RegExp(`^${file.replaceAll('KEY', key)}$`);
+      const exists = async () =>
+        (await readdir(folder, { recursive: true }).catch(() => [])).some((path) => pattern.test(path));
+      await callInProcess(args, exists);
+      // The second one finds that file, so it is killed while it starts, or when it has looked at what the first one left.
+      await callInProcess(args, exists);
 
-    const sandbox = await provider.createSandbox(request(repository.path, { key, branch: key }), context());
-    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
-    const wanted = { key: `session-${key}`, agent: 'demo', prompt: `Prompt of ${key}` };
-    const { sessionId } = await provider.createSession(sandbox, endpoint, wanted, context());
-    expect(await provider.createSession(sandbox, endpoint, wanted, context())).toEqual({ sessionId });
+      const sandbox = await provider.createSandbox(request(repository.path, { key, branch: key }), context());
+      const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+      const wanted = { key: `session-${key}`, agent: 'demo', prompt: `Prompt of ${key}` };
+      const { sessionId } = await provider.createSession(sandbox, endpoint, wanted, context());
+      expect(await provider.createSession(sandbox, endpoint, wanted, context())).toEqual({ sessionId });
+      expect((await notesIn(sandbox.cwd)).match(/## Task/g)).toHaveLength(1);
 
-    const seen = {
-      servers: (await serversIn(sandboxes.root(key))).length,
-      conversations: (await new AgentServer(endpoint).conversations(context().signal)).length,
-      prompts: (await notesIn(sandbox.cwd)).match(/## Task/g)?.length,
-      sessions: requestsOf(
-        'session/new',
-        await readFile(join(sandboxes.root(key), 'agent-server.log'), 'utf8'),
-      ),
-      folders: (await readdir(join(sandboxes.dataDir, 'sandboxes'))).filter((name) =>
-        name.startsWith(`${key}~`),
-      ),
-    };
-    expect({ moment, ...seen }).toEqual({
-      ...{ moment, servers: 1, conversations: 1, prompts: 1, sessions: 1, folders: [] },
-    });
-    await provider.destroySandbox(key, context());
-  };
-  // A few at a time: they share the mirror, as tasks do.
-  for (let index = 0; index < moments.length; index += 3) {
-    await Promise.all(
-      moments.slice(index, index + 3).map((moment, offset) => killed(moment, index + offset)),
-    );
-  }
-}, 120_000);
+      const log = await readFile(join(sandboxes.root(key), 'agent-server.log'), 'utf8');
+      expect({
+        folders: await readdir(folder),
+        servers: (await serversIn(sandboxes.root(key))).length,
+        conversations: (await conversationsOf(endpoint)).length,
+        sessions: countRequests('session/new', log),
+        prompts: countRequests('session/prompt', log),
+      }).toEqual({ folders: [key], servers: 1, conversations: 1, sessions: 1, prompts: 1 });
+    },
+  );
+});
 
-function requestsOf(method: string, log: string): number {
+function countRequests(method: string, log: string): number {
   return log
     .split('\n')
     .filter((line) => line.includes(`POST received"`) && line.includes(`method=${method} `)).length;

@@ -107,7 +107,7 @@ describe('createSandbox', () => {
         sandboxes.provider.createSandbox(request(repository.path, { key }), context()),
       );
       expect(error).toMatchObject({ code: 'SANDBOX_FAILED', retryable: false });
-      await expect(sandboxes.provider.destroySandbox(key, context())).rejects.toThrow('Not a key');
+      await expect(sandboxes.provider.destroySandbox(key, context())).rejects.toThrow('is not valid');
     }
     expect(await readdir(join(sandboxes.dataDir, 'sandboxes'))).toEqual([]);
   });

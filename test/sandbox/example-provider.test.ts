@@ -1,39 +1,44 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { SandboxProvider } from '../../src/sandbox/provider.ts';
 import { loadProviders } from '../../src/sandbox/registry.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { context, gitIn, request } from './local-sandboxes.ts';
 
-test('the example keeps the contract: each method adopts what an earlier call has made', async () => {
-  await using repository = await createGitRepository();
-  const folder = await mkdtemp(join(tmpdir(), 'groundcrew-example-'));
-  process.env.EXAMPLE_SANDBOXES = folder;
-  const { default: provider } = await loadProviders(['./examples/provider.mjs'], {});
-  expect(provider.name).toBe('example');
+afterEach(() => vi.unstubAllEnvs());
 
-  const twice = <T>(call: () => Promise<T>) => Promise.all([call(), call()]);
-  const [sandbox, same] = await twice(() => provider.createSandbox(request(repository.path), context()));
-  expect(same).toEqual(sandbox);
-  expect(gitIn(sandbox.cwd, 'branch', '--show-current')).toBe('work');
-  expect((await provider.listSandboxes(context())).map(({ key }) => key)).toEqual(['one']);
+describe('examples/provider.mjs', () => {
+  it('adopts in each method what an earlier call has made', async () => {
+    await using repository = await createGitRepository();
+    const folder = await mkdtemp(join(tmpdir(), 'groundcrew-example-'));
+    vi.stubEnv('EXAMPLE_SANDBOXES', folder);
+    const providers = await loadProviders(['./examples/provider.mjs'], {});
+    const provider = providers.get('example') as SandboxProvider;
 
-  const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
-  expect(await provider.ensureAgent(sandbox, { agent: 'demo' }, context())).toEqual(endpoint);
-  const wanted = { key: 'first', agent: 'demo', prompt: 'Hello' };
-  const [session, again] = await twice(() => provider.createSession(sandbox, endpoint, wanted, context()));
-  expect(again).toEqual(session);
+    const twice = <T>(call: () => Promise<T>) => Promise.all([call(), call()]);
+    const [sandbox, same] = await twice(() => provider.createSandbox(request(repository.path), context()));
+    expect(same).toEqual(sandbox);
+    expect(gitIn(sandbox.cwd, 'branch', '--show-current')).toBe('work');
+    expect((await provider.listSandboxes(context())).map(({ key }) => key)).toEqual(['one']);
 
-  await provider.destroySandbox('one', context());
-  await provider.destroySandbox('one', context());
-  expect(await readdir(folder)).toEqual([]);
-  const isGone = () =>
-    fetch(endpoint.baseUrl).then(
-      () => false,
-      () => true,
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    expect(await provider.ensureAgent(sandbox, { agent: 'demo' }, context())).toEqual(endpoint);
+    const wanted = { key: 'first', agent: 'demo', prompt: 'Hello' };
+    const [session, again] = await twice(() => provider.createSession(sandbox, endpoint, wanted, context()));
+    expect(again).toEqual(session);
+
+    await provider.destroySandbox('one', context());
+    await provider.destroySandbox('one', context());
+    expect(await readdir(folder)).toEqual([]);
+    await waitFor(() =>
+      fetch(endpoint.baseUrl).then(
+        () => false,
+        () => true,
+      ),
     );
-  await waitFor(isGone);
-  await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true });
+  });
 });

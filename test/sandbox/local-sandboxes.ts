@@ -1,21 +1,29 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { launchersFolder } from '../../src/agents/launchers.ts';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
 import { findSandboxProcesses } from '../../src/sandbox/local/processes.ts';
-import type { CreateSandboxRequest, SandboxProvider, StepContext } from '../../src/sandbox/provider.ts';
+import type {
+  AgentEndpoint,
+  CreateSandboxRequest,
+  SandboxProvider,
+  StepContext,
+} from '../../src/sandbox/provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** The local provider on a data folder of its own. Disposing destroys all sandboxes and fails if something still runs. */
+/** The provider local on a data folder of its own. Disposing destroys all sandboxes, and fails when a process is left. */
 export interface LocalSandboxes extends AsyncDisposable {
   readonly provider: SandboxProvider;
   readonly dataDir: string;
   root(key: string): string;
-  /** Pids of everything that runs in a sandbox. */
+  /** The pids of all processes in a sandbox. */
   running(key: string): Promise<number[]>;
 }
 
@@ -45,7 +53,8 @@ export async function openLocalSandboxes(
   };
 }
 
-export function context(signal: AbortSignal = AbortSignal.timeout(30_000)): StepContext {
+/** Without a timeout of its own: the test's timeout ends a call that hangs. */
+export function context(signal: AbortSignal = new AbortController().signal): StepContext {
   return { signal, attempt: 1, log: () => {} };
 }
 
@@ -53,16 +62,26 @@ export function request(repoUrl: string, more: Partial<CreateSandboxRequest> = {
   return { key: 'one', taskId: 'task_1', repoUrl, branch: 'work', baseRef: null, ...more };
 }
 
-/** The demo agent's notes in a checkout, once they are there. */
+/** The demo agent's notes in a checkout, once it has written the first one. */
 export function notesIn(checkout: string): Promise<string> {
-  return waitFor(() => readFile(join(checkout, 'GROUNDCREW.md'), 'utf8').catch(() => undefined));
+  return waitFor(async () => {
+    const notes = await readFile(join(checkout, 'GROUNDCREW.md'), 'utf8');
+    return /## Task\n\n.*\n/.test(notes) && notes;
+  }, 20_000);
+}
+
+/** The names of the agent server's conversations; each is one process of an agent. */
+export async function conversationsOf({ baseUrl, token }: AgentEndpoint): Promise<string[]> {
+  const response = await fetch(`${baseUrl}/v1/acp`, { headers: { authorization: `Bearer ${token}` } });
+  const { servers } = (await response.json()) as { servers: { serverId: string }[] };
+  return servers.map(({ serverId }) => serverId);
 }
 
 export function gitIn(folder: string, ...args: string[]): string {
   return execFileSync('git', args, { cwd: folder, encoding: 'utf8' }).trim();
 }
 
-/** Installs a launcher for the agent `amp`, which is none of ours, in a sandbox that has no agent server yet. */
+/** Installs a launcher of the agent `amp` in a sandbox. */
 export async function installAgent(root: string, script: string, mode = 0o755): Promise<void> {
   const folder = join(root, 'home', launchersFolder);
   await mkdir(folder, { recursive: true });
@@ -70,7 +89,7 @@ export async function installAgent(root: string, script: string, mode = 0o755): 
   await chmod(join(folder, 'amp-acp'), mode);
 }
 
-/** How many agent servers run in a sandbox. */
+/** The pids of the agent servers that run in a sandbox. */
 export async function serversIn(root: string): Promise<number[]> {
   const pids = await findSandboxProcesses(root);
   const commands = await Promise.all(
@@ -79,20 +98,22 @@ export async function serversIn(root: string): Promise<number[]> {
   return pids.filter((_, index) => /sandbox-agent\0server\0/.test(commands[index] ?? ''));
 }
 
-/** Runs provider-call.ts; resolves with what it has printed when it ends, or is killed when `until` is printed. */
-export function callInProcess(
+/**
+ * Runs provider-call.ts with the arguments DATA_DIR REPOSITORY KEY AGENT, and resolves with its output once it has ended. It
+ * is killed as soon as `killWhen` is true; when it ends before, that is no error.
+ */
+export async function callInProcess(
   args: readonly string[],
-  kill?: { after: string; delayMs: number },
+  killWhen?: () => Promise<boolean>,
 ): Promise<string> {
   const script = fileURLToPath(new URL('./provider-call.ts', import.meta.url));
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.on('data', (chunk) => {
-    const before = printed;
-    printed += chunk;
-    if (kill && printed.includes(kill.after) && !before.includes(kill.after)) {
-      setTimeout(() => child.kill('SIGKILL'), kill.delayMs);
-    }
-  });
-  return new Promise((resolve) => child.once('close', () => resolve(printed)));
+  const ended = once(child, 'close');
+  const output = text(child.stdout);
+  while (killWhen && child.exitCode === null && child.signalCode === null) {
+    if (await killWhen()) child.kill('SIGKILL');
+    await delay(1);
+  }
+  await ended;
+  return await output;
 }

@@ -1,18 +1,15 @@
-/** Gets a sandbox ready in a process of its own, for tests to kill: provider-call.ts DATA_DIR REPOSITORY KEY AGENT */
+/** Provisions a sandbox in a process of its own, which tests kill: provider-call.ts DATA_DIR REPOSITORY KEY AGENT */
 import { pino } from 'pino';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
 
 const [dataDir = '', repoUrl = '', key = '', agent = ''] = process.argv.slice(2);
 const provider = createLocalProvider({ dataDir, allowLocalRepos: true, logger: pino({ level: 'silent' }) });
-const context = { signal: AbortSignal.timeout(30_000), attempt: 1, log: () => {} };
+const context = { signal: AbortSignal.timeout(120_000), attempt: 1, log: () => {} };
 
-console.log('begun');
 const sandbox = await provider.createSandbox(
   { key, taskId: 'task_1', repoUrl, branch: key, baseRef: null },
   context,
 );
-console.log('created');
 const endpoint = await provider.ensureAgent(sandbox, { agent }, context);
-console.log('agent');
 const request = { key: `session-${key}`, agent, prompt: `Prompt of ${key}` };
 console.log((await provider.createSession(sandbox, endpoint, request, context)).sessionId);

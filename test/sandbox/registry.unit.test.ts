@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/config.ts';
 import type { SandboxProvider } from '../../src/sandbox/provider.ts';
 import { loadProviders } from '../../src/sandbox/registry.ts';
@@ -29,31 +29,39 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test('loads built-in providers and modules of others; the first is the default', async () => {
-  const names = [join(folder, 'object.mjs'), 'local', join(folder, 'function.mjs')];
-  const providers = await loadProviders(names, builtIn);
-  expect(providers.names).toEqual(['object', 'local', 'function']);
-  expect(providers.default.name).toBe('object');
-  expect(providers.get('local')).toBe(local);
-  expect(providers.get('other')).toBeUndefined();
-  expect(providers.get('constructor')).toBeUndefined();
-});
+describe('loadProviders', () => {
+  it('loads built-in providers and modules, in the order of their names', async () => {
+    const names = [join(folder, 'object.mjs'), 'local', join(folder, 'function.mjs')];
+    const providers = await loadProviders(names, builtIn);
+    expect(providers.names).toEqual(['object', 'local', 'function']);
+    expect(providers.get('local')).toBe(local);
+  });
 
-test.each([
-  ['missing.mjs', /Cannot find module/],
-  ['same.mjs', /another provider has the name "local"/],
-  ['none.mjs', /is no sandbox provider/],
-  ['nameless.mjs', /no valid name/],
-  ['half.mjs', /has no method ensureAgent/],
-  ['throws.mjs', /no key/],
-  ['syntax.mjs', /./],
-])('says in one line what is wrong with %s', async (name, message) => {
-  const error = await loadProviders(['local', join(folder, name)], builtIn).catch((reason) => reason);
-  expect(error).toBeInstanceOf(ConfigError);
-  expect(error.message).toMatch(/^GROUNDCREW_PROVIDERS: .*$/);
-  expect(error.message).toMatch(message);
-});
+  it('returns no provider for a name that was not loaded', async () => {
+    const providers = await loadProviders(['local'], builtIn);
+    expect(providers.get('other')).toBeUndefined();
+    expect(providers.get('constructor')).toBeUndefined();
+  });
 
-test.each(['nothing-of-this-name', 'toString', '__proto__'])('knows no provider %j', async (name) => {
-  await expect(loadProviders([name], builtIn)).rejects.toThrow(ConfigError);
+  it.each([
+    ['missing.mjs', /Cannot find module/],
+    ['same.mjs', /another provider has the name "local"/],
+    ['none.mjs', /is no sandbox provider/],
+    ['nameless.mjs', /no valid name/],
+    ['half.mjs', /has no method ensureAgent/],
+    ['throws.mjs', /no key/],
+    ['syntax.mjs', /./],
+  ])('throws a ConfigError of one line for the module %s', async (name, message) => {
+    const error = await loadProviders(['local', join(folder, name)], builtIn).catch((reason) => reason);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error.message).toMatch(/^GROUNDCREW_PROVIDERS: .*$/);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each(['nothing-of-this-name', 'toString', '__proto__'])(
+    'throws a ConfigError for the unknown name %j',
+    async (name) => {
+      await expect(loadProviders([name], builtIn)).rejects.toThrow(ConfigError);
+    },
+  );
 });

@@ -193,7 +193,6 @@ export class ScriptedProvider implements AsyncDisposable {
     this.provider = createScriptedClient(this.url, name);
     this.providers = {
       names: [name],
-      default: this.provider,
       get: (asked) => (asked === name ? this.provider : undefined),
     };
     server.on('request', (request, response) => void this.#answer(request, response));

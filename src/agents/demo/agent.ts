@@ -9,8 +9,8 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 const notesFile = 'GROUNDCREW.md';
 
 /**
- * An agent that needs no account and knows no model: it notes the prompt in a file of the checkout, and says so in a
- * few messages. It takes the road that every agent takes, from the launcher to the streamed answer.
+ * An agent without account and model: it writes the prompt to a file of the checkout and says so in a few messages. It is
+ * started and asked in the same way as every other agent.
  */
 export function demoAgent(newSessionId: () => string): AgentApp {
   const folders = new Map<string, string>();
@@ -33,7 +33,7 @@ export function demoAgent(newSessionId: () => string): AgentApp {
     .onRequest(methods.agent.session.prompt, async ({ params, client }) => {
       const { sessionId } = params;
       const folder = folders.get(sessionId);
-      if (folder === undefined) throw new Error(`There is no session ${sessionId}.`);
+      if (folder === undefined) throw new Error(`The session ${sessionId} does not exist.`);
       canceled.delete(sessionId);
       const text = params.prompt
         .map((block) => (block.type === 'text' ? block.text : `[${block.type}]`))
@@ -43,9 +43,9 @@ export function demoAgent(newSessionId: () => string): AgentApp {
         async () => `I have read the task: ${firstLine(text)}\n`,
         async () => `I write it down in ${notesFile}.\n`,
         async () =>
-          (await note(join(folder, notesFile), text))
+          (await addNote(join(folder, notesFile), text))
             ? 'Done. A real agent would begin here.\n'
-            : `${notesFile} is a link, and leads who knows where: I leave it alone.\n`,
+            : `${notesFile} is a link, which may lead out of the checkout, so I do not write to it.\n`,
       ];
       for (const step of steps) {
         if (canceled.has(sessionId)) return { stopReason: 'cancelled' };
@@ -58,8 +58,8 @@ export function demoAgent(newSessionId: () => string): AgentApp {
     });
 }
 
-/** False when the repository has a link there: it could lead out of the checkout. */
-async function note(path: string, text: string): Promise<boolean> {
+/** False when the path is a link, which could lead out of the checkout. */
+async function addNote(path: string, text: string): Promise<boolean> {
   let file: FileHandle;
   try {
     file = await open(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW);

@@ -1,4 +1,4 @@
-/** The demo agent as a program: ACP over stdin and stdout, as an agent server launches it. */
+/** The demo agent as a program that an agent server starts: it speaks ACP over stdin and stdout. */
 import { randomUUID } from 'node:crypto';
 import { Readable, Writable } from 'node:stream';
 import { ndJsonStream } from '@agentclientprotocol/sdk';

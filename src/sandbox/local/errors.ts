@@ -5,7 +5,7 @@ type LocalErrorCode = Extract<
   'SANDBOX_FAILED' | 'SANDBOX_GONE' | 'AGENT_FAILED' | 'AGENT_GONE' | 'SESSION_FAILED'
 >;
 
-/** What went wrong in a local sandbox, with the code that the task shows. */
+/** A failure in a local sandbox. `code` and `message` become the task's error. */
 export class LocalSandboxError extends Error {
   override readonly name = 'LocalSandboxError';
   readonly code: LocalErrorCode;
@@ -23,8 +23,8 @@ export function sandboxGone(key: string): LocalSandboxError {
 }
 
 /**
- * Leaves errors that say themselves what they are, and gives the others `code`. What an aborted call throws is the
- * signal's reason.
+ * The error to throw instead of `error`: the signal's reason when the call was aborted, the error itself when it has a code
+ * of its own, otherwise one with `code`.
  */
 export function withCode(error: unknown, code: LocalErrorCode, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 
 /**
- * Writes the file with its whole content unless it exists: of any number of callers, in any processes, one is told
- * true. Unlike a lock nothing is left to clean up when that one dies: what it claimed says how far it came.
+ * Writes `content` as JSON to `path` unless the file exists, and returns whether it did. Of any number of callers, in any
+ * processes, exactly one gets true, and readers see the whole content or no file. The file records what its writer was about
+ * to do. So nothing has to be unlocked after a crash: the next process reads how far the writer came.
  */
-export async function claim(path: string, content: unknown): Promise<boolean> {
-  const draft = await writeDraft(path, content);
+export async function writeOnce(path: string, content: unknown): Promise<boolean> {
+  const draft = `${path}~${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, JSON.stringify(content), { mode: 0o600, flag: 'wx' });
   try {
     await link(draft, path);
     return true;
@@ -18,18 +20,12 @@ export async function claim(path: string, content: unknown): Promise<boolean> {
   }
 }
 
-/** What was claimed; undefined when nothing was. */
-export async function readClaim<T>(path: string): Promise<T | undefined> {
+/** Reads what `writeOnce` wrote; undefined when the file does not exist. */
+export async function readWritten<T>(path: string): Promise<T | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-async function writeDraft(path: string, content: unknown): Promise<string> {
-  const draft = `${path}~${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, JSON.stringify(content), { mode: 0o600, flag: 'wx' });
-  return draft;
 }

@@ -2,14 +2,17 @@ import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readFolderName, type SandboxFolder } from './sandbox-paths.ts';
 
-/** Where the provider keeps its things. Shared by all workers of this machine. */
+/** The folders of the provider. All workers that share the data folder share them. */
 export interface LocalFolders {
   readonly mirrors: string;
   readonly sandboxes: string;
   readonly allowLocalRepos: boolean;
 }
 
-/** Makes the folders. Their real paths: a sandbox's path is also the mark of its processes, so it has one spelling. */
+/**
+ * Makes the folders. The paths are real paths, without links: processes are found by their sandbox's path, so it must have
+ * one spelling.
+ */
 export async function openFolders(dataDir: string, allowLocalRepos: boolean): Promise<LocalFolders> {
   const sandboxes = join(resolve(dataDir), 'sandboxes');
   await mkdir(sandboxes, { recursive: true, mode: 0o700 });
@@ -21,14 +24,13 @@ export async function allFolders(folders: LocalFolders): Promise<SandboxFolder[]
   return (await readdir(folders.sandboxes)).map(readFolderName).filter((folder) => folder !== undefined);
 }
 
-/** What is being made or removed, or was when its process died, under this key. */
+/** The folders of this key that a process makes or removes, or did when it died. */
 export async function transitionalFolders(folders: LocalFolders, key: string): Promise<SandboxFolder[]> {
   return (await allFolders(folders)).filter(
     (folder) => folder.key === key && folder.inProgress !== undefined,
   );
 }
 
-/** A sandbox is there when its folder is: it appears whole. */
 export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(
     () => true,
@@ -36,5 +38,5 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** How folders are removed: something may still be writing into them. */
+/** With retries, because a process may still be writing into the folder. */
 export const rmOptions = { recursive: true, force: true, maxRetries: 10 } as const;

@@ -12,7 +12,7 @@ import { listSandboxes } from './list-sandboxes.ts';
 import { sandboxPaths } from './sandbox-paths.ts';
 
 export interface LocalProviderOptions {
-  /** Holds the mirrors and the sandboxes. Workers that share it share the sandboxes too, so they share a machine. */
+  /** Holds the mirrors and the sandboxes. Workers that share it must run on one machine. */
   readonly dataDir: string;
   /** Whether a repository may be a path on this machine. */
   readonly allowLocalRepos: boolean;
@@ -23,15 +23,15 @@ export interface LocalProviderOptions {
 
 export interface LocalProvider extends SandboxProvider {
   /**
-   * Ends what runs in the sandboxes of this data folder, for a command that must leave nothing running. Workers that come
-   * and go do not call it: what they started is found again by the next one.
+   * Ends every process in the sandboxes of this data folder, for a command that must leave nothing running. A worker that
+   * stops does not call it: the next worker finds the agents running.
    */
   endAgents(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Sandboxes that are folders on this machine, with processes that outlive the worker. They keep tasks apart; they do
- * not keep an agent from anything that the user who runs the worker may do.
+ * Sandboxes that are folders on this machine, with processes that outlive the worker. They separate the tasks from each
+ * other. They do not restrict the agent: it may do everything that the user of the worker may do.
  */
 export function createLocalProvider(options: LocalProviderOptions): LocalProvider {
   const { logger, agentTimeoutMs = 60_000 } = options;
@@ -39,13 +39,13 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
   const folders = () => {
     opened ??= openFolders(options.dataDir, options.allowLocalRepos);
     opened.catch(() => {
-      opened = undefined; // a full disk may have room again
+      opened = undefined; // the next call tries again: a full disk may have room by then
     });
     return opened;
   };
   const pathsOf = async (sandbox: SandboxRef) => sandboxPaths((await folders()).sandboxes, sandbox.id);
 
-  /** What a failure in a sandbox means, which may have been destroyed meanwhile. */
+  /** The error to report for a failure in a sandbox: SANDBOX_GONE when the sandbox was destroyed meanwhile. */
   async function agentError(
     error: unknown,
     code: 'AGENT_FAILED' | 'SESSION_FAILED',

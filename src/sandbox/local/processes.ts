@@ -3,25 +3,25 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/** A process, told apart from a later one with the same pid by when it started. */
+/** A process. Its start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Opaque; clock ticks since boot on Linux. */
+  /** Opaque: clock ticks since boot on Linux, otherwise what `ps` prints. */
   readonly start: string;
 }
 
-/** Set in the environment of everything that runs in a sandbox, to the sandbox's folder, and inherited from there. */
+/** The sandbox's folder, in the environment of every process that runs in the sandbox; children inherit it. */
 export const sandboxEnvVar = 'GROUNDCREW_SANDBOX';
 
 const run = promisify(execFile);
 const linux = process.platform === 'linux';
 
-/** When the process started; undefined when there is none, or only its zombie. */
-export async function startOf(pid: number): Promise<string | undefined> {
+/** The process's start time; undefined when it does not exist or is a zombie. */
+export async function startTimeOf(pid: number): Promise<string | undefined> {
   if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
   if (linux) {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-    // The second field is the command in brackets and may hold anything: count from its end.
+    // The second field is the command in parentheses, which may contain anything: count the fields after it.
     const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   }
@@ -33,19 +33,19 @@ export async function startOf(pid: number): Promise<string | undefined> {
 }
 
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
-  return (await startOf(identity.pid)) === identity.start;
+  return (await startTimeOf(identity.pid)) === identity.start;
 }
 
 let own: Promise<ProcessIdentity> | undefined;
 
 export function currentProcess(): Promise<ProcessIdentity> {
-  own ??= startOf(process.pid).then((start) => ({ pid: process.pid, start: start ?? '' }));
+  own ??= startTimeOf(process.pid).then((start) => ({ pid: process.pid, start: start ?? '' }));
   return own;
 }
 
 /**
- * Whether a process of this pid carries the sandbox's mark; undefined when its environment cannot be read, which is so
- * for a moment while it becomes another program (`exec`), and always elsewhere than on Linux.
+ * Whether the process runs in the sandbox at `root`. Undefined when its environment cannot be read: for a moment while it
+ * starts another program (`exec`), and always on systems other than Linux.
  */
 export async function hasSandboxMarker(pid: number, root: string): Promise<boolean | undefined> {
   const environment = await environmentOf(pid);
@@ -53,20 +53,20 @@ export async function hasSandboxMarker(pid: number, root: string): Promise<boole
 }
 
 /**
- * Pids of all processes that carry the mark of the sandbox at `root`, and `also` in their environment. Linux only:
- * elsewhere none are found.
+ * The pids of all processes that run in the sandbox at `root` and, if it is given, have the entry `marker` in their
+ * environment. Linux only: it finds none on other systems.
  */
-export async function findSandboxProcesses(root: string, also?: string): Promise<number[]> {
+export async function findSandboxProcesses(root: string, marker?: string): Promise<number[]> {
   if (!linux) return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const wanted = [`${sandboxEnvVar}=${root}`, ...(also === undefined ? [] : [also])];
-  const ours = await Promise.all(
+  const wanted = [`${sandboxEnvVar}=${root}`, ...(marker === undefined ? [] : [marker])];
+  const isWanted = await Promise.all(
     pids.map(async (pid) => {
       const environment = await environmentOf(pid);
-      return wanted.every((entry) => environment.includes(entry)) && (await startOf(pid)) !== undefined;
+      return wanted.every((entry) => environment.includes(entry)) && (await startTimeOf(pid)) !== undefined;
     }),
   );
-  return pids.filter((pid, index) => ours[index] && pid !== process.pid);
+  return pids.filter((pid, index) => isWanted[index] && pid !== process.pid);
 }
 
 async function environmentOf(pid: number): Promise<string[]> {
@@ -76,14 +76,14 @@ async function environmentOf(pid: number): Promise<string[]> {
 }
 
 /**
- * Kills the given process groups and everything that carries the mark of `root`, and returns when all are gone. Looks
- * again after each round: what was just being forked carries the mark by then.
+ * Kills the process groups of `leaders` and all processes that `findSandboxProcesses` finds, and returns when none is left.
+ * It searches again after each round, because a process that is forked during a search is found by the next one only.
  */
-export async function killSandbox(
+export async function killSandboxProcesses(
   root: string,
   leaders: readonly ProcessIdentity[],
   signal: AbortSignal,
-  also?: string,
+  marker?: string,
 ): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
@@ -94,7 +94,7 @@ export async function killSandbox(
         alive.push(leader.pid);
       }
     }
-    for (const pid of await findSandboxProcesses(root, also)) {
+    for (const pid of await findSandboxProcesses(root, marker)) {
       kill(pid);
       alive.push(pid);
     }
@@ -107,7 +107,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
-    // Gone already. Another user's process (EPERM) cannot be one that we started.
+    // ESRCH: it has ended. EPERM: another user's process, so not one that we started.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

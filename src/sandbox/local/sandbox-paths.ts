@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { LocalSandboxError } from './errors.ts';
 import { currentProcess, type ProcessIdentity } from './processes.ts';
 
-/** Where the things of one sandbox lie. Nothing here touches the disk. */
+/** The paths of one sandbox. Nothing in this file touches the disk. */
 export interface SandboxPaths {
   readonly key: string;
-  /** Everything of the sandbox. Also the mark by which its processes are known; see agent-environment.ts. */
+  /** The sandbox's folder. Its processes carry this path in their environment; see agent-environment.ts. */
   readonly root: string;
   readonly checkout: string;
   readonly home: string;
@@ -16,7 +16,7 @@ export interface SandboxPaths {
   readonly sessions: string;
 }
 
-/** Keys become names of folders: one that could leave its folder, or be taken for an option, is refused. */
+/** Throws when the key is no safe name of a folder: it could leave the folder, or be taken for an option. */
 export function sandboxPaths(sandboxes: string, key: string): SandboxPaths {
   return pathsIn(key, join(sandboxes, safeName(key)));
 }
@@ -36,14 +36,19 @@ export function pathsIn(key: string, root: string): SandboxPaths {
 
 export function safeName(key: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(key)) {
-    throw new LocalSandboxError('SANDBOX_FAILED', `Not a key: ${JSON.stringify(key).slice(0, 200)}`, {
-      retryable: false,
-    });
+    throw new LocalSandboxError(
+      'SANDBOX_FAILED',
+      `The sandbox key ${JSON.stringify(key).slice(0, 200)} is not valid.`,
+      {
+        retryable: false,
+      },
+    );
   }
   return key;
 }
 
-// Half-made and half-removed sandboxes lie beside the real ones as KEY~KIND~PID~START~NONCE. No key holds a tilde.
+// A sandbox that is being made or removed has a folder KEY~KIND~PID~START~NONCE in the same folder as the finished ones.
+// Keys contain no tilde.
 
 export async function transitionalName(key: string, kind: 'making' | 'removing'): Promise<string> {
   const { pid, start } = await currentProcess();
@@ -53,11 +58,11 @@ export async function transitionalName(key: string, kind: 'making' | 'removing')
 export interface SandboxFolder {
   readonly name: string;
   readonly key: string;
-  /** Set for a folder that is being made or removed: by whom. */
+  /** Set for a folder that is being made or removed: `by` is the process that does it. */
   readonly inProgress: { readonly kind: string; readonly by: ProcessIdentity } | undefined;
 }
 
-/** Reads a folder's name; undefined when it is none of ours. */
+/** Parses a folder's name; undefined when it is not the name of a sandbox's folder. */
 export function readFolderName(name: string): SandboxFolder | undefined {
   const [key = '', kind, pid, start] = name.split('~');
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(key)) return undefined;

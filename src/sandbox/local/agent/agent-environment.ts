@@ -2,22 +2,22 @@ import { join } from 'node:path';
 import { sandboxEnvVar } from '../processes.ts';
 import type { SandboxPaths } from '../sandbox-paths.ts';
 
-// What a program needs to run, and what agents sign in with. The server's own secrets (its database, its token) are in
-// the same environment and must not reach an agent, so this is a list of what passes.
-const passes = [
+// The variables that the agent inherits: what a program needs to run, and what agents sign in with. A list of what is
+// allowed, because Groundcrew's own secrets (DATABASE_URL, GROUNDCREW_TOKEN) must not reach an agent.
+const allowed = [
   /^(PATH|LANG|LC_.*|TZ|TERM|TMPDIR|USER|LOGNAME|SHELL|SSH_AUTH_SOCK)$/,
-  // So that tests see what they leave running.
+  // Lets a test run find the processes that it leaves.
   /^GROUNDCREW_TEST_RUN$/,
   /^(https?|all|no)_proxy$/i,
   /^(SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)$/,
   /^(ANTHROPIC|CLAUDE|OPENAI|CODEX|OPENCODE|AMP|CURSOR|GEMINI|GOOGLE|OPENROUTER|GROQ|MISTRAL|XAI|DEEPSEEK)_/,
 ];
 
-/** The environment of everything that runs in the sandbox. */
+/** The environment of every process that runs in the sandbox. */
 export function agentEnvironment(paths: SandboxPaths): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
-      entry[1] !== undefined && passes.some((pattern) => pattern.test(entry[0])),
+      entry[1] !== undefined && allowed.some((pattern) => pattern.test(entry[0])),
   );
   return {
     ...Object.fromEntries(inherited),
@@ -29,5 +29,5 @@ export function agentEnvironment(paths: SandboxPaths): Record<string, string> {
   };
 }
 
-/** Tells the processes of one agent server in a sandbox from those of the next. */
-export const serverMark = (number: number) => `GROUNDCREW_AGENT_SERVER=${number}`;
+/** In the environment of the processes of one agent server, to distinguish them from those of the next one. */
+export const serverMarker = (number: number) => `GROUNDCREW_AGENT_SERVER=${number}`;

@@ -1,8 +1,26 @@
 import { readFile } from 'node:fs/promises';
 
+// The lines of sandbox-agent's log that this file reads. The log is no public interface: what it says may change with any
+// version, and then a prompt could be sent twice and errors lose their reason. So the version is pinned in package.json, and
+// test/sandbox/agent-log.test.ts compares these patterns with what the installed version writes.
+const lines = {
+  /** The server has received a request for a conversation. It gives it to the agent from then on, even without us. */
+  received: (conversation: string, requestId: string) => [
+    `POST received" server_id=${conversation} `,
+    ` id="\\"${requestId}\\"" `,
+  ],
+  /** The server has started the agent's process of a conversation. */
+  spawned: (conversation: string) => ['agent process spawned"', `uri="/v1/acp/${conversation}?`],
+  pid: / pid=(\d+)/,
+  /** The agent has written a line to stderr. */
+  agentStderr: /message="agent stderr: (.*?)" line_number=/,
+  /** The server reports an error of its own. */
+  serverError: / error="(.*)"$/,
+} as const;
+
 /**
- * The agent server's log, where it says what no answer of its API does: which requests it has received, from whomever,
- * and what an agent wrote to stderr.
+ * The agent server's log. It tells what the server's API does not: which requests the server has received, also from other
+ * processes, the pids of the agents, and what the agents wrote to stderr.
  */
 export class AgentLog {
   readonly #path: string;
@@ -11,31 +29,31 @@ export class AgentLog {
     this.#path = path;
   }
 
-  /** Whether the server has received the request `id` for a conversation, and so given it to the agent. */
+  /** Whether the server has received the request `id` for a conversation. */
   async hasReceived(conversation: string, id: string): Promise<boolean> {
-    const wanted = [`POST received" server_id=${conversation} `, ` id="\\"${id}\\"" `];
-    return (await this.#lines()).some((line) => wanted.every((part) => line.includes(part)));
+    const parts = lines.received(conversation, id);
+    return (await this.#read()).some((line) => parts.every((part) => line.includes(part)));
   }
 
-  /** The pid of the agent's process in a conversation. */
-  async processOf(conversation: string): Promise<number | undefined> {
-    const line = (await this.#lines()).findLast(
-      (line) => line.includes('agent process spawned"') && line.includes(`uri="/v1/acp/${conversation}?`),
-    );
-    return Number(/ pid=(\d+)/.exec(line ?? '')?.[1]) || undefined;
+  /** The pid of the agent's process in a conversation; undefined when none was started. */
+  async agentPid(conversation: string): Promise<number | undefined> {
+    const parts = lines.spawned(conversation);
+    const line = (await this.#read()).findLast((line) => parts.every((part) => line.includes(part)));
+    return Number(lines.pid.exec(line ?? '')?.[1]) || undefined;
   }
 
-  /** The last that an agent, or else the server itself, had to say; in brackets, or nothing. */
+  /** The last lines that the agents wrote to stderr, or else the server's last errors, as ` (…)`; '' without any. */
   async recentErrors(): Promise<string> {
-    const lines = await this.#lines();
+    const log = await this.#read();
     const all = (pattern: RegExp) =>
-      lines.map((line) => pattern.exec(line)?.[1]).filter((found) => found !== undefined);
-    const agents = all(/message="agent stderr: (.*?)" line_number=/);
-    const words = (agents.length > 0 ? agents : all(/ error="(.*)"$/)).slice(-3).join(' / ').slice(0, 400);
-    return words === '' ? '' : ` (${words})`;
+      log.map((line) => pattern.exec(line)?.[1]).filter((found) => found !== undefined);
+    const ofAgents = all(lines.agentStderr);
+    const errors = ofAgents.length > 0 ? ofAgents : all(lines.serverError);
+    const text = errors.slice(-3).join(' / ').slice(0, 400);
+    return text === '' ? '' : ` (${text})`;
   }
 
-  async #lines(): Promise<string[]> {
+  async #read(): Promise<string[]> {
     return (await readFile(this.#path, 'utf8').catch(() => '')).split('\n');
   }
 }

@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readClaim } from '../exclusive-file.ts';
+import { readWritten } from '../exclusive-file.ts';
 import { hasSandboxMarker, isAlive, type ProcessIdentity } from '../processes.ts';
 
 /**
- * A sandbox's agent servers, one after another: `N.json` says the port and token of the Nth, `N.pid` is written by the
- * server's own process before it becomes the server, and by one process only. The last one is the one in use.
+ * A sandbox's folder `agent-servers` has two files for the Nth agent server: `N.json`, with its port and token, and `N.pid`,
+ * which the server's own process writes just before it executes the server's program. Each is written once, by one process.
+ * The server with the highest number is in use.
  */
 export interface AgentServerPlan {
   readonly port: number;
@@ -19,28 +20,29 @@ export interface AgentServerRecord extends AgentServerPlan {
 export const planPath = (folder: string, number: number) => join(folder, `${number}.json`);
 export const pidPath = (folder: string, number: number) => join(folder, `${number}.pid`);
 
-/** The server that is in use; undefined when none was ever planned. */
+/** The server that is in use; undefined when none was planned yet. */
 export async function latestServer(folder: string): Promise<AgentServerRecord | undefined> {
   const number = Math.max(0, ...(await numbers(folder)));
-  const plan = await readClaim<AgentServerPlan>(planPath(folder, number));
+  const plan = await readWritten<AgentServerPlan>(planPath(folder, number));
   return plan && { ...plan, number };
 }
 
+/** `unclaimed`: no process has become this server yet. */
 export type ServerState = 'unclaimed' | 'dead' | ProcessIdentity;
 
-/** Whether the server's process has been started, and lives. A pid that another program has by now counts as dead. */
+/** The state of the server's process. A pid that belongs to another process by now counts as dead. */
 export async function serverState(folder: string, root: string, number: number): Promise<ServerState> {
   const text = await readFile(pidPath(folder, number), 'utf8').catch(() => undefined);
   if (text === undefined) return 'unclaimed';
   const [pid = '', ...written] = text.trim().split(/\s+/);
   const identity = { pid: Number(pid), start: written.join('_') };
-  // The mark as well: after a reboot pids and starting times may come again.
+  // After a reboot another process can have the same pid and start time: look at its environment too.
   return (await isAlive(identity)) && (await hasSandboxMarker(identity.pid, root)) !== false
     ? identity
     : 'dead';
 }
 
-/** All servers of a sandbox whose processes live. */
+/** The processes of all servers of a sandbox that are alive. */
 export async function serverProcesses(folder: string, root: string): Promise<ProcessIdentity[]> {
   const states = await Promise.all(
     (await numbers(folder)).map((number) => serverState(folder, root, number)),
@@ -54,8 +56,8 @@ async function numbers(folder: string): Promise<number[]> {
 }
 
 /**
- * Becomes a server, unless another process has become the server of this number: `ln` of a file that holds its pid
- * succeeds for one process only, and the pid stays the same through `exec`.
+ * A shell script that executes the server's program, unless another process has become the server of this number: `ln` of a
+ * file with the shell's pid succeeds for one process only, and `exec` keeps the pid.
  */
 export const execServerScript = `
 set -eu

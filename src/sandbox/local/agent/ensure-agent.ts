@@ -8,11 +8,11 @@ import { placeLauncher } from '../../../agents/launchers.ts';
 import { findServerBinary } from '../../../agents/server-binary.ts';
 import { freePort } from '../../../free-port.ts';
 import { LocalSandboxError, sandboxGone } from '../errors.ts';
-import { claim } from '../exclusive-file.ts';
+import { writeOnce } from '../exclusive-file.ts';
 import { exists } from '../folders.ts';
-import { killSandbox } from '../processes.ts';
+import { killSandboxProcesses } from '../processes.ts';
 import type { SandboxPaths } from '../sandbox-paths.ts';
-import { agentEnvironment, serverMark } from './agent-environment.ts';
+import { agentEnvironment, serverMarker } from './agent-environment.ts';
 import { AgentLog } from './agent-log.ts';
 import {
   type AgentServerPlan,
@@ -25,11 +25,11 @@ import {
 } from './agent-servers.ts';
 import type { ServerInUse } from './open-session.ts';
 
-// A server that has died (its port was taken in the meantime, say) is followed by another one, but not forever.
+// A server can die at its start, for example because another program took its port. Then another one is started.
 const maxServersPerCall = 4;
 const startMs = 15_000;
 
-/** Makes sure that the sandbox's agent server runs, and that it can start this agent. */
+/** Starts the sandbox's agent server unless it runs. Throws AGENT_FAILED when it cannot start this agent. */
 export async function ensureAgent(
   paths: SandboxPaths,
   agent: string,
@@ -43,14 +43,14 @@ export async function ensureAgent(
       { retryable: false },
     );
   }
-  // One after the other, never recursively: the sandbox's folder must not come back when it is gone.
+  // Not `recursive`: that would make the sandbox's folder again after it was destroyed.
   for (const folder of [paths.agentServers, paths.home]) {
     await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') throw sandboxGone(paths.key);
       if (error.code !== 'EEXIST') throw error;
     });
   }
-  return await requiringAgent(async () => {
+  return await translatingMissingAgent(async () => {
     await placeLauncher(paths.home, agent);
     const server = await ensureServer(paths, binary, signal);
     await assertInstalled(server, agent, signal);
@@ -58,17 +58,17 @@ export async function ensureAgent(
   });
 }
 
-/** What a missing agent means here: AGENT_FAILED, for good. */
-async function requiringAgent<T>(look: () => Promise<T>): Promise<T> {
+/** Another attempt cannot find an agent that is missing, so it becomes an AGENT_FAILED that is not retried. */
+async function translatingMissingAgent<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await look();
+    return await work();
   } catch (error) {
     if (!(error instanceof AgentMissingError)) throw error;
     throw new LocalSandboxError('AGENT_FAILED', error.message, { retryable: false, cause: error });
   }
 }
 
-/** The sandbox's agent server for a session with `agent`. AGENT_GONE when it is not the one at `baseUrl`, or is dead. */
+/** The sandbox's agent server, for a session with `agent`. Throws AGENT_GONE when it is dead or not the one at `baseUrl`. */
 export async function findServer(
   paths: SandboxPaths,
   baseUrl: string,
@@ -85,8 +85,8 @@ export async function findServer(
   ) {
     throw new LocalSandboxError('AGENT_GONE', 'The agent server has ended.');
   }
-  // The server was started for another agent, perhaps.
-  return await requiringAgent(async () => {
+  // The server may have been started for another agent.
+  return await translatingMissingAgent(async () => {
     await placeLauncher(paths.home, agent);
     await assertInstalled(server, agent, signal);
     return { server, number: latest.number };
@@ -112,11 +112,11 @@ async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSi
       if (await becomesHealthy(paths, binary, latest, server, signal)) return server;
     }
     if (!(await exists(paths.description))) throw sandboxGone(paths.key);
-    // Agents outlive a server that was killed, and would go on working beside the next one's.
-    if (latest) await killSandbox(paths.root, [], signal, serverMark(latest.number));
-    // Of several callers one plans the next server; all of them then go on with that one.
+    // The agents of a server that was killed go on. They must not work at the same time as those of the next server.
+    if (latest) await killSandboxProcesses(paths.root, [], signal, serverMarker(latest.number));
+    // One of several callers writes the plan of the next server; all of them continue with that plan.
     const next = (latest?.number ?? 0) + 1;
-    await claim(planPath(folder, next), await newPlan());
+    await writeOnce(planPath(folder, next), await newPlan());
     started += 1;
   }
   throw new LocalSandboxError(
@@ -125,7 +125,7 @@ async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSi
   );
 }
 
-/** Starts the server unless it has been, and waits for its answer. False when its process has died. */
+/** Starts the server unless a process has, and waits until it answers. False when its process has died. */
 async function becomesHealthy(
   paths: SandboxPaths,
   binary: string,
@@ -146,9 +146,9 @@ async function becomesHealthy(
     if (state !== 'unclaimed' && (await server.isHealthy(signal))) return true;
     if (!(await exists(paths.description))) throw sandboxGone(paths.key);
     if (Date.now() > deadline) {
-      // It hangs: the next try is to begin with another one.
+      // It hangs: the next attempt must start another one.
       if (typeof state === 'object')
-        await killSandbox(paths.root, [state], signal, serverMark(record.number));
+        await killSandboxProcesses(paths.root, [state], signal, serverMarker(record.number));
       throw new LocalSandboxError(
         'AGENT_FAILED',
         `The agent server does not answer${await new AgentLog(paths.agentLog).recentErrors()}.`,
@@ -161,7 +161,7 @@ async function becomesHealthy(
 async function spawnServer(paths: SandboxPaths, binary: string, { number, port, token }: AgentServerRecord) {
   const log = await open(paths.agentLog, 'a', 0o600);
   try {
-    // A session of its own: it outlives the worker, and signals to the worker's process group do not reach it.
+    // In a session of its own, so that it outlives the worker and gets no signals that are sent to the worker's group.
     const child = spawn(
       '/bin/sh',
       [
@@ -174,14 +174,14 @@ async function spawnServer(paths: SandboxPaths, binary: string, { number, port, 
         stdio: ['ignore', log.fd, log.fd],
         env: {
           ...agentEnvironment(paths),
-          ...Object.fromEntries([serverMark(number).split('=')]),
+          ...Object.fromEntries([serverMarker(number).split('=')]),
           SANDBOX_AGENT_LOG_STDOUT: '1',
-          // Nothing is downloaded: an agent is installed or it is not.
+          // An agent that is not installed is an error. The server must not download it.
           SANDBOX_AGENT_REQUIRE_PREINSTALL: '1',
         },
       },
     );
-    child.on('error', () => {}); // no claim then: the caller's deadline tells
+    child.on('error', () => {}); // no pid file appears, so the caller's deadline reports it
     child.unref();
   } finally {
     await log.close();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import packageJson from '../../../../package.json' with { type: 'json' };
 import { type AgentServer, AgentServerGoneError } from '../../../agents/agent-server.ts';
 import { serverAgentId } from '../../../agents/agents.ts';
 import { AgentProcessError, AgentRefusedError, Conversation } from '../../../agents/conversation.ts';
@@ -16,20 +17,31 @@ export interface ServerInUse {
   readonly number: number;
 }
 
-// How long a prompt may stay without a sign of work before it counts as taken.
+/** How long to wait for an agent that may refuse its prompt. */
 const promptGraceMs = 2_000;
-// A request that was sent before its sender died reaches the server's log within moments.
+/** How long a request that was sent before its sender died may take to reach the server's log. */
 const inFlightMs = 250;
-// A sender that lives but has not sent by then stands still.
+/** How long a sender that is alive may take from its claim to the server's log. */
 const standstillMs = 5_000;
 
 /**
- * Opens the session of `request.key` and hands it the prompt; each once, whoever is killed when.
+ * Opens the session of `request.key` and sends it the prompt. Each request reaches the agent once, also when several calls
+ * run at the same time and their processes are killed. For each request, a call does this:
  *
- * Before each request its sender takes a claim on disk. Who finds a claim taken looks whether the server has received
- * the request: then he waits for the answer, which the server repeats. If not, and the sender is dead or stands still,
- * he takes the next claim and sends it himself. What remains: a sender that is stopped between its claim and its
- * sending, for longer than `standstillMs`, and then goes on, sends a second time.
+ * 1. Write a claim to disk. One call succeeds; the others wait for the outcome of steps 2 and 3.
+ * 2. Send the request to the agent server, which logs it and gives it to the agent.
+ * 3. Record the result on disk: the session's id, or that the prompt was sent.
+ *
+ * What the next call finds when the process was killed:
+ *
+ * - before 1: nothing. It starts at 1.
+ * - between 1 and 2: a claim whose holder is dead, and no line in the server's log. It writes the next claim and continues.
+ * - between 2 and 3: a claim, and the request in the server's log. It waits for the agent's answer, which the server repeats
+ *   to everybody who listens, and continues at 3.
+ * - after 3: the result. It sends nothing.
+ *
+ * One case remains in which a request is sent twice: a process that is stopped between 1 and 2 for longer than
+ * `standstillMs`, and continues later.
  */
 export async function openSession(
   paths: SandboxPaths,
@@ -39,35 +51,35 @@ export async function openSession(
   agentTimeoutMs: number,
 ): Promise<{ sessionId: string }> {
   const record = await SessionRecord.open(paths, request.key, number);
-  const name = `${request.key}.${record.launch}`;
+  const conversationName = `${request.key}.${record.launch}`;
   const log = new AgentLog(paths.agentLog);
   const { signal } = context;
   try {
-    const done = await record.read<{ sessionId: string }>('handed-over');
-    if (done) return done;
-    const conversation = new Conversation(server, name, serverAgentId(request.agent));
+    const sent = await record.read<{ sessionId: string }>(promptSent);
+    if (sent) return sent;
+    const conversation = new Conversation(server, conversationName, serverAgentId(request.agent));
     try {
       const opening = new SessionOpening(conversation, record, log, signal, agentTimeoutMs);
       context.log(`Starting the agent ${request.agent}`);
       await opening.initialize();
       const sessionId = await opening.newSession(paths.checkout);
-      context.log(`Handing the prompt to session ${sessionId}`);
+      context.log(`Sending the prompt to session ${sessionId}`);
       await opening.prompt(sessionId, request.prompt);
       if (!(await server.isHealthy(signal))) throw new AgentServerGoneError('The agent server has ended.');
-      await record.note('handed-over', { sessionId });
+      await record.write(promptSent, { sessionId });
       return { sessionId };
     } finally {
-      conversation.leave();
+      conversation.stopListening();
     }
   } catch (error) {
     if (!signal.aborted && (error instanceof AgentProcessError || error instanceof AgentRefusedError)) {
-      // What the agent said to stderr may still be on its way to the log.
+      // What the agent wrote to stderr may not be in the log yet.
       await delay(100, undefined, { signal });
-      const words = await log.recentErrors();
-      await record.note('failed', {});
-      await endAgent(paths, server, name, log);
+      const reason = await log.recentErrors();
+      await record.write('failed', {});
+      await endAgent(paths, server, conversationName, log);
       const code = error instanceof AgentProcessError ? 'AGENT_FAILED' : 'SESSION_FAILED';
-      throw new LocalSandboxError(code, `${error.message}${words}`, { cause: error });
+      throw new LocalSandboxError(code, `${error.message}${reason}`, { cause: error });
     }
     throw error;
   } finally {
@@ -75,10 +87,13 @@ export async function openSession(
   }
 }
 
+/** Kept as it is: older versions wrote it. */
+const promptSent = 'handed-over';
+
 const initialized = z.looseObject({ authMethods: z.array(z.looseObject({ id: z.string() })).nullish() });
 const sessionOpened = z.looseObject({ sessionId: z.string().min(1) });
 
-/** The three requests that open a session. */
+/** The requests that open a session, in their order. */
 class SessionOpening {
   readonly #conversation: Conversation;
   readonly #record: SessionRecord;
@@ -104,23 +119,23 @@ class SessionOpening {
     const answer = await this.#ask('initialize', 'initialize', {
       protocolVersion: 1,
       clientCapabilities: {},
-      clientInfo: { name: 'groundcrew', version: '0.1.0' },
+      clientInfo: { name: packageJson.name, version: packageJson.version },
     });
     const methods = initialized.safeParse(answer).data?.authMethods ?? [];
-    // Those that need nobody: the key is in the agent's environment, or it is not and the agent says so later.
+    // Methods that need no person. Without the key in its environment the agent refuses a later request, with a reason.
     const method = methods.find(({ id }) => /^(anthropic|openai|codex)-api-key$/.test(id));
     if (method) await this.#ask('authenticate', 'authenticate', { methodId: method.id }).catch(() => {});
   }
 
   async newSession(cwd: string): Promise<string> {
-    const known = await this.#record.read<{ sessionId: string }>('session');
-    if (known) return known.sessionId;
+    const opened = await this.#record.read<{ sessionId: string }>('session');
+    if (opened) return opened.sessionId;
     const answer = sessionOpened.safeParse(
       await this.#ask('session', 'session/new', { cwd, mcpServers: [] }),
     );
     if (!answer.success) throw new AgentRefusedError('The agent opened a session without an id.');
     const { sessionId } = answer.data;
-    await this.#record.note('session', { sessionId });
+    await this.#record.write('session', { sessionId });
     return sessionId;
   }
 
@@ -130,7 +145,7 @@ class SessionOpening {
       id,
       () => this.#conversation.isWorking(id, sessionId),
       () =>
-        this.#conversation.handOver(
+        this.#conversation.sendPrompt(
           id,
           sessionId,
           { prompt: [{ type: 'text', text }] },
@@ -150,39 +165,39 @@ class SessionOpening {
     );
   }
 
-  /** Sends a request unless it has been sent; `found` continues with one that has. */
+  /** Sends a request unless a call has sent it; then `onSent` waits for its outcome. */
   async #once<T>(
     id: string,
     isAnswered: () => boolean,
     send: () => Promise<T>,
-    found: () => Promise<T>,
+    onSent: () => Promise<T>,
   ): Promise<T> {
-    for (let turn = 1; ; turn += 1) {
-      if (await this.#record.claim(id, turn)) return await send();
+    for (let claim = 1; ; claim += 1) {
+      if (await this.#record.claim(id, claim)) return await send();
       const since = Date.now();
       for (;;) {
-        if (isAnswered() || (await this.#log.hasReceived(this.#conversation.name, id))) return await found();
-        const patience = (await this.#record.isClaimHolderAlive(id, turn)) ? standstillMs : inFlightMs;
-        if (Date.now() - since > patience) break;
+        if (isAnswered() || (await this.#log.hasReceived(this.#conversation.name, id))) return await onSent();
+        const waitMs = (await this.#record.isClaimHolderAlive(id, claim)) ? standstillMs : inFlightMs;
+        if (Date.now() - since > waitMs) break;
         await delay(25, undefined, { signal: this.#signal });
       }
     }
   }
 }
 
-/** Ends the process of an agent that failed. The server alone would wait until it ends by itself. */
+/** Ends the process of an agent that failed. Closing the conversation is not enough: the server waits for the process. */
 async function endAgent(
   paths: SandboxPaths,
   server: AgentServer,
   conversation: string,
   log: AgentLog,
 ): Promise<void> {
-  const pid = await log.processOf(conversation);
+  const pid = await log.agentPid(conversation);
   if (pid !== undefined && (await hasSandboxMarker(pid, paths.root)) === true) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // It has ended.
     }
   }
   await server.close(conversation, AbortSignal.timeout(2_000)).catch(() => {});

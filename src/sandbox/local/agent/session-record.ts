@@ -2,20 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sandboxGone } from '../errors.ts';
-import { claim, readClaim } from '../exclusive-file.ts';
+import { readWritten, writeOnce } from '../exclusive-file.ts';
 import { currentProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 import { type SandboxPaths, safeName } from '../sandbox-paths.ts';
 
-interface Claimant extends ProcessIdentity {
+/** The process that took a claim, and which of its calls. */
+interface ClaimHolder extends ProcessIdentity {
   readonly call: string;
 }
 
+/** Calls of this process that have not ended. */
 const liveCalls = new Set<string>();
 
 /**
- * What is on disk about the opening of one session: a folder of files that are written once and never change. Their
- * names begin with the agent server's number and the launch's, because what an agent's process was told is lost with
- * it: with another process it all begins anew.
+ * The record of the opening of one session: a folder of files that are written once and never change. Their names begin
+ * with the numbers of the agent server and of the launch of the agent. An agent's process forgets what it was told when it
+ * ends, so each launch has a record of its own.
  */
 export class SessionRecord {
   readonly #folder: string;
@@ -31,7 +33,7 @@ export class SessionRecord {
 
   static async open(paths: SandboxPaths, key: string, server: number): Promise<SessionRecord> {
     const folder = join(paths.sessions, safeName(key));
-    // One after the other: the sandbox's folder must not come back when it is gone.
+    // Not `recursive`: that would make the sandbox's folder again after it was destroyed.
     for (const path of [paths.sessions, folder]) {
       await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') throw sandboxGone(paths.key);
@@ -43,35 +45,35 @@ export class SessionRecord {
     return record;
   }
 
-  /** Tells one launch of the agent from another on the same sandbox. */
+  /** Distinguishes this launch of the agent from the others in the sandbox. */
   get launch(): string {
     return `${this.#server}.${this.#launch}`;
   }
 
-  /** Says that this call does no more. Its claims are open to others then. */
+  /** Call when this call ends: other calls may then repeat what it claimed and did not do. */
   close(): void {
     liveCalls.delete(this.#call);
   }
 
   read<T>(name: string): Promise<T | undefined> {
-    return readClaim<T>(this.#path(name));
+    return readWritten<T>(this.#path(name));
   }
 
-  /** Notes something for good; false when it was noted before. */
-  note(name: string, content: unknown): Promise<boolean> {
-    return claim(this.#path(name), content);
+  /** Records something that never changes; false when it was recorded before. */
+  write(name: string, content: unknown): Promise<boolean> {
+    return writeOnce(this.#path(name), content);
   }
 
-  /** Takes it upon this call to do something once: the `turn`th claim, from 1. */
-  async claim(name: string, turn: number): Promise<boolean> {
-    return await this.note(`${name}-${turn}`, { ...(await currentProcess()), call: this.#call });
+  /** Takes the claim `number` (from 1) to do something; false when another call has it. */
+  async claim(name: string, number: number): Promise<boolean> {
+    return await this.write(`${name}-${number}`, { ...(await currentProcess()), call: this.#call });
   }
 
-  /** Whether the call that holds a claim may still do what it claimed. */
-  async isClaimHolderAlive(name: string, turn: number): Promise<boolean> {
-    const claimant = await this.read<Claimant>(`${name}-${turn}`);
-    if (claimant === undefined || !(await isAlive(claimant))) return false;
-    return claimant.pid !== process.pid || liveCalls.has(claimant.call);
+  /** Whether the call that has the claim may still do what it claimed. */
+  async isClaimHolderAlive(name: string, number: number): Promise<boolean> {
+    const holder = await this.read<ClaimHolder>(`${name}-${number}`);
+    if (holder === undefined || !(await isAlive(holder))) return false;
+    return holder.pid !== process.pid || liveCalls.has(holder.call);
   }
 
   #path(name: string): string {

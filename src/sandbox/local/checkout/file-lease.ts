@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { claim, readClaim } from '../exclusive-file.ts';
+import { readWritten, writeOnce } from '../exclusive-file.ts';
 import { currentProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 
 const heartbeatMs = 1_000;
@@ -16,7 +16,7 @@ const staleMs = 8_000;
  */
 export async function withLease<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const mine = { ...(await currentProcess()), nonce: randomBytes(8).toString('hex') };
-  while (!(await claim(path, mine))) {
+  while (!(await writeOnce(path, mine))) {
     signal.throwIfAborted();
     if (await isStale(path)) await takeAway(path);
     else await delay(50, undefined, { signal });
@@ -30,7 +30,7 @@ export async function withLease<T>(path: string, signal: AbortSignal, work: () =
     return await work();
   } finally {
     clearInterval(heartbeat);
-    const holder = await readClaim<{ nonce: string }>(path).catch(() => undefined);
+    const holder = await readWritten<{ nonce: string }>(path).catch(() => undefined);
     if (holder?.nonce === mine.nonce) await rm(path, { force: true });
   }
 }

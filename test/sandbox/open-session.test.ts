@@ -1,0 +1,177 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createGitRepository } from '../support/git-repository.ts';
+import { rejection } from '../support/rejection.ts';
+import { waitFor } from '../support/wait-for.ts';
+import {
+  callInProcess,
+  context,
+  conversationsOf,
+  installAgent,
+  notesIn,
+  openLocalSandboxes,
+  request,
+  serversIn,
+} from './local-sandboxes.ts';
+
+const first = { key: 'first', agent: 'demo', prompt: 'Paint it black' };
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('createSession of the provider local', () => {
+  it('opens a session with the demo agent, which writes the prompt to the checkout', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    const session = await provider.createSession(sandbox, endpoint, first, context());
+
+    expect(session.sessionId).toMatch(/^demo-/);
+    expect(await notesIn(sandbox.cwd)).toContain('Paint it black');
+    expect(await conversationsOf(endpoint)).toEqual([expect.stringMatching(/^first\.\d+\.1$/)]);
+  });
+
+  it('finds the session again after the process that opened it has ended', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const printed = await callInProcess([sandboxes.dataDir, repository.path, 'one', 'demo']);
+    const before = await serversIn(sandboxes.root('one'));
+    expect(before).toHaveLength(1);
+
+    const sandbox = await sandboxes.provider.createSandbox(request(repository.path), context());
+    const endpoint = await sandboxes.provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    const again = { key: 'session-one', agent: 'demo', prompt: 'Prompt of one' };
+    const { sessionId } = await sandboxes.provider.createSession(sandbox, endpoint, again, context());
+    expect(printed).toContain(sessionId);
+    expect(await serversIn(sandboxes.root('one'))).toEqual(before);
+    expect((await notesIn(sandbox.cwd)).match(/## Task/g)).toHaveLength(1);
+  });
+
+  it('opens the session anew with another agent server when the first was killed', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    const { sessionId } = await provider.createSession(sandbox, endpoint, first, context());
+    const before = await sandboxes.running('one');
+    for (const pid of await serversIn(sandboxes.root('one'))) process.kill(pid, 'SIGKILL');
+
+    const gone = await rejection(provider.createSession(sandbox, endpoint, first, context()));
+    expect(gone).toMatchObject({ code: 'AGENT_GONE', retryable: true });
+
+    const next = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    expect(next.baseUrl).not.toBe(endpoint.baseUrl);
+    // The agents of the killed server too.
+    expect((await sandboxes.running('one')).filter((pid) => before.includes(pid))).toEqual([]);
+    const second = await provider.createSession(sandbox, next, first, context());
+    expect(second.sessionId).not.toBe(sessionId);
+  });
+
+  it('fails for good when its agent is not installed', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    const wanted = { ...first, agent: 'amp' };
+    const error = await rejection(provider.createSession(sandbox, endpoint, wanted, context()));
+    expect(error).toMatchObject({ code: 'AGENT_FAILED', retryable: false });
+  });
+
+  it('finds an agent that is installed for the user of the worker', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const data = await mkdtemp(join(tmpdir(), 'groundcrew-user-'));
+    try {
+      const launchers = join(data, 'sandbox-agent', 'bin', 'agent_processes');
+      await mkdir(launchers, { recursive: true });
+      await writeFile(join(launchers, 'amp-acp'), scripted(sandboxes.root('one'), 0), { mode: 0o755 });
+      vi.stubEnv('XDG_DATA_HOME', data);
+      const { provider } = sandboxes;
+      const sandbox = await provider.createSandbox(request(repository.path), context());
+      const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
+      const session = await provider.createSession(sandbox, endpoint, { ...first, agent: 'amp' }, context());
+      expect(session).toEqual({ sessionId: 'scripted' });
+    } finally {
+      await rm(data, { recursive: true });
+    }
+  });
+
+  it.each([
+    ['ends at once', '#!/bin/sh\necho no key >&2\nexit 3\n', 0o755, /no key/],
+    ['is no program', 'garbage', 0o755, /cannot be asked/],
+    ['may not be executed', '#!/bin/sh\n', 0o644, /Permission denied/],
+    [
+      'speaks another protocol',
+      '#!/bin/sh\necho hello; read line; echo "{}"; exit 0\n',
+      0o755,
+      /exit code 0|not speak/,
+    ],
+    ['says nothing', '#!/bin/sh\nexec sleep 600\n', 0o755, /does not answer/],
+    ['dies at the first request', '#!/bin/sh\nread line; kill -9 $$\n', 0o755, /ended/],
+    [
+      'refuses the first request',
+      '#!/bin/sh\nwhile read line; do echo \'{"jsonrpc":"2.0","id":"initialize","error":{"code":-32000,"message":"log in"}}\'; done\n',
+      0o755,
+      /not signed in: log in/,
+    ],
+  ])(
+    'rejects when the agent %s, and succeeds once the agent is repaired',
+    async (_, script, mode, message) => {
+      await using repository = await createGitRepository();
+      await using sandboxes = await openLocalSandboxes({ agentTimeoutMs: 1_500 });
+      const { provider } = sandboxes;
+      const sandbox = await provider.createSandbox(request(repository.path), context());
+      const root = sandboxes.root('one');
+      await installAgent(root, script, mode);
+      const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
+      const wanted = { ...first, agent: 'amp' };
+      const error = await rejection(provider.createSession(sandbox, endpoint, wanted, context()));
+      expect(error.code).toMatch(/^(AGENT|SESSION)_FAILED$/);
+      expect(error.message).toMatch(message);
+      await waitFor(async () => (await sandboxes.running('one')).length === 1); // the server alone
+
+      await installAgent(root, scripted(root, 0));
+      const session = await provider.createSession(sandbox, endpoint, wanted, context());
+      expect(session.sessionId).toBe('scripted');
+    },
+  );
+
+  it('sends the prompt once to a silent agent, which finishes its turn after the worker has died', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const root = sandboxes.root('one');
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    await installAgent(root, scripted(root, 3_000));
+    const requests = () => readFile(join(root, 'requests'), 'utf8').catch(() => '');
+    // Killed when the agent has its prompt, while the call waits whether the agent refuses it.
+    await callInProcess([sandboxes.dataDir, repository.path, 'one', 'amp'], async () =>
+      (await requests()).includes('session/prompt'),
+    );
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
+    const again = { key: 'session-one', agent: 'amp', prompt: 'Prompt of one' };
+    const sessions = await Promise.all(
+      [1, 2, 3].map(() => provider.createSession(sandbox, endpoint, again, context())),
+    );
+    expect(sessions).toEqual([1, 2, 3].map(() => ({ sessionId: 'scripted' })));
+    await waitFor(async () => (await requests()).includes('turn ended'));
+    expect((await requests()).trim().split('\n')).toEqual([
+      'initialize',
+      'session/new',
+      'session/prompt',
+      'turn ended',
+    ]);
+  });
+});
+
+/** A launcher of scripted-agent.mjs, which writes its requests to a file in the sandbox's folder. */
+function scripted(root: string, turnMs: number): string {
+  const agent = fileURLToPath(new URL('./scripted-agent.mjs', import.meta.url));
+  return `#!/bin/sh\nexec '${process.execPath}' '${agent}' '${join(root, 'requests')}' ${turnMs}\n`;
+}
