@@ -1,3 +1,5 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 
 /** The agent server does not answer, or another program answers on its port: its process is gone. */
@@ -28,6 +30,10 @@ export type AgentMessage = z.infer<typeof agentMessage>;
 
 const agentList = z.object({ agents: z.array(z.object({ id: z.string(), installed: z.boolean() })) });
 
+// The server listens on a loopback address, which no proxy reaches. `fetch` and Node's global agent use the proxy of
+// HTTP_PROXY when NODE_USE_ENV_PROXY is set; an agent of our own does not.
+const withoutProxy = new Agent();
+
 /**
  * A client of a sandbox's agent server, over its HTTP API.
  *
@@ -43,10 +49,10 @@ export class AgentServer {
     this.token = endpoint.token;
   }
 
-  async isHealthy(signal: AbortSignal): Promise<boolean> {
-    const timeout = AbortSignal.any([signal, AbortSignal.timeout(2_000)]);
+  /** Whether the server answers within `timeoutMs`. */
+  async isHealthy(signal: AbortSignal, timeoutMs: number): Promise<boolean> {
     try {
-      await (await this.#request('GET', '/v1/health', timeout)).arrayBuffer();
+      await this.#requestText('GET', '/v1/health', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
       return true;
     } catch {
       signal.throwIfAborted();
@@ -56,14 +62,16 @@ export class AgentServer {
 
   /** The agents that this server knows, and whether it finds them installed. */
   async agents(signal: AbortSignal): Promise<ReadonlyMap<string, boolean>> {
-    const response = await this.#request('GET', '/v1/agents', signal);
-    const { agents } = agentList.parse(await response.json());
+    const { agents } = agentList.parse(JSON.parse(await this.#requestText('GET', '/v1/agents', signal)));
     return new Map(agents.map((agent) => [agent.id, agent.installed]));
   }
 
   /**
    * Sends a request to the agent and waits for the agent's response. The first request of a conversation starts the agent's
    * process; the server starts one process, also when several requests arrive at the same time.
+   *
+   * An aborted request may not reach the agent, or only a part of it: the server stops whatever it does for a request whose
+   * connection is closed.
    */
   async send(
     conversation: string,
@@ -72,18 +80,18 @@ export class AgentServer {
     signal: AbortSignal,
   ): Promise<AgentMessage> {
     const path = `/v1/acp/${encodeURIComponent(conversation)}?agent=${encodeURIComponent(agent)}`;
-    const response = await this.#request('POST', path, signal, JSON.stringify(message));
-    return agentMessage.parse(await response.json());
+    const response = await this.#requestText('POST', path, signal, JSON.stringify(message));
+    return agentMessage.parse(JSON.parse(response));
   }
 
   /** The messages of the agent: first the last thousand that it has sent already, then each new one. */
   async *listen(conversation: string, signal: AbortSignal): AsyncGenerator<AgentMessage> {
     const path = `/v1/acp/${encodeURIComponent(conversation)}`;
-    const { body } = await this.#request('GET', path, signal, undefined, 'text/event-stream');
-    if (!body) return;
+    const response = await this.#request('GET', path, signal, undefined, 'text/event-stream');
+    response.setEncoding('utf8');
     let buffer = '';
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
-      buffer += text.replaceAll('\r', '');
+    for await (const chunk of response as AsyncIterable<string>) {
+      buffer += chunk.replaceAll('\r', '');
       const events = buffer.split('\n\n');
       buffer = events.pop() ?? '';
       for (const event of events) {
@@ -99,7 +107,14 @@ export class AgentServer {
 
   /** Ends the conversation and its agent's process. */
   async close(conversation: string, signal: AbortSignal): Promise<void> {
-    await this.#request('DELETE', `/v1/acp/${encodeURIComponent(conversation)}`, signal);
+    await this.#requestText('DELETE', `/v1/acp/${encodeURIComponent(conversation)}`, signal);
+  }
+
+  async #requestText(method: string, path: string, signal: AbortSignal, body?: string): Promise<string> {
+    const response = await this.#request(method, path, signal, body);
+    return await text(response).catch((cause: unknown) => {
+      throw gone(signal, cause);
+    });
   }
 
   async #request(
@@ -108,30 +123,39 @@ export class AgentServer {
     signal: AbortSignal,
     body?: string,
     accept = 'application/json',
-  ): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(this.baseUrl + path, {
-        method,
-        signal,
-        headers: {
-          accept,
-          ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body }),
-      });
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw new AgentServerGoneError('The agent server does not answer.', { cause });
-    }
-    if (response.ok) return response;
-    const problem = parseJson(await response.text().catch(() => ''));
+  ): Promise<IncomingMessage> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    request(this.baseUrl + path, {
+      method,
+      signal,
+      agent: withoutProxy,
+      headers: {
+        accept,
+        ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+    })
+      .on('response', resolve)
+      .on('error', reject)
+      .end(body);
+    const response = await promise.catch((cause: unknown) => {
+      throw gone(signal, cause);
+    });
+    const { statusCode: status = 0 } = response;
+    if (status >= 200 && status < 300) return response;
+    const problem = parseJson(await text(response).catch(() => ''));
     // Another agent server may have the port by now. It does not know our token.
-    if (response.status === 401) throw new AgentServerGoneError('Another agent server answers on the port.');
-    const detail = z.object({ detail: z.string() }).safeParse(problem);
-    throw new AgentServerError(detail.data?.detail ?? `HTTP ${response.status}`, response.status);
+    if (status === 401) throw new AgentServerGoneError('Another agent server answers on the port.');
+    const { data } = z.object({ detail: z.string() }).safeParse(problem);
+    throw new AgentServerError(data?.detail ?? `HTTP ${status}`, status);
   }
+}
+
+function gone(signal: AbortSignal, cause: unknown): unknown {
+  return signal.aborted
+    ? signal.reason
+    : new AgentServerGoneError('The agent server does not answer.', { cause });
 }
 
 function parseJson(text: string): unknown {

@@ -84,8 +84,8 @@ export class Conversation {
   }
 
   /**
-   * Sends a prompt, and returns when the agent works on it, or when it has not refused it for `graceMs`. The agent then goes
-   * on without us: the server has passed the prompt on.
+   * Sends a prompt, and returns when the agent works on it, or when it has not refused it for `graceMs`. The request stays
+   * open after that. If it were aborted while the agent does not read yet, the server would not write the rest of it.
    */
   async sendPrompt(
     id: string,
@@ -94,11 +94,15 @@ export class Conversation {
     graceMs: number,
     signal: AbortSignal,
   ): Promise<void> {
+    const failed = new AbortController();
     const settled = new AbortController();
-    const posted = this.#post(id, 'session/prompt', { sessionId, ...params }, settled.signal);
+    const posted = this.#post(id, 'session/prompt', { sessionId, ...params }, failed.signal);
     try {
       const either = AbortSignal.any([signal, settled.signal]);
       await Promise.race([this.#waitUntil(() => this.isWorking(id, sessionId), graceMs, either), posted]);
+    } catch (error) {
+      failed.abort();
+      throw error;
     } finally {
       settled.abort();
     }

@@ -1,4 +1,6 @@
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AgentLog } from '../../src/sandbox/local/agent/agent-log.ts';
@@ -26,7 +28,7 @@ it(`reads a log of sandbox-agent ${checkedVersion}, the installed version`, () =
   ).toBe(checkedVersion);
 });
 
-it('finds the requests that a server has received, and the pid of the agent', async () => {
+it('finds the requests that a server has written to an agent, and the pid of the agent', async () => {
   await using repository = await createGitRepository();
   await using sandboxes = await openLocalSandboxes();
   const { provider } = sandboxes;
@@ -38,9 +40,9 @@ it('finds the requests that a server has received, and the pid of the agent', as
 
   const log = new AgentLog(join(sandboxes.root('one'), 'agent-server.log'));
   for (const id of ['initialize', 'session', 'prompt'])
-    expect(await log.hasReceived(conversation, id), id).toBe(true);
-  expect(await log.hasReceived(conversation, 'another')).toBe(false);
-  expect(await log.hasReceived('another', 'prompt')).toBe(false);
+    expect(await log.hasForwarded(conversation, id), id).toBe(true);
+  expect(await log.hasForwarded(conversation, 'another')).toBe(false);
+  expect(await log.hasForwarded('another', 'prompt')).toBe(false);
 
   const servers = await serversIn(sandboxes.root('one'));
   const agents = (await sandboxes.running('one')).filter((pid) => !servers.includes(pid));
@@ -62,4 +64,17 @@ it.each([
   await rejection(provider.createSession(sandbox, endpoint, session, context()));
   const log = new AgentLog(join(sandboxes.root('one'), 'agent-server.log'));
   expect(await log.recentErrors()).toEqual(reason);
+});
+
+it('does not find a request that the server has received and not written to the agent', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'groundcrew-log-'));
+  const path = join(folder.path, 'agent-server.log');
+  // What is left when the sender dies while the server starts the agent's process.
+  await writeFile(
+    path,
+    'ts=2026-11-25T22:31:24.93Z level=info target=sandbox_agent::acp_proxy_runtime span=http.request ' +
+      'span_path=http.request message="acp_proxy: POST received" server_id=first.1.1 method=initialize ' +
+      'id="\\"initialize\\"" bootstrap_agent=Some(Mock) method=POST uri="/v1/acp/first.1.1?agent=mock"\n',
+  );
+  expect(await new AgentLog(path).hasForwarded('first.1.1', 'initialize')).toBe(false);
 });

@@ -39,9 +39,9 @@ describe('a sandbox whose provisioning was killed twice', () => {
       const pattern = new RegExp(`^${file.replaceAll('KEY', key)}$`);
       const exists = async () =>
         (await readdir(folder, { recursive: true }).catch(() => [])).some((path) => pattern.test(path));
-      await callInProcess(args, exists);
+      await callInProcess(args, { killWhen: exists });
       // The second one finds that file, so it is killed while it starts, or when it has looked at what the first one left.
-      await callInProcess(args, exists);
+      await callInProcess(args, { killWhen: exists });
 
       const sandbox = await provider.createSandbox(request(repository.path, { key, branch: key }), context());
       const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());

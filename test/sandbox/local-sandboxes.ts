@@ -104,10 +104,13 @@ export async function serversIn(root: string): Promise<number[]> {
  */
 export async function callInProcess(
   args: readonly string[],
-  killWhen?: () => Promise<boolean>,
+  { killWhen, env = {} }: { killWhen?: () => Promise<boolean>; env?: Readonly<Record<string, string>> } = {},
 ): Promise<string> {
   const script = fileURLToPath(new URL('./provider-call.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   const ended = once(child, 'close');
   const output = text(child.stdout);
   while (killWhen && child.exitCode === null && child.signalCode === null) {

@@ -1,9 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { latestServer } from '../../src/sandbox/local/agent/agent-servers.ts';
+import { startTimeOf } from '../../src/sandbox/local/processes.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';
 import { waitFor } from '../support/wait-for.ts';
 import {
@@ -142,6 +145,53 @@ describe('createSession of the provider local', () => {
     },
   );
 
+  it('sends a request that the holder of its claim has not sent before it died', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    const holder = startProcess(['sleep', '600']);
+    const claims = await writeClaim(sandboxes.root('one'), 'initialize-1', holder.pid);
+    const opening = provider.createSession(sandbox, endpoint, first, context());
+    // The call listens to the conversation and waits for the request.
+    const log = join(sandboxes.root('one'), 'agent-server.log');
+    await waitFor(async () => (await readFile(log, 'utf8')).includes('GET uri=/v1/acp/first.'));
+    expect(await claims()).toEqual(['initialize-1']);
+
+    holder.kill('SIGKILL');
+    expect((await opening).sessionId).toMatch(/^demo-/);
+    expect(await claims()).toContain('initialize-2');
+  });
+
+  it('sends a request that the holder of its claim has given up, though its process lives', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    await using holder = startProcess(['sleep', '600']);
+    await writeClaim(sandboxes.root('one'), 'initialize-1', holder.pid);
+    await writeClaim(sandboxes.root('one'), 'initialize-1-given-up', holder.pid);
+    const session = await provider.createSession(sandbox, endpoint, first, context());
+    expect(session.sessionId).toMatch(/^demo-/);
+  });
+
+  it('asks the agent server directly when the environment names a proxy', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const proxies = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+    const printed = await callInProcess([sandboxes.dataDir, repository.path, 'one', 'demo'], {
+      env: {
+        NODE_USE_ENV_PROXY: '1',
+        ...Object.fromEntries(proxies.map((name) => [name, 'http://127.0.0.1:9'])),
+        NO_PROXY: 'example.com',
+        no_proxy: 'example.com',
+      },
+    });
+    expect(printed).toMatch(/^demo-/);
+  });
+
   it('sends the prompt once to a silent agent, which finishes its turn after the worker has died', async () => {
     await using repository = await createGitRepository();
     await using sandboxes = await openLocalSandboxes();
@@ -151,9 +201,9 @@ describe('createSession of the provider local', () => {
     await installAgent(root, scripted(root, 3_000));
     const requests = () => readFile(join(root, 'requests'), 'utf8').catch(() => '');
     // Killed when the agent has its prompt, while the call waits whether the agent refuses it.
-    await callInProcess([sandboxes.dataDir, repository.path, 'one', 'amp'], async () =>
-      (await requests()).includes('session/prompt'),
-    );
+    await callInProcess([sandboxes.dataDir, repository.path, 'one', 'amp'], {
+      killWhen: async () => (await requests()).includes('session/prompt'),
+    });
     const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
     const again = { key: 'session-one', agent: 'amp', prompt: 'Prompt of one' };
     const sessions = await Promise.all(
@@ -169,6 +219,19 @@ describe('createSession of the provider local', () => {
     ]);
   });
 });
+
+/** Writes a claim of the process `pid` for the first session; returns a function that lists all claims. */
+async function writeClaim(root: string, name: string, pid: number): Promise<() => Promise<string[]>> {
+  const folder = join(root, 'sessions', 'first');
+  await mkdir(folder, { recursive: true });
+  const claim = { pid, start: await startTimeOf(pid), call: 'another' };
+  const server = await latestServer(join(root, 'agent-servers'));
+  await writeFile(join(folder, `${server?.number}.1-${name}`), JSON.stringify(claim));
+  return async () => {
+    const files = (await readdir(folder)).filter((file) => !file.includes('~')); // no drafts
+    return files.map((file) => file.replace(/^.*?-/, ''));
+  };
+}
 
 /** A launcher of scripted-agent.mjs, which writes its requests to a file in the sandbox's folder. */
 function scripted(root: string, turnMs: number): string {

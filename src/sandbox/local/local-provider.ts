@@ -17,9 +17,15 @@ export interface LocalProviderOptions {
   /** Whether a repository may be a path on this machine. */
   readonly allowLocalRepos: boolean;
   readonly logger: Logger;
-  /** Milliseconds that an agent may take to start, and to open a session; 60 s by default. */
+  /** Milliseconds that an agent may take for each answer until its session is open. Default: 100,000. */
   readonly agentTimeoutMs?: number;
 }
+
+/**
+ * An agent that is silent for longer is ended and started again. Below the default timeout of the step, 120 s, so that the
+ * task's error says what happened; not much below, because agents start slowly on a busy machine.
+ */
+const defaultAgentTimeoutMs = 100_000;
 
 export interface LocalProvider extends SandboxProvider {
   /**
@@ -34,7 +40,7 @@ export interface LocalProvider extends SandboxProvider {
  * other. They do not restrict the agent: it may do everything that the user of the worker may do.
  */
 export function createLocalProvider(options: LocalProviderOptions): LocalProvider {
-  const { logger, agentTimeoutMs = 60_000 } = options;
+  const { logger, agentTimeoutMs = defaultAgentTimeoutMs } = options;
   let opened: Promise<LocalFolders> | undefined;
   const folders = () => {
     opened ??= openFolders(options.dataDir, options.allowLocalRepos);

@@ -4,10 +4,14 @@ import { readFile } from 'node:fs/promises';
 // version, and then a prompt could be sent twice and errors lose their reason. So the version is pinned in package.json, and
 // test/sandbox/agent-log.test.ts compares these patterns with what the installed version writes.
 const lines = {
-  /** The server has received a request for a conversation. It gives it to the agent from then on, even without us. */
-  received: (conversation: string, requestId: string) => [
-    `POST received" server_id=${conversation} `,
+  /**
+   * The server writes a request of a conversation to the agent's stdin. The earlier line `POST received` is no evidence: the
+   * server forgets the request when its sender dies before this line, for example while it starts the agent's process.
+   */
+  forwarded: (conversation: string, requestId: string) => [
+    'message="post: request ',
     ` id="\\"${requestId}\\"" `,
+    `uri="/v1/acp/${conversation}?`,
   ],
   /** The server has started the agent's process of a conversation. */
   spawned: (conversation: string) => ['agent process spawned"', `uri="/v1/acp/${conversation}?`],
@@ -19,8 +23,8 @@ const lines = {
 } as const;
 
 /**
- * The agent server's log. It tells what the server's API does not: which requests the server has received, also from other
- * processes, the pids of the agents, and what the agents wrote to stderr.
+ * The agent server's log. It tells what the server's API does not: which requests the server has given to an agent, also
+ * those of other processes, the pids of the agents, and what the agents wrote to stderr.
  */
 export class AgentLog {
   readonly #path: string;
@@ -29,9 +33,9 @@ export class AgentLog {
     this.#path = path;
   }
 
-  /** Whether the server has received the request `id` for a conversation. */
-  async hasReceived(conversation: string, id: string): Promise<boolean> {
-    const parts = lines.received(conversation, id);
+  /** Whether the server has given the request `id` of a conversation to the agent. */
+  async hasForwarded(conversation: string, id: string): Promise<boolean> {
+    const parts = lines.forwarded(conversation, id);
     return (await this.#read()).some((line) => parts.every((part) => line.includes(part)));
   }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServer } from '../../../agents/agent-server.ts';
@@ -27,7 +28,12 @@ import type { ServerInUse } from './open-session.ts';
 
 // A server can die at its start, for example because another program took its port. Then another one is started.
 const maxServersPerCall = 4;
-const startMs = 15_000;
+/** How long a server whose process is alive may take until it answers. A busy machine takes many seconds. */
+const startTimeoutMs = 60_000;
+/** How long a server that has answered before may take to answer. */
+const answerTimeoutMs = 15_000;
+/** How long to wait for one answer before the process is looked at again. */
+const pollTimeoutMs = 2_000;
 
 /** Starts the sandbox's agent server unless it runs. Throws AGENT_FAILED when it cannot start this agent. */
 export async function ensureAgent(
@@ -100,7 +106,7 @@ async function isRunning(
   signal: AbortSignal,
 ): Promise<boolean> {
   const state = await serverState(paths.agentServers, paths.root, record.number);
-  return typeof state === 'object' && (await server.isHealthy(signal));
+  return typeof state === 'object' && (await server.isHealthy(signal, answerTimeoutMs));
 }
 
 async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSignal): Promise<AgentServer> {
@@ -133,7 +139,7 @@ async function becomesHealthy(
   server: AgentServer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = Date.now() + startMs;
+  const deadline = Date.now() + startTimeoutMs;
   let spawned = false;
   for (;;) {
     signal.throwIfAborted();
@@ -143,7 +149,7 @@ async function becomesHealthy(
       await spawnServer(paths, binary, record);
       spawned = true;
     }
-    if (state !== 'unclaimed' && (await server.isHealthy(signal))) return true;
+    if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
     if (!(await exists(paths.description))) throw sandboxGone(paths.key);
     if (Date.now() > deadline) {
       // It hangs: the next attempt must start another one.
@@ -181,8 +187,8 @@ async function spawnServer(paths: SandboxPaths, binary: string, { number, port, 
         },
       },
     );
-    child.on('error', () => {}); // no pid file appears, so the caller's deadline reports it
     child.unref();
+    await once(child, 'spawn');
   } finally {
     await log.close();
   }

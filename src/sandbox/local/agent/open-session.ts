@@ -18,18 +18,20 @@ export interface ServerInUse {
 }
 
 /** How long to wait for an agent that may refuse its prompt. */
-const promptGraceMs = 2_000;
-/** How long a request that was sent before its sender died may take to reach the server's log. */
+const promptGraceMs = 5_000;
+/** How long the server may take to read what a sender wrote before it died, after it has answered a later request. */
 const inFlightMs = 250;
-/** How long a sender that is alive may take from its claim to the server's log. */
-const standstillMs = 5_000;
+/** How long a sender that is alive may take from its claim to the server's log. Below the timeout of the step. */
+const standstillMs = 60_000;
+/** How long a server whose process is alive may take to answer. */
+const healthTimeoutMs = 15_000;
 
 /**
  * Opens the session of `request.key` and sends it the prompt. Each request reaches the agent once, also when several calls
  * run at the same time and their processes are killed. For each request, a call does this:
  *
  * 1. Write a claim to disk. One call succeeds; the others wait for the outcome of steps 2 and 3.
- * 2. Send the request to the agent server, which logs it and gives it to the agent.
+ * 2. Send the request to the agent server, which logs it and writes it to the agent.
  * 3. Record the result on disk: the session's id, or that the prompt was sent.
  *
  * What the next call finds when the process was killed:
@@ -59,13 +61,14 @@ export async function openSession(
     if (sent) return sent;
     const conversation = new Conversation(server, conversationName, serverAgentId(request.agent));
     try {
-      const opening = new SessionOpening(conversation, record, log, signal, agentTimeoutMs);
+      const opening = new SessionOpening(server, conversation, record, log, signal, agentTimeoutMs);
       context.log(`Starting the agent ${request.agent}`);
       await opening.initialize();
       const sessionId = await opening.newSession(paths.checkout);
       context.log(`Sending the prompt to session ${sessionId}`);
       await opening.prompt(sessionId, request.prompt);
-      if (!(await server.isHealthy(signal))) throw new AgentServerGoneError('The agent server has ended.');
+      if (!(await server.isHealthy(signal, healthTimeoutMs)))
+        throw new AgentServerGoneError('The agent server has ended.');
       await record.write(promptSent, { sessionId });
       return { sessionId };
     } finally {
@@ -95,6 +98,7 @@ const sessionOpened = z.looseObject({ sessionId: z.string().min(1) });
 
 /** The requests that open a session, in their order. */
 class SessionOpening {
+  readonly #server: AgentServer;
   readonly #conversation: Conversation;
   readonly #record: SessionRecord;
   readonly #log: AgentLog;
@@ -102,12 +106,14 @@ class SessionOpening {
   readonly #timeoutMs: number;
 
   constructor(
+    server: AgentServer,
     conversation: Conversation,
     record: SessionRecord,
     log: AgentLog,
     signal: AbortSignal,
     timeoutMs: number,
   ) {
+    this.#server = server;
     this.#conversation = conversation;
     this.#record = record;
     this.#log = log;
@@ -173,15 +179,39 @@ class SessionOpening {
     onSent: () => Promise<T>,
   ): Promise<T> {
     for (let claim = 1; ; claim += 1) {
-      if (await this.#record.claim(id, claim)) return await send();
-      const since = Date.now();
-      for (;;) {
-        if (isAnswered() || (await this.#log.hasReceived(this.#conversation.name, id))) return await onSent();
-        const waitMs = (await this.#record.isClaimHolderAlive(id, claim)) ? standstillMs : inFlightMs;
-        if (Date.now() - since > waitMs) break;
-        await delay(25, undefined, { signal: this.#signal });
+      if (await this.#record.claim(id, claim)) {
+        try {
+          this.#signal.throwIfAborted();
+          return await send();
+        } catch (error) {
+          await this.#record.giveUp(id, claim).catch(() => {});
+          throw error;
+        }
       }
+      if (await this.#isSent(id, claim, isAnswered)) return await onSent();
     }
+  }
+
+  /** Waits for the request of another call's claim. False once it is certain that the call does not send it any more. */
+  async #isSent(id: string, claim: number, isAnswered: () => boolean): Promise<boolean> {
+    const deadline = Date.now() + standstillMs;
+    for (;;) {
+      const mayStillSend = Date.now() < deadline && (await this.#record.isClaimHolderAlive(id, claim));
+      if (!mayStillSend) await this.#waitForRequestsInFlight();
+      if (isAnswered() || (await this.#log.hasForwarded(this.#conversation.name, id))) return true;
+      if (!mayStillSend) return false;
+      await delay(25, undefined, { signal: this.#signal });
+    }
+  }
+
+  /**
+   * Returns when the server has read what a dead sender wrote, and has noticed that its connection is closed. It reads in the
+   * order of arrival, so its answers to later requests show that, however slow the machine is.
+   */
+  async #waitForRequestsInFlight(): Promise<void> {
+    await this.#server.isHealthy(this.#signal, healthTimeoutMs);
+    await delay(inFlightMs, undefined, { signal: this.#signal });
+    await this.#server.isHealthy(this.#signal, healthTimeoutMs);
   }
 }
 

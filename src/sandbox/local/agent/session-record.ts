@@ -69,10 +69,16 @@ export class SessionRecord {
     return await this.write(`${name}-${number}`, { ...(await currentProcess()), call: this.#call });
   }
 
+  /** Records that this call, whose process goes on, will not do what it claimed. */
+  async giveUp(name: string, number: number): Promise<void> {
+    await this.write(`${name}-${number}-given-up`, {});
+  }
+
   /** Whether the call that has the claim may still do what it claimed. */
   async isClaimHolderAlive(name: string, number: number): Promise<boolean> {
     const holder = await this.read<ClaimHolder>(`${name}-${number}`);
     if (holder === undefined || !(await isAlive(holder))) return false;
+    if (await this.read(`${name}-${number}-given-up`)) return false;
     return holder.pid !== process.pid || liveCalls.has(holder.call);
   }
 
