@@ -1,9 +1,12 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-// Half of a start is compiling; a worker that was killed is back that much sooner. Nothing but this file may be imported
-// before, so each command is imported when it is asked for.
+// Compiling is half of a start, and the tasks of a killed worker wait for one. Modules that are imported before this line
+// are compiled each time, so each command is imported only when it is asked for.
 enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/node'));
+
+// Nobody may read the output any more: the terminal was closed, or a pipe's reader has ended. That must not end the work.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
 
 const commands = {
   start: async () => (await import('./commands/serve.ts')).serve('start'),

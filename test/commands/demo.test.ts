@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let outer: GitRepository;
 let temporary: string;
@@ -34,6 +35,14 @@ describe('demo', () => {
     expect(repository).toMatch(new RegExp(`^${temporary}/groundcrew-demo-repository-`));
     expect(await demo.exit).toEqual({ code: 0, signal: null });
     expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
+  });
+
+  it('removes what it made when nothing reads its output any more', async () => {
+    const command = `node src/main.ts demo ${outer.path} | head -n 1`;
+    const demo = startProcess(['sh', '-c', command], { env: { TMPDIR: temporary } });
+    expect((await demo.exit).code).toBe(0);
+    expect(demo.stdout).toHaveLength(1);
+    await waitFor(async () => (await readdir(temporary)).length === 0, 30_000);
   });
 
   it('says in one line that git is missing', async () => {
