@@ -19,22 +19,22 @@ export interface RevisionRange {
  * the ranges, all in one query.
  */
 export async function readRevisions(db: Database, ranges: readonly RevisionRange[]): Promise<Task[][]> {
+  const wanted = JSON.stringify(ranges.map(({ task, after }, place) => ({ place, id: task.id, after })));
+  // Not arrays and `unnest`: PostgreSQL estimates those by their length, and plans the statement at each execution.
   const { rows } = await sql<EventRow & { place: number }>`
-    select wanted.place::int, event.*
-    from unnest(${ranges.map(({ task }) => task.id)}::text[], ${ranges.map(({ after }) => after)}::int[])
-      with ordinality as wanted (task_id, after, place)
+    select wanted.place, event.*
+    from jsonb_to_recordset(${wanted}::jsonb) as wanted (place int, id text, after int)
     cross join lateral (
       select id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
         status as event_status, step as event_step, error as event_error, state as event_state, at as event_at
-      from task_event where task_id = wanted.task_id and revision > wanted.after
-      order by revision limit ${feedPageSize}
+      from task_event where task_id = wanted.id and revision > wanted.after
+      order by revision limit ${sql.lit(feedPageSize)}
     ) event
     order by wanted.place, event.event_revision
   `.execute(db.kysely);
   const pages: Task[][] = ranges.map(() => []);
   for (const row of rows) {
-    const index = row.place - 1;
-    pages[index]?.push(toTaskEvent((ranges[index] as RevisionRange).task, row).task);
+    pages[row.place]?.push(toTaskEvent((ranges[row.place] as RevisionRange).task, row).task);
   }
   return pages;
 }

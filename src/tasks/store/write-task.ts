@@ -15,7 +15,8 @@ import { sendWakeUp } from './wake-up.ts';
  * in one transaction. False when the task has changed since `from` was read, the lease is gone, or the idempotency key is
  * used; nothing was written then.
  *
- * MUST stay the only statement that updates `task.state`: the revision has no gaps because each write names the one
+ * The text depends on the plan alone: it leaves out what an event does not write, because PostgreSQL would plan it anew at
+ * each execution otherwise. MUST stay the only statement that updates `task.state`: the revision has no gaps because each write names the one
  * before it.
  */
 export async function writeTask(
@@ -27,55 +28,56 @@ export async function writeTask(
 ): Promise<boolean> {
   const { lease, workerData = {}, idempotencyKey } = change;
   const { endpoint, sandboxMetadata } = workerData;
-  const losesLease = plan.releasesLease || plan.revokesLease;
 
   // The key is inserted only if this write wins the check of the revision: a write that loses must not use it up.
-  const withKey = idempotencyKey
+  const insertedKey = idempotencyKey
     ? sql`current as (
         select from task where id = ${from.id} and revision = ${from.revision} for update
       ), inserted_key as (
         ${insertKey({ ...idempotencyKey, workspaceId: from.workspaceId }, 'current')}
       ),`
-    : sql``;
+    : nothing;
+  const requestedSandbox = sql`, requested_sandbox as (
+      insert into sandbox (key, task_id, provider, state)
+      select ${sandboxKey(from.id)}, id, provider, 'requested' from changed
+      on conflict (key) do update set state = 'requested', updated_at = now()
+    )`;
+  const releasedSandbox = sql`, released_sandbox as (
+      update sandbox set state = 'releasing', updated_at = now() from changed
+      where sandbox.task_id = changed.id and sandbox.state <> 'released'
+      returning sandbox.key
+    )`;
+  const addedSession = sql`, added_session as (
+      insert into session (id, task_id, prompt)
+      select ${plan.addsSession}, id, ${change.sessionPrompt ?? null} from changed
+    )`;
 
   const { rows } = await sql`
-    with ${withKey} changed as (
-      update task set
-        revision = revision + 1,
-        status = ${to.state.status},
-        state = ${JSON.stringify(to.state)}::jsonb,
-        updated_at = ${change.event.at},
-        wake_at = ${plan.wakeAt},
-        epoch = epoch + ${plan.revokesLease ? 1 : 0},
-        leased_by = case when ${losesLease} then null else leased_by end,
-        endpoint = case when ${endpoint !== undefined} then ${JSON.stringify(endpoint)}::jsonb else endpoint end,
-        sandbox_metadata = case when ${sandboxMetadata !== undefined}
-          then ${JSON.stringify(sandboxMetadata)}::jsonb else sandbox_metadata end
+    with ${insertedKey} changed as (
+      update task set revision = revision + 1, status = ${to.state.status},
+        state = ${JSON.stringify(to.state)}::jsonb, updated_at = ${change.event.at}, wake_at = ${plan.wakeAt}
+        ${plan.revokesLease ? sql`, epoch = epoch + 1` : nothing}
+        ${plan.revokesLease || plan.releasesLease ? sql`, leased_by = null` : nothing}
+        ${endpoint === undefined ? nothing : sql`, endpoint = ${JSON.stringify(endpoint)}::jsonb`}
+        ${sandboxMetadata === undefined ? nothing : sql`, sandbox_metadata = ${JSON.stringify(sandboxMetadata)}::jsonb`}
       where id = ${from.id} and revision = ${from.revision}
-        and (${lease === undefined} or epoch = ${lease?.epoch ?? null})
-        ${idempotencyKey ? sql`and exists (select from inserted_key)` : sql``}
+        ${lease ? sql`and epoch = ${lease.epoch}` : nothing}
+        ${idempotencyKey ? sql`and exists (select from inserted_key)` : nothing}
       returning id, revision, status, state, updated_at, epoch, workspace_id, project_id, provider
     ), event as (
       insert into task_event (id, task_id, revision, kind, status, step, error, state, at)
       select ${newId('event')}, id, revision, ${to.kind}, status, ${to.step},
         ${to.error && JSON.stringify(to.error)}::jsonb, state, updated_at
       from changed
-    ), requested_sandbox as (
-      insert into sandbox (key, task_id, provider, state)
-      select ${sandboxKey(from.id)}, id, provider, 'requested' from changed where ${plan.sandbox === 'request'}
-      on conflict (key) do update set state = 'requested', updated_at = now()
-    ), added_session as (
-      insert into session (id, task_id, prompt)
-      select ${plan.addsSession}, id, ${change.sessionPrompt ?? null} from changed where ${plan.addsSession !== null}
-    ), released_sandbox as (
-      update sandbox set state = 'releasing', updated_at = now() from changed
-      where ${plan.sandbox === 'release'} and sandbox.task_id = changed.id and sandbox.state <> 'released'
-      returning sandbox.key
     )
-    select ${sendWakeUp('changed')},
-      case when ${plan.job !== null}
-        then ${addProvisionJob(sql.ref('changed.id'), plan.job && toRunAt(plan.job.runAt))} end,
-      (select count(${addReleaseJob(sql.ref('released_sandbox.key'))}) from released_sandbox)
+    ${plan.sandbox === 'request' ? requestedSandbox : nothing}
+    ${plan.sandbox === 'release' ? releasedSandbox : nothing}
+    ${plan.addsSession === null ? nothing : addedSession}
+    select ${sendWakeUp('changed')}
+      ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), toRunAt(plan.job.runAt))}` : nothing}
+      ${plan.sandbox === 'release' ? sql`, (select count(${addReleaseJob(sql.ref('released_sandbox.key'))}) from released_sandbox)` : nothing}
     from changed`.execute(db.kysely);
   return rows.length > 0;
 }
+
+const nothing = sql``;
