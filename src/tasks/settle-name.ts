@@ -1,9 +1,10 @@
 import { isBranchTaken } from '../repository/branch-name.ts';
 import type { Database } from '../tables/database.ts';
+import type { Lease } from './domain/lease.ts';
 import { branchNamesFromTitle, titleFromPrompt } from './domain/naming.ts';
 import type { Task } from './domain/task.ts';
 import { findConflictingBranches, lockNamesOfProject } from './store/branch-names.ts';
-import { type ChangeResult, changeTask, type Lease } from './store/change-task.ts';
+import { type ChangeResult, changeTask } from './store/change-task.ts';
 
 /**
  * Settles the title and the branch: what the client gave stays, the rest is derived. The branch is unique among the

@@ -1,4 +1,4 @@
-import { type Lease, LeaseLostError } from '../tasks/store/change-task.ts';
+import { type Lease, LeaseLostError } from '../tasks/domain/lease.ts';
 
 /** A task that this process works on, or is about to lease. */
 export class ActiveTask {

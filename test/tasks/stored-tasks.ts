@@ -1,10 +1,11 @@
 import { type Database, openDatabase } from '../../src/tables/database.ts';
 import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import type { Lease } from '../../src/tasks/domain/lease.ts';
 import type { StepName } from '../../src/tasks/domain/status.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
 import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
-import { changeTask, type Lease } from '../../src/tasks/store/change-task.ts';
+import { changeTask } from '../../src/tasks/store/change-task.ts';
 import { leaseTask } from '../../src/tasks/store/task-leases.ts';
 import { ownersWorkspace, type Workspace } from '../../src/tasks/store/task-queries.ts';
 import { createTestDatabase } from '../support/database.ts';

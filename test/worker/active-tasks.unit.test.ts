@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LeaseLostError } from '../../src/tasks/store/change-task.ts';
+import { LeaseLostError } from '../../src/tasks/domain/lease.ts';
 import { ActiveTasks } from '../../src/worker/active-tasks.ts';
 
 const lease = (epoch: number, taskId = 'task_1') => ({ taskId, epoch });

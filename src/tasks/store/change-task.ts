@@ -1,38 +1,10 @@
 import type { Database } from '../../tables/database.ts';
+import { type Lease, LeaseLostError } from '../domain/lease.ts';
 import type { Task } from '../domain/task.ts';
-import { type MachineEvent, transition } from '../domain/task-machine.ts';
+import { transition } from '../domain/task-machine.ts';
 import { planWrite } from '../domain/write-plan.ts';
-import type { NewIdempotencyKey } from './idempotency-keys.ts';
 import { selectTasks, toTask } from './task-rows.ts';
-import { writeTask } from './write-task.ts';
-
-/** A worker's right to a task. Each of its writes names the epoch, and changes nothing once the lease is gone. */
-export interface Lease {
-  readonly taskId: string;
-  readonly epoch: number;
-}
-
-/** The worker's lease is gone: another worker leased the task, or it was canceled or archived. */
-export class LeaseLostError extends Error {
-  override readonly name = 'LeaseLostError';
-}
-
-/** What only workers need to know of a task; undefined leaves it as it is. */
-export interface WorkerData {
-  readonly endpoint?: unknown;
-  readonly sandboxMetadata?: Record<string, unknown> | null;
-}
-
-export interface Change {
-  readonly event: MachineEvent;
-  /** Set by the worker that holds the task; left out when the change comes from outside. */
-  readonly lease?: Lease;
-  readonly workerData?: WorkerData;
-  /** The prompt of a session that is added. */
-  readonly sessionPrompt?: string | null;
-  /** The idempotency key of the call, for what it makes. */
-  readonly idempotencyKey?: Omit<NewIdempotencyKey, 'workspaceId'> | undefined;
-}
+import { type Change, writeTask } from './write-task.ts';
 
 export type ChangeResult =
   /** `leaseReleased`: the write also released the lease; the caller must stop. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
+import type { Lease } from '../domain/lease.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
-import type { Lease } from './change-task.ts';
 import { addProvisionJob, hasRunnableJob, provisionJobKey, toRunAt } from './jobs.ts';
 import { type TaskRow, toTask } from './task-rows.ts';
 

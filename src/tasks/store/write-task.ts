@@ -2,13 +2,30 @@ import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { sandboxKey } from '../domain/external-keys.ts';
 import { newId } from '../domain/id.ts';
+import type { Lease } from '../domain/lease.ts';
 import type { Task } from '../domain/task.ts';
-import type { Transition } from '../domain/task-machine.ts';
+import type { MachineEvent, Transition } from '../domain/task-machine.ts';
 import type { WritePlan } from '../domain/write-plan.ts';
-import type { Change } from './change-task.ts';
-import { insertKey } from './idempotency-keys.ts';
+import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addProvisionJob, addReleaseJob, toRunAt } from './jobs.ts';
 import { sendWakeUp } from './wake-up.ts';
+
+/** What only workers need to know of a task; undefined leaves it as it is. */
+export interface WorkerData {
+  readonly endpoint?: unknown;
+  readonly sandboxMetadata?: Record<string, unknown> | null;
+}
+
+export interface Change {
+  readonly event: MachineEvent;
+  /** Set by the worker that holds the task; left out when the change comes from outside. */
+  readonly lease?: Lease;
+  readonly workerData?: WorkerData;
+  /** The prompt of a session that is added. */
+  readonly sessionPrompt?: string | null;
+  /** The idempotency key of the call, for what it makes. */
+  readonly idempotencyKey?: Omit<NewIdempotencyKey, 'workspaceId'> | undefined;
+}
 
 /**
  * The one writer of a task's status, steps, sandbox and sessions: row, event, jobs and wake-up in a single statement, so

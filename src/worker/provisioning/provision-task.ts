@@ -1,5 +1,5 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
-import { LeaseLostError } from '../../tasks/store/change-task.ts';
+import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import { isLeaseValid, leaseTask, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
 import type { ActiveTask } from '../active-tasks.ts';
 import { type ProvisionDependencies, Provisioning } from './provisioning.ts';

@@ -1,10 +1,11 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
+import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import type { Task, Timestamp } from '../../tasks/domain/task.ts';
 import type { MachineEvent } from '../../tasks/domain/task-machine.ts';
 import { settleName } from '../../tasks/settle-name.ts';
-import { type ChangeResult, changeTask, LeaseLostError, readTask } from '../../tasks/store/change-task.ts';
+import { type ChangeResult, changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
 import type { StepResult } from './steps/step.ts';
 

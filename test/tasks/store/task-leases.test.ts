@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../../src/tasks/domain/id.ts';
+import { LeaseLostError } from '../../../src/tasks/domain/lease.ts';
 import type { Task } from '../../../src/tasks/domain/task.ts';
-import { changeTask, LeaseLostError } from '../../../src/tasks/store/change-task.ts';
+import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import { acquireSweepTurn } from '../../../src/tasks/store/sweep-turns.ts';
 import {
   freeOrphanedLease,

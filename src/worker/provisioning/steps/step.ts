@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/provider.ts';
 import type { Task } from '../../../tasks/domain/task.ts';
 import type { MachineEvent } from '../../../tasks/domain/task-machine.ts';
-import type { WorkerData } from '../../../tasks/store/change-task.ts';
+import type { WorkerData } from '../../../tasks/store/write-task.ts';
 import { StepError } from '../failure.ts';
 
 /** What a step works on. */
