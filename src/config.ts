@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
-/** Everything that the environment decides. See README.md for the settings' meanings and defaults. */
+/** All settings, read from the environment. README.md lists their meanings and defaults. */
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -29,24 +29,28 @@ export interface Config {
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A setting that is wrong; the message names it and fits on one line. */
+/** A setting that is wrong. The message is one line, and begins with the setting's name. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-const integer = (min: number, max: number) =>
-  z
+// Each message completes the sentence that begins with the setting's name.
+
+const integer = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
     .string()
-    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .regex(/^\d{1,10}$/, message)
     .transform(Number)
-    .pipe(z.number().min(min).max(max));
+    .pipe(z.number(message).min(min, message).max(max, message));
+};
 
 const text = z.string().min(1, 'must not be empty');
 
 const names = text
   .transform((value) => value.split(',').map((name) => name.trim()))
-  .refine((list) => list.every((name) => name !== ''), 'must be names separated by commas')
-  .refine((list) => new Set(list).size === list.length, 'names a provider twice')
+  .refine((list) => list.every((name) => name !== ''), 'must be names, separated by commas')
+  .refine((list) => new Set(list).size === list.length, 'must not name a provider twice')
   .transform((list) => list as [string, ...string[]]);
 
 const environment = z.object({
@@ -54,14 +58,14 @@ const environment = z.object({
     .string()
     .refine(
       (host) => isIP(host) > 0 || /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(host),
-      'must be an address or a name',
+      'must be an IP address or a host name',
     )
     .default('127.0.0.1'),
   PORT: integer(0, 65_535).default(4000),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://')
-    .refine((url) => URL.canParse(url), 'is not a URL')
+    .refine((url) => URL.canParse(url), 'must be a valid URL')
     .optional(),
   GROUNDCREW_DATA_DIR: text.default('.groundcrew'),
   GROUNDCREW_TOKEN: z
@@ -72,7 +76,10 @@ const environment = z.object({
   GROUNDCREW_LOCAL_REPOS: z.enum(['allow', 'deny'], 'must be allow or deny').optional(),
   GROUNDCREW_AGENT: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be the name of an agent')
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,63}$/,
+      'must be the name of an agent: lower-case letters, digits and . _ -',
+    )
     .default('demo'),
   GROUNDCREW_CONCURRENCY: integer(1, 1000).default(10),
   GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),
@@ -82,12 +89,12 @@ const environment = z.object({
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
 
-/** Reads the settings. Throws ConfigError at the first one that is wrong. Has no other effect. */
+/** Reads the settings. Throws ConfigError for the first one that is wrong. Has no other effect. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const parsed = environment.safeParse(env);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new ConfigError(`${issue?.path.join('.')}: ${issue?.message}`);
+    throw new ConfigError(`${issue?.path.join('.')} ${issue?.message}.`);
   }
   const settings = parsed.data;
   return {

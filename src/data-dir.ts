@@ -2,17 +2,19 @@ import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError } from './config.ts';
 
-/** Makes the data folder, for its owner alone, unless it is there. Throws ConfigError when it can't be, or not written to. */
+/** Makes the data folder, for its owner alone, unless it exists. Throws ConfigError when it cannot be made or written to. */
 export async function makeDataDir(path: string): Promise<void> {
   try {
     await makeFolder(path);
     await access(path, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigError(`GROUNDCREW_DATA_DIR: ${(error as Error).message}`, { cause: error });
+    throw new ConfigError(`GROUNDCREW_DATA_DIR cannot be used: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
 }
 
-/** Beside `mkdir`'s own recursion, which never ends under /proc, where nothing can be made. */
+/** Not `mkdir({ recursive: true })`: it never returns under /proc, where no folder can be made. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });

@@ -111,6 +111,6 @@ describe('loadConfig', () => {
   ])('throws a ConfigError of one line that names the setting for %s=%j', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);
-    expect(load).toThrow(new RegExp(`^${name}: [^\n]+$`));
+    expect(load).toThrow(new RegExp(`^${name} must [^\n]+\\.$`));
   });
 });

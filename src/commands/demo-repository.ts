@@ -15,7 +15,7 @@ export async function findDemoRepository(
   parts: AsyncDisposableStack,
 ): Promise<string> {
   await runGit(['--version']).catch((cause: unknown) => {
-    throw new ConfigError('PATH has no git that can be run: install git.', { cause });
+    throw new ConfigError('PATH must contain git: install it.', { cause });
   });
   if (given !== undefined) return isUrl(given) ? given : resolve(workingFolder(), given);
   return (await isRepository(project)) ? project : await makeRepository(parts);

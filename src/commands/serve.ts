@@ -3,12 +3,12 @@ import { type Role, startGroundcrew } from '../app/start.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 
-/** Serves until a signal comes. Returns the exit code. */
+/** Serves until a signal stops it. Returns the exit code. */
 export async function serve(role: Role): Promise<number> {
   const config = loadConfig(process.env);
   const logger = createLogger(config.logLevel);
-  // What a provider of others throws outside of its promises must not end the work on all other tasks. Nothing here can be
-  // left half done by it: what is true stands in the database.
+  // A third-party provider may throw outside of its promises. That must not end the work on all other tasks: log it and
+  // keep running, since all state is in the database.
   process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled'));
 

@@ -46,23 +46,23 @@ describe('a setting that is wrong stops the start with one line that names it', 
     ['worker', 'GROUNDCREW_PROVIDERS', './nothing-of-this-name.mjs'],
     ['api', 'GROUNDCREW_PROVIDERS', 'nothing-of-this-name'],
   ])('%s with %s=%s', async (command, name, value) => {
-    await expectRefusal(run(command, { [name]: value }), new RegExp(`^groundcrew: ${name}: .+`));
+    await expectRefusal(run(command, { [name]: value }), new RegExp(`^groundcrew: ${name}\\b.+`));
   });
 
   it.each(['api', 'worker'])('%s without DATABASE_URL', async (command) => {
-    await expectRefusal(run(command, { DATABASE_URL: undefined }), /^groundcrew: DATABASE_URL: /);
+    await expectRefusal(run(command, { DATABASE_URL: undefined }), /^groundcrew: DATABASE_URL\b/);
   });
 
   it.each(['/etc/passwd', '/dev/null/x', '/proc/x'])('start with GROUNDCREW_DATA_DIR=%s', async (path) => {
     const env = { GROUNDCREW_DATA_DIR: path, DATABASE_URL: undefined };
-    await expectRefusal(run('start', env), /^groundcrew: GROUNDCREW_DATA_DIR: .+/);
+    await expectRefusal(run('start', env), /^groundcrew: GROUNDCREW_DATA_DIR\b.+/);
   });
 
   it('a port that is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
-    await expectRefusal(run('api', { PORT: String(port) }), new RegExp(`^groundcrew: PORT: .*${port}`));
+    await expectRefusal(run('api', { PORT: String(port) }), new RegExp(`^groundcrew: PORT\\b.*${port}`));
     await new Promise((resolve) => taken.close(resolve));
   });
 
