@@ -63,7 +63,10 @@ it.concurrent(
     await call.aborted;
     // Its release finds nothing to remove; the sandbox comes into being after that.
     await app.provider.waitForCall('destroySandbox');
-    await delay(500);
+    await waitFor(async () => {
+      const [row] = await app.sql('select state from sandbox where key = $1', [call.key]);
+      return row?.state === 'released';
+    });
     gate.resolve();
     const at = performance.now();
     await waitFor(() => app.provider.timesMade('sandbox', call.key) === 1);

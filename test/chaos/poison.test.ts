@@ -5,8 +5,8 @@ import { never } from '../support/scripted-provider.ts';
 import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 
-/** Starts workers again when they end, as whatever runs them would. */
-async function supervise(app: Installation, count: number): Promise<{ stop(): void; deaths: number }> {
+/** Starts workers again when they end, as a process supervisor does. */
+function supervise(app: Installation, count: number): { stop(): void; deaths: number } {
   const supervised = { deaths: 0, stop: () => {} };
   let stopped = false;
   supervised.stop = () => {
@@ -29,7 +29,7 @@ it.for(isLong ? [1, 2, 3] : [2])(
   async (count) => {
     await using app = await createInstallation();
     await app.startApi();
-    const workers = await supervise(app, count);
+    const workers = supervise(app, count);
     try {
       const poisoned = await app.createTask('https://git.test/acme/poison.git');
       const { key } = await app.task(poisoned);
@@ -41,7 +41,8 @@ it.for(isLong ? [1, 2, 3] : [2])(
         },
         { when: (call) => call.key === key },
       );
-      // Longer than it takes the poisoned task to come round again.
+      // A real wait, longer than the poisoned task needs for its next attempt. Waiting for that attempt instead could last for
+      // ever: a worker runs one step at a time of those that may have killed workers.
       app.provider.on(
         'createSandbox',
         async (turn) => {

@@ -25,10 +25,17 @@ it.concurrent(
     await app.createTasks(10);
     await waitFor(() => held.calls.length === 10);
     await cluster.stop();
+    // A real wait: how long it is away is what matters, and a worker without a heartbeat for nine seconds counts as hung.
     await delay(11_000);
     await cluster.start();
     await waitFor(async () => (await fetch(`${app.apiUrl}/readyz`)).status === 200, 5_000);
-    await delay(2_000);
+    // For three seconds after a restart no worker is judged; then each one sees the others' heartbeats.
+    await waitFor(async () => {
+      const judged = await app.sql(
+        `select from worker where heartbeat_at > pg_postmaster_start_time() + interval '5 seconds'`,
+      );
+      return judged.length === 2;
+    });
     gate.resolve();
     await expectConsistency(app, { statuses: ['running'] });
   },

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { connect } from '../support/graphql-ws-client.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { createOwnCluster } from '../support/own-cluster.ts';
 import { hangs, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
@@ -60,7 +60,7 @@ it.concurrent(
     await app.createTask();
     await app.provider.waitForCall('createSandbox');
     worker.kill('SIGTERM');
-    await waitFor(() => worker.stderr.some((line) => line.includes('"stopping"')));
+    await worker.waitForLine(/"stopping"/, 30_000, 'stderr');
     const at = performance.now();
     worker.kill('SIGINT');
     expect((await worker.exit).code).toBe(1);
@@ -98,7 +98,6 @@ it.concurrent(
 it.runIf(isLong)(
   'stops in time while the database is away',
   async () => {
-    const { createOwnCluster } = await import('../support/own-cluster.ts');
     await using cluster = await createOwnCluster();
     await using app = await createInstallation({ databaseUrl: cluster.url });
     const api = await app.startApi();
@@ -107,7 +106,7 @@ it.runIf(isLong)(
     await app.createTask();
     await app.provider.waitForCall('createSandbox');
     await cluster.stop();
-    await delay(1_000);
+    for (const each of [worker, api]) await each.waitForLine(/database session lost/, 30_000, 'stderr');
     const at = performance.now();
     worker.kill('SIGTERM');
     api.kill('SIGTERM');
