@@ -14,6 +14,8 @@ export interface Config {
   readonly token: string | undefined;
   /** Names of built-in providers and modules of others; the first is the default. Never empty. */
   readonly providers: readonly [string, ...string[]];
+  /** Origins as browsers send them, such as `https://app.example.com`. */
+  readonly corsOrigins: readonly string[];
   readonly allowLocalRepos: boolean;
   readonly defaultAgent: string;
   readonly concurrency: number;
@@ -53,6 +55,15 @@ const names = text
   .refine((list) => new Set(list).size === list.length, 'must not name a provider twice')
   .transform((list) => list as [string, ...string[]]);
 
+/** Browsers send the origin in lower case, and without the default port. */
+const origins = text
+  .transform((value) => value.split(',').map((origin) => origin.trim()))
+  .refine(
+    (list) => list.every((origin) => /^https?:\/\/[^\s/?#@*\\]+\/?$/i.test(origin) && URL.canParse(origin)),
+    'must be origins such as https://app.example.com, separated by commas',
+  )
+  .transform((list) => list.map((origin) => new URL(origin).origin));
+
 const environment = z.object({
   HOST: z
     .string()
@@ -81,6 +92,7 @@ const environment = z.object({
       'must be the name of an agent: lower-case letters, digits and . _ -',
     )
     .default('demo'),
+  GROUNDCREW_CORS_ORIGINS: origins.default([]),
   GROUNDCREW_CONCURRENCY: integer(1, 1000).default(10),
   GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),
   GROUNDCREW_STEP_MAX_ATTEMPTS: integer(1, 1000).default(5),
@@ -108,6 +120,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       ? settings.GROUNDCREW_LOCAL_REPOS === 'allow'
       : isLoopback(settings.HOST),
     defaultAgent: settings.GROUNDCREW_AGENT,
+    corsOrigins: settings.GROUNDCREW_CORS_ORIGINS,
     concurrency: settings.GROUNDCREW_CONCURRENCY,
     stepTimeoutMs: settings.GROUNDCREW_STEP_TIMEOUT_MS,
     stepMaxAttempts: settings.GROUNDCREW_STEP_MAX_ATTEMPTS,

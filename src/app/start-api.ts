@@ -39,6 +39,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       schema: buildSchema(),
       host: config.host,
       port: config.port,
+      corsOrigins: config.corsOrigins,
       logger,
       authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
       createContext: (each) => ({

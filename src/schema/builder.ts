@@ -35,7 +35,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 
 builder.queryType({ description: 'Reads data.' });
 builder.mutationType({ description: 'Changes data.' });
-builder.subscriptionType({ description: 'Delivers live updates.' });
+builder.subscriptionType({
+  description:
+    'Delivers live updates over WebSocket, with the protocol graphql-transport-ws. Authenticate with the header `Authorization:\nBearer TOKEN` of the upgrade request, or with `authorization` in the payload of `connection_init` (in any case, also within\n`headers`).',
+});
 
 builder.scalarType('DateTime', {
   description: 'An instant in ISO 8601, in UTC, with milliseconds: 2026-11-22T08:10:13.123Z',

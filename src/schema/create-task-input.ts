@@ -15,7 +15,7 @@ CreateTaskInputRef.implement({
     prompt: t.string({
       required: true,
       description:
-        'What the agent is asked to do: the first message of the first session. At most 100,000 characters.',
+        'What the agent is asked to do: the first message of the first session. At most 100,000 characters. The\nwhole request is at most 256 KiB.',
     }),
     title: t.string({
       description: 'One line, at most 200 characters. By default derived from the prompt.',

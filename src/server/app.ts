@@ -17,6 +17,8 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** The origins whose pages may use the API with a token, besides the server's own. */
+  readonly corsOrigins: readonly string[];
   readonly logger: Logger;
   /** The viewer that a credential belongs to, or null. `authorization` is the whole value of the header: `Bearer TOKEN`. */
   readonly authenticate: (authorization: string) => Promise<Viewer | null>;
@@ -49,7 +51,7 @@ export class App<Viewer, Context extends object> {
     this.#translateError = createErrorTranslation(options.logger);
     const pipeline = new GraphqlPipeline(options.schema);
     const shared = { ...options, pipeline, translateError: this.#translateError, tuning };
-    this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxMessage });
+    this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxBody });
     this.#graphqlWebSocket = new GraphqlWebSocket(shared);
     this.#server = createServer(
       { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },

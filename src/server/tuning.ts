@@ -1,6 +1,8 @@
 /** Sizes are in bytes, times in milliseconds. Only tests use other values than `defaultTuning`. */
 export interface Tuning {
-  /** The largest HTTP request body (otherwise 413), and the largest WebSocket message (otherwise 1009). */
+  /** The largest body of an HTTP request; a larger one is answered with 413. */
+  readonly maxBody: number;
+  /** The largest WebSocket message; a larger one closes the socket (1009). */
   readonly maxMessage: number;
   readonly maxOperationsPerSocket: number;
   /** Within this time a client must send `connection_init` (otherwise 4408). */
@@ -23,7 +25,8 @@ export interface Tuning {
 }
 
 export const defaultTuning: Tuning = {
-  maxMessage: 1_048_576,
+  maxBody: 262_144,
+  maxMessage: 65_536,
   maxOperationsPerSocket: 1_000,
   connectionInitTimeout: 3_000,
   keepAlive: 12_000,

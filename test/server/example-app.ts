@@ -65,7 +65,7 @@ export class ExampleApp {
     return source;
   };
 
-  constructor(tuning: Partial<Tuning> = {}) {
+  constructor(tuning: Partial<Tuning> = {}, corsOrigins: readonly string[] = []) {
     this.#resolve('Query', 'me', (_source, _args, { viewer }) => viewer.name);
     this.#resolve('Query', 'self', () => ({}));
     this.#resolve('Query', 'echo', (_source, { text }) => text);
@@ -96,6 +96,7 @@ export class ExampleApp {
         schema: this.schema,
         host: '127.0.0.1',
         port: 0,
+        corsOrigins,
         logger: pino({ level: 'trace' }, keep),
         authenticate: (authorization) => this.authenticate(authorization),
         createContext: (viewer) => ({ viewer }),
@@ -124,8 +125,11 @@ export class ExampleApp {
 }
 
 /** Starts a server, and stops it when the test is finished. */
-export async function startExample(tuning?: Partial<Tuning>): Promise<ExampleApp & { url: string }> {
-  const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning });
+export async function startExample(
+  tuning?: Partial<Tuning>,
+  corsOrigins?: readonly string[],
+): Promise<ExampleApp & { url: string }> {
+  const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning }, corsOrigins);
   const { url } = await example.app.start();
   onTestFinished(() => example.app.stop());
   return Object.assign(example, { url });

@@ -29,7 +29,10 @@ export type CreateTaskInput = {
    * call fails with IDEMPOTENCY_CONFLICT. A key is kept for at least 24 hours.
    */
   idempotencyKey?: string | null | undefined;
-  /** What the agent is asked to do: the first message of the first session. At most 100,000 characters. */
+  /**
+   * What the agent is asked to do: the first message of the first session. At most 100,000 characters. The
+   * whole request is at most 256 KiB.
+   */
   prompt: string;
   /** The name of a sandbox provider, from `Query.providers`. By default the first one. */
   provider?: string | null | undefined;

@@ -16,13 +16,27 @@ export function authorizationOf(request: IncomingMessage): string | undefined {
  * Browsers attach the cookie to cross-site requests, and CORS does not apply to WebSockets. So the cookie counts only for
  * same-origin requests.
  */
-export function cookieAuthorizationOf(request: IncomingMessage): string | undefined {
+function cookieAuthorizationOf(request: IncomingMessage): string | undefined {
   if (!isSameOrigin(request)) return undefined;
   for (const pair of request.headers.cookie?.split(';') ?? []) {
     const [name, value] = pair.trim().split('=', 2);
     if (name === cookieName && value) return `Bearer ${decode(value)}`;
   }
   return undefined;
+}
+
+/**
+ * The credential in the payload of `connection_init`: `authorization`, else the same within `headers`, each in any case.
+ * Undefined when the payload has none. Anything else than a string is an invalid credential.
+ */
+export function authorizationInPayload(payload: unknown): unknown {
+  return propertyOf(payload, 'authorization') ?? propertyOf(propertyOf(payload, 'headers'), 'authorization');
+}
+
+function propertyOf(object: unknown, lowerCaseName: string): unknown {
+  if (typeof object !== 'object' || object === null) return undefined;
+  const entries = Object.entries(object);
+  return entries.find(([name, value]) => name.toLowerCase() === lowerCaseName && value != null)?.[1];
 }
 
 /** The `Set-Cookie` header that stores a token. `SameSite=Strict`: links and forms of other sites do not send it. */

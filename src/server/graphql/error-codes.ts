@@ -10,7 +10,7 @@ export const apiErrorCodes = {
   UNAUTHENTICATED: {
     when: 'The request has no valid token.',
     remedy:
-      'Send `Authorization: Bearer TOKEN`, over WebSocket in the payload of `connection_init`. A token may have expired or been revoked.',
+      'Send `Authorization: Bearer TOKEN` as a header, or over WebSocket in the payload of `connection_init`. The token may have expired.',
     status: 401,
   },
   FORBIDDEN: {

@@ -54,7 +54,8 @@ function translate(error: unknown): GraphQLError | undefined {
     if (known === undefined) return undefined;
     // With `spec`, Yoga answers a malformed request with 200 unless the client accepts application/graphql-response+json.
     const http = { ...Object(cause.extensions.http), spec: false };
-    return withLocationOf(cause.message, known, { http }, error);
+    const message = cause.message.endsWith('.') ? cause.message : `${cause.message}.`;
+    return withLocationOf(message, known, { http }, error);
   }
   // The only error of the caller that graphql raises during execution: an argument without an allowed value.
   const argument = /^Argument "(?:[^"]*\()?(\w+)/.exec(cause.message)?.[1];

@@ -32,8 +32,7 @@ const headersAsConnectionParams = `(() => {
   let headers = {};
   return {
     onEditHeaders(text) { try { headers = Object(JSON.parse(text || '{}')); } catch {} },
-    connectionParams: () =>
-      Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    connectionParams: () => headers,
   };
 })()`;
 

@@ -6,10 +6,13 @@ import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
 import { edgeError, type TranslateError } from '../graphql/errors.ts';
 import type { GraphqlPipeline } from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
+import { handleCors } from './cors.ts';
 
 export interface GraphqlHttpOptions<Viewer, Context extends object> {
   readonly pipeline: GraphqlPipeline;
+  /** Bytes. */
   readonly maxBody: number;
+  readonly corsOrigins: readonly string[];
   readonly logger: Logger;
   readonly translateError: TranslateError;
   readonly authenticate: Authenticate<Viewer>;
@@ -53,11 +56,16 @@ export function createGraphqlHttp<Viewer, Context extends object>(
       logger.debug({ status, code }, 'request refused');
       replyError(response, status, edgeError(message, code), headers);
     };
+    if (handleCors(options.corsOrigins, request, response)) return;
     if (request.method !== 'POST') {
       return refuse(405, 'GraphQL is served over POST.', 'BAD_USER_INPUT', { allow: 'POST' });
     }
     // Before authentication: a form on another site can send other content types together with the visitor's credentials.
-    if (!isJson(request)) return refuse(415, 'The body must be application/json.', 'BAD_USER_INPUT');
+    if (!isJson(request.headers['content-type'])) {
+      return refuse(415, 'The body must be application/json, in UTF-8.', 'BAD_USER_INPUT');
+    }
+    // Yoga accepts fewer spellings.
+    request.headers['content-type'] = 'application/json';
     const authorization = authorizationOf(request);
     const viewer = authorization === undefined ? null : await options.authenticate(authorization);
     if (viewer === null) {
@@ -70,8 +78,14 @@ export function createGraphqlHttp<Viewer, Context extends object>(
   };
 }
 
-function isJson(request: IncomingMessage): boolean {
-  return /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(request.headers['content-type'] ?? '');
+/** Whether the header is `application/json`, and its charset UTF-8 if it has one. Other parameters mean nothing (RFC 8259). */
+function isJson(contentType = ''): boolean {
+  const [type, ...parameters] = contentType.toLowerCase().split(';');
+  if (type?.trim() !== 'application/json') return false;
+  return parameters.every((parameter) => {
+    const [name, value = ''] = parameter.split('=', 2);
+    return name?.trim() !== 'charset' || /^(["']?)utf-?8\1$/.test(value.trim());
+  });
 }
 
 /** Makes Yoga parse, validate and execute with the pipeline that the WebSocket uses. */

@@ -1,6 +1,6 @@
 import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
-import type { Authenticate } from '../auth/credentials.ts';
+import { type Authenticate, authorizationInPayload } from '../auth/credentials.ts';
 import { edgeError, formatError, OperationRefusedError } from '../graphql/errors.ts';
 import type { Tuning } from '../tuning.ts';
 import type { ClientSocket } from './client-socket.ts';
@@ -17,8 +17,8 @@ export interface WebSocketOperationsOptions<Viewer, Context extends object>
 /** The state of one socket. */
 export interface Connection<Viewer> {
   readonly client: ClientSocket;
-  /** The credential in the browser's cookie; cleared once `connection_init` has been handled. */
-  cookieAuthorization: string | undefined;
+  /** The credential of the upgrade request; cleared once `connection_init` has been handled. */
+  upgradeAuthorization: string | undefined;
   viewer: Viewer | undefined;
   /** How many operations are running. */
   operations: number;
@@ -37,11 +37,11 @@ export function createWebSocketOperations<Viewer, Context extends object>(
     connectionInitWaitTimeout: tuning.connectionInitTimeout,
 
     async onConnect({ connectionParams, extra }) {
-      const { authorization = extra.cookieAuthorization } = connectionParams ?? {};
-      extra.cookieAuthorization = undefined;
+      const authorization = authorizationInPayload(connectionParams) ?? extra.upgradeAuthorization;
+      extra.upgradeAuthorization = undefined;
       try {
         if (typeof authorization === 'string') {
-          extra.viewer = (await options.authenticate(authorization)) ?? undefined;
+          extra.viewer = (await options.authenticate(authorization.trim())) ?? undefined;
         }
       } catch (err) {
         // Not 4500, after which clients give up: the database may be back in a moment.

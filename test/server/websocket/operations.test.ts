@@ -26,25 +26,6 @@ describe('a WebSocket', () => {
     await client.close();
   });
 
-  it('accepts the cookie of the upgrade from a page of the server only', async () => {
-    const { url } = await startExample();
-    const cookie = `groundcrew_token=${token}`;
-    const client = await connect(url, { headers: { cookie, origin: url } });
-    expect((await client.run({ query: '{ me }' })).payload).toEqual({ data: { me: token } });
-    await client.close();
-    const stranger = await open(url, { headers: { cookie, origin: 'http://evil.example' } });
-    stranger.send({ type: 'connection_init' });
-    expect(await stranger.closed).toMatchObject({ code: 4403 });
-  });
-
-  it('prefers the credential of the payload to the cookie', async () => {
-    const { url } = await startExample();
-    const headers = { cookie: `groundcrew_token=${token}`, origin: url };
-    const client = await open(url, { headers });
-    client.send({ type: 'connection_init', payload: { authorization: 'Bearer bad' } });
-    expect(await client.closed).toMatchObject({ code: 4403 });
-  });
-
   const init = { type: 'connection_init', payload: { authorization: `Bearer ${token}` } };
   const subscribe = { id: '1', type: 'subscribe', payload: { query } };
   const long = { ...subscribe, id: 'ü'.repeat(200) };
@@ -57,16 +38,10 @@ describe('a WebSocket', () => {
     ['a subscribe without a query', 4400, [init, { ...subscribe, payload: {} }]],
     ['a subscribe before the acknowledgement', 4401, [subscribe]],
     ['no token', 4403, [{ type: 'connection_init' }]],
-    ['a wrong token', 4403, [{ type: 'connection_init', payload: { authorization: 'Bearer bad' } }]],
-    [
-      'a token that is not a string',
-      4403,
-      [{ type: 'connection_init', payload: { authorization: [token] } }],
-    ],
     ['an id that is in use', 4409, [init, subscribe, subscribe]],
     ['a long id that is in use', 4409, [init, long, long]],
     ['a second initialisation', 4429, [init, init]],
-    ['a message that is too large', 1009, ['x'.repeat(1_048_577)]],
+    ['a message that is too large', 1009, ['x'.repeat(65_537)]],
   ])('is closed for %s with %i', async (_what, code, messages) => {
     const { url } = await startExample();
     const client = await open(url);

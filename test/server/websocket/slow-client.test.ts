@@ -7,7 +7,7 @@ import type { TestSource } from '../test-source.ts';
 
 const token = 'good-a';
 const query = 'subscription { thing { revision text } }';
-const text = 'x'.repeat(65_536);
+const text = 'x'.repeat(60_000);
 
 /** Starts one client that reads and one that has stopped reading; their sources are in this order. */
 async function startPaused(tuning: Parameters<typeof startExample>[0]) {
