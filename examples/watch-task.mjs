@@ -1,4 +1,4 @@
-// Creates a task on the repository given, and prints each revision until the task is ready. Needs Node 22 or later.
+// Creates a task on the given repository and prints each revision until the task is ready. Needs Node 22 or later.
 // GROUNDCREW_TOKEN=… node examples/watch-task.mjs https://github.com/your/repository
 
 import { createGroundcrew } from 'groundcrew/client';

@@ -1,10 +1,10 @@
 import type { Exchange } from '@urql/core';
 import { type Cache, type CacheExchangeOpts, cacheExchange } from '@urql/exchange-graphcache';
 
-/** Parts of another object: kept within it, not under a key of their own. */
+/** For types without an id: Graphcache stores them within the object that contains them. */
 const embedded = () => null;
 
-/** Graphcache, keyed for this API: what a subscription brings shows in every query that holds the same object. */
+/** Graphcache with the keys of this API, so that a subscription updates every query that contains the same object. */
 export function groundcrewCache(): Exchange {
   const options: CacheExchangeOpts = {
     keys: {
@@ -23,13 +23,13 @@ export function groundcrewCache(): Exchange {
     },
     updates: {
       Mutation: {
-        createTask: (_result, _args, cache) => forgetTaskLists(cache),
+        createTask: (_result, _args, cache) => invalidateTaskLists(cache),
       },
       Subscription: {
-        // Whether a task belongs in a list, and where, is for the server to say.
+        // Only the server knows in which lists a new task belongs, and at which place.
         tasksUpdated: (result, _args, cache) => {
           const { revision } = (result.tasksUpdated ?? {}) as { revision?: unknown };
-          if (revision === undefined || revision === 1) forgetTaskLists(cache);
+          if (revision === undefined || revision === 1) invalidateTaskLists(cache);
         },
       },
     },
@@ -37,7 +37,7 @@ export function groundcrewCache(): Exchange {
   return cacheExchange(options);
 }
 
-function forgetTaskLists(cache: Cache): void {
+function invalidateTaskLists(cache: Cache): void {
   for (const { fieldName, arguments: args } of cache.inspectFields('Query')) {
     if (fieldName === 'tasks') cache.invalidate('Query', fieldName, args);
   }

@@ -6,7 +6,7 @@ import {
   type TypedDocumentNode,
 } from '@urql/core';
 import { groundcrewCache } from './cache.ts';
-import { openConnection } from './connection.ts';
+import { Connection } from './connection.ts';
 import { fromCombinedError, type Task, TaskNotReadyError } from './errors.ts';
 import {
   ArchiveTaskDocument,
@@ -21,12 +21,12 @@ import {
   TasksUpdatedDocument,
   TaskUpdatedDocument,
 } from './generated/graphql.ts';
-import { refetchExchange } from './refetch-exchange.ts';
-import { watch } from './watch.ts';
+import { QueryRefetcher } from './query-refetcher.ts';
+import { Watch } from './watch.ts';
 
 // biome-ignore lint/performance/noBarrelFile: this is the package's entry `groundcrew/client`
 export { GroundcrewError, type Task, TaskNotReadyError } from './errors.ts';
-// For urql's hooks: the documents behind the helpers, with their types.
+// The typed documents of the methods below, for urql's hooks.
 export {
   ArchiveTaskDocument,
   CancelTaskDocument,
@@ -47,58 +47,100 @@ export {
 } from './generated/graphql.ts';
 
 export interface GroundcrewOptions {
-  /** The server, as it says itself: `http://127.0.0.1:4000`. */
+  /** The server's address, as it prints it: `http://127.0.0.1:4000`. Of a longer URL only the origin is used. */
   readonly url: string;
   /**
-   * An API token, or what gives one: asked anew for each request and each connection, so it may change. Of a token that
-   * cannot change, a refusal ends subscriptions with UNAUTHENTICATED; what gives one is asked for another, endlessly.
+   * An API token, or a function that returns one, which is called for each request and each connection. String: a rejected
+   * token ends subscriptions with UNAUTHENTICATED. Function: called again for each retry, without limit.
    */
   readonly token: string | (() => string | Promise<string>);
 }
 
 export interface WatchOptions {
-  /** Ends the watching; the iterator is done then. */
+  /** Ends the watch when it aborts: the iterator is done, without an error. Default: none. */
   readonly signal?: AbortSignal;
 }
 
+export interface WatchTaskOptions extends WatchOptions {
+  /**
+   * The last revision that the caller has seen: each later one follows, 0 starts with the first. Default: starts with the
+   * task as it is now.
+   */
+  readonly afterRevision?: number;
+}
+
+export interface WatchTasksOptions extends WatchOptions {
+  /** Only the tasks of this project. Default: all tasks of the workspace. */
+  readonly projectId?: string;
+}
+
+/**
+ * Methods that return a promise reject with a GroundcrewError when the API refuses the operation or fails at it, and with the
+ * code NETWORK_ERROR when no response comes; they do not retry. Watches retry until the server can be reached again. They
+ * fail with a GroundcrewError only for a reason that stays, such as NOT_FOUND.
+ */
 export interface Groundcrew {
-  /** For queries of one's own, and for urql's hooks: Graphcache, subscriptions that resume. */
+  /** The urql client, for other operations and for urql's hooks. It has a Graphcache, and its subscriptions resume. */
   readonly urql: Client;
+  /**
+   * Stores a task and returns it at once; provisioning follows in the background. A call with the same `idempotencyKey` and
+   * input returns the task of the first call; with another input it rejects with IDEMPOTENCY_CONFLICT.
+   */
   createTask(input: CreateTaskInput): Promise<Task>;
+  /** Provisions a task in ERROR again, from the step that failed. Any other status rejects with INVALID_STATE. */
   retryTask(id: string): Promise<Task>;
+  /** Stops a task, also in the middle of a step, and destroys its sandbox. An ARCHIVED task rejects with INVALID_STATE. */
   cancelTask(id: string): Promise<Task>;
+  /** Archives a task in RUNNING or ERROR and destroys its sandbox. Other statuses except ARCHIVED reject with INVALID_STATE. */
   archiveTask(id: string): Promise<Task>;
+  /**
+   * Stores one more session of a task and returns it at once; it is opened in the background, so watch the task for its
+   * status. `idempotencyKey` works as for createTask. A task in CANCELED or ARCHIVED rejects with INVALID_STATE.
+   */
   createSession(input: CreateSessionInput): Promise<CreateSessionMutation['createSession']>;
-  /** Null: there is no such task. */
+  /** Returns the task as it is now. Null when the workspace has no such task. */
   task(id: string): Promise<Task | null>;
   /**
-   * Every revision of the task, in order, each exactly once, over as many connections as it takes. `afterRevision` 0 begins
-   * with the first; without it, the task as it is now comes first.
+   * Iterates over every revision of the task, in order, each exactly once, over as many connections as that takes.
+   * Revisions that arrive while the caller is busy wait in memory. Ends only when the caller leaves, the signal aborts or
+   * the client is closed. Throws NOT_FOUND when the workspace has no such task, and BAD_USER_INPUT for an `afterRevision`
+   * that does not exist.
    */
-  watchTask(id: string, options?: WatchOptions & { afterRevision?: number }): AsyncIterableIterator<Task>;
-  /** Every task of the workspace, or of one project, when it is created or changes. */
-  watchTasks(options?: WatchOptions & { projectId?: string }): AsyncIterableIterator<Task>;
-  /** Resolves once the task is RUNNING. Rejects with TaskNotReadyError when it is ERROR, CANCELED or ARCHIVED. */
+  watchTask(id: string, options?: WatchTaskOptions): AsyncIterableIterator<Task>;
+  /**
+   * Iterates over every task of the workspace, or of one project, when it is created or changes. Revisions of one task that
+   * follow closely may be merged: the newest always arrives, and none is followed by an older one. Starts with the next
+   * change, and cannot know what changed while the connection was lost. Throws NOT_FOUND when the workspace has no such
+   * project.
+   */
+  watchTasks(options?: WatchTasksOptions): AsyncIterableIterator<Task>;
+  /**
+   * Resolves once the task is RUNNING. Rejects with TaskNotReadyError when it is ERROR, CANCELED or ARCHIVED, with the
+   * reason of the signal when that aborts, and with an Error when the client is closed before.
+   */
   whenReady(id: string, options?: WatchOptions): Promise<Task>;
-  /** Ends all subscriptions, and closes the socket, whatever state the server is in. Nothing can be watched afterwards. */
+  /**
+   * Ends all watches and subscriptions and closes the socket, in whatever state the server is. Later watches and
+   * subscriptions fail; queries and mutations, which use HTTP, still work.
+   */
   close(): Promise<void>;
 }
 
-/** A typed client of the API, for browsers and for Node 22 or later. Throws where there is no global WebSocket. */
+/** Creates a typed client of the API, for browsers and for Node 22 or later. Throws when there is no global WebSocket. */
 export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
   if (globalThis.WebSocket === undefined) {
-    throw new Error('groundcrew/client needs a global WebSocket: a browser, or Node 22 or later');
+    throw new Error('groundcrew/client needs a global WebSocket: a browser, or Node 22 or later.');
   }
   const endpoint = new URL('/graphql', options.url);
   const token = async () => (typeof options.token === 'string' ? options.token : options.token());
   const authorization = async () => `Bearer ${await token()}`;
-  const lists = refetchExchange();
+  const queries = new QueryRefetcher();
 
-  const connection = openConnection({
+  const connection = new Connection({
     endpoint,
     authorization,
     authorizationMayChange: typeof options.token !== 'string',
-    onGap: lists.refetch,
+    onGap: queries.refetch,
   });
 
   const urql = new Client({
@@ -108,7 +150,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       fetch(input, { ...init, headers: { ...init?.headers, authorization: await authorization() } }),
     exchanges: [
       groundcrewCache(),
-      lists.exchange,
+      queries.exchange,
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = '', variables }) => ({
@@ -128,7 +170,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     variables: Variables,
   ): Promise<Data> {
     const { data, error } = await urql.mutation(document, variables).toPromise();
-    if (error || !data) throw error ? fromCombinedError(error) : new Error('an answer without data');
+    if (error || !data) throw error ? fromCombinedError(error) : new Error('The response has no data.');
     return data;
   }
 
@@ -147,21 +189,21 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       return data?.task ?? null;
     },
     watchTask: (id, { afterRevision, signal } = {}) =>
-      watch(
+      new Watch({
         connection,
-        TaskUpdatedDocument,
-        { id, afterRevision: afterRevision ?? null },
-        (data) => data.taskUpdated,
+        document: TaskUpdatedDocument,
+        variables: { id, afterRevision: afterRevision ?? null },
+        select: (data) => data.taskUpdated,
         signal,
-      ),
+      }),
     watchTasks: ({ projectId, signal } = {}) =>
-      watch(
+      new Watch({
         connection,
-        TasksUpdatedDocument,
-        { projectId: projectId ?? null },
-        (data) => data.tasksUpdated,
+        document: TasksUpdatedDocument,
+        variables: { projectId: projectId ?? null },
+        select: (data) => data.tasksUpdated,
         signal,
-      ),
+      }),
     async whenReady(id, { signal } = {}) {
       for await (const task of groundcrew.watchTask(id, signal ? { signal } : {})) {
         if (task.status === 'RUNNING') return task;
@@ -170,7 +212,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
         }
       }
       signal?.throwIfAborted();
-      throw new Error('the subscription has ended');
+      throw new Error('The subscription ended before the task was RUNNING.');
     },
     close: () => connection.close(),
   };

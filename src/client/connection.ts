@@ -1,115 +1,119 @@
-import { createClient } from 'graphql-ws';
+import { type Client, createClient } from 'graphql-ws';
 import { backoff } from './backoff.ts';
-import { isForbidden, resilientSubscription, type SubscriptionSink } from './resilient-subscription.ts';
-import type { SubscriptionRequest } from './resume.ts';
+import { isForbidden, ResilientSubscription, type SubscriptionSink } from './resilient-subscription.ts';
+import type { SubscriptionRequest } from './resumable-document.ts';
 
-/** The one socket of a client, opened while something is subscribed, and again for as long as it takes. */
-export interface Connection {
-  /** What it returns ends the subscription, without a word to the sink. */
-  subscribe(request: SubscriptionRequest, sink: SubscriptionSink): () => void;
-  /** Completes all subscriptions. Later ones fail, and open no socket. */
-  close(): Promise<void>;
-}
-
-interface ConnectionOptions {
-  /** `http://…/graphql`, or with https. */
+export interface ConnectionOptions {
+  /** The URL of the API's `/graphql`, with the protocol `http:` or `https:`. */
   readonly endpoint: URL;
-  /** Asked anew for each socket. */
+  /** Returns the Authorization header's value. Called for each new socket. */
   readonly authorization: () => Promise<string>;
-  /** Whether another one may be accepted where one was refused. Else a refusal ends the subscriptions. */
+  /** Whether `authorization` may return another value after one was rejected. If not, a rejection ends subscriptions. */
   readonly authorizationMayChange: boolean;
-  /** Something may have changed that no subscription has told. */
+  /** Called when changes may have been missed (lists cannot resume). */
   readonly onGap: () => void;
 }
 
-/** Milliseconds. */
+/** Between two pings; also the limit for the answer to one. */
 const pingMs = 10_000;
 
-export function openConnection(options: ConnectionOptions): Connection {
-  const { endpoint, authorization, authorizationMayChange, onGap } = options;
-  const subscriptions = new Set<() => void>();
-  const closing = new AbortController();
-  let connectedBefore = false;
-  let acknowledged = false;
-  let unanswered: ReturnType<typeof setTimeout> | undefined;
+/** A client's one WebSocket: open while something is subscribed, and reopened after every loss. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #socket: Client;
+  /** Each completes one open subscription. */
+  readonly #subscriptions = new Set<() => void>();
+  readonly #closing = new AbortController();
+  #wasConnected = false;
+  /** Whether the current socket is open and authenticated. */
+  #acknowledged = false;
+  #pongTimeout: ReturnType<typeof setTimeout> | undefined;
 
-  const socket = createClient({
-    url: Object.assign(new URL(endpoint), { protocol: endpoint.protocol.replace('http', 'ws') }).href,
-    connectionParams: async () => ({ authorization: await authorization() }),
-    retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: (event) => authorizationMayChange || !isForbidden(event),
-    retryWait: (retries) => pause(backoff(retries), closing.signal),
-    keepAlive: pingMs,
-    on: {
-      connected: (_socket, _payload, wasRetry) => {
-        if (wasRetry && connectedBefore) onGap();
-        connectedBefore = true;
-        acknowledged = true;
-      },
-      // A connection that has gone silent gives no event: without an answer to a ping it is given up.
-      ping: (received) => {
-        if (!received) unanswered = setTimeout(() => socket.terminate(), pingMs);
-      },
-      pong: (received) => {
-        if (received) clearTimeout(unanswered);
-      },
-      closed: () => {
-        acknowledged = false;
-        clearTimeout(unanswered);
-      },
-    },
-  });
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#socket = this.#createSocket();
+  }
 
-  return {
-    subscribe(request, sink) {
-      if (closing.signal.aborted) {
-        sink.error(new Error('the client is closed'));
-        return () => {};
-      }
-      const over = () => subscriptions.delete(complete);
-      const leave = resilientSubscription(
-        socket,
-        request,
-        {
-          next: sink.next,
-          error: (error) => {
-            over();
-            sink.error(error);
-          },
-          complete: () => {
-            over();
-            sink.complete();
-          },
+  /** Returns the function that ends the subscription without calling its sink. */
+  subscribe(request: SubscriptionRequest, sink: SubscriptionSink): () => void {
+    if (this.#closing.signal.aborted) {
+      sink.error(new Error('The client is closed.'));
+      return () => {};
+    }
+    const ended = () => this.#subscriptions.delete(complete);
+    const subscription = new ResilientSubscription({
+      socket: this.#socket,
+      request,
+      onGap: this.#options.onGap,
+      sink: {
+        next: sink.next,
+        error: (error) => {
+          ended();
+          sink.error(error);
         },
-        onGap,
-      );
-      const complete = () => {
-        leave();
-        sink.complete();
-      };
-      subscriptions.add(complete);
-      return () => {
-        over();
-        leave();
-      };
-    },
-    async close() {
-      // In this order: graphql-ws opens no further socket once it is woken up and nothing is subscribed any more.
-      for (const complete of subscriptions) complete();
-      subscriptions.clear();
-      closing.abort();
-      // It waits for the socket, also for one that is being opened, and with an answer that may never come: that one is
-      // given up below, and the waiting fails.
-      const disposed = Promise.resolve(socket.dispose()).catch(() => {});
-      if (!acknowledged) socket.terminate();
-      await disposed;
-      // Ends the timers of a socket whose server does not answer the closing.
-      socket.terminate();
-    },
-  };
+        complete: () => {
+          ended();
+          sink.complete();
+        },
+      },
+    });
+    const complete = () => {
+      subscription.close();
+      sink.complete();
+    };
+    this.#subscriptions.add(complete);
+    return () => {
+      ended();
+      subscription.close();
+    };
+  }
+
+  /** Completes all subscriptions and closes the socket, in whatever state the server is. Later subscriptions fail. */
+  async close(): Promise<void> {
+    // Before the abort, which ends the wait of a retry: graphql-ws then opens no socket, as nothing is subscribed.
+    for (const complete of this.#subscriptions) complete();
+    this.#subscriptions.clear();
+    this.#closing.abort();
+    // `dispose` waits for the socket. One that is still connecting may never open: it is terminated, and the wait rejects.
+    const disposed = Promise.resolve(this.#socket.dispose()).catch(() => {});
+    if (!this.#acknowledged) this.#socket.terminate();
+    await disposed;
+    // Clears the timers of a socket whose server does not answer the close frame.
+    this.#socket.terminate();
+  }
+
+  #createSocket(): Client {
+    const { endpoint, authorization, authorizationMayChange, onGap } = this.#options;
+    return createClient({
+      url: Object.assign(new URL(endpoint), { protocol: endpoint.protocol.replace('http', 'ws') }).href,
+      connectionParams: async () => ({ authorization: await authorization() }),
+      retryAttempts: Number.POSITIVE_INFINITY,
+      shouldRetry: (event) => authorizationMayChange || !isForbidden(event),
+      retryWait: (retries) => pause(backoff(retries), this.#closing.signal),
+      keepAlive: pingMs,
+      on: {
+        connected: (_socket, _payload, wasRetry) => {
+          if (wasRetry && this.#wasConnected) onGap();
+          this.#wasConnected = true;
+          this.#acknowledged = true;
+        },
+        // A connection that has gone silent raises no event: the missing answer to a ping reveals it.
+        ping: (received) => {
+          if (!received) this.#pongTimeout = setTimeout(() => this.#socket.terminate(), pingMs);
+        },
+        pong: (received) => {
+          if (received) clearTimeout(this.#pongTimeout);
+        },
+        closed: () => {
+          this.#acknowledged = false;
+          clearTimeout(this.#pongTimeout);
+        },
+      },
+    });
+  }
 }
 
-/** Ends early at the signal, and leaves no timer. */
+/** Resolves after `ms`, or when the signal aborts. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

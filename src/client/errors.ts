@@ -1,15 +1,18 @@
 import type { CombinedError } from '@urql/core';
 import type { TaskFieldsFragment } from './generated/graphql.ts';
 
-/** A task with its steps, sandbox and sessions, as all helpers of the client return it. */
+/** A task with its steps, sandbox and sessions, at one revision. */
 export type Task = TaskFieldsFragment;
 
-/** What the API refused, or could not do. */
+/** The API refused an operation, failed at it, or could not be reached. */
 export class GroundcrewError extends Error {
   override readonly name = 'GroundcrewError';
-  /** `extensions.code` of the first error, as in the API's contract; NETWORK_ERROR when there was no answer. */
+  /**
+   * `extensions.code` of the first error, for instance NOT_FOUND, BAD_USER_INPUT, INVALID_STATE, UNAUTHENTICATED or
+   * INTERNAL_SERVER_ERROR. NETWORK_ERROR when no response came.
+   */
   readonly code: string;
-  /** The input's name, where one is to blame. */
+  /** The argument or input field that is wrong, when the error is about one. */
   readonly field: string | undefined;
 
   constructor(message: string, options: { code: string; field?: string | undefined; cause?: unknown }) {
@@ -19,13 +22,14 @@ export class GroundcrewError extends Error {
   }
 }
 
-/** The task got to a status from which it does not become RUNNING by itself. */
+/** The task has a status from which it does not become RUNNING without another operation: ERROR, CANCELED or ARCHIVED. */
 export class TaskNotReadyError extends Error {
   override readonly name = 'TaskNotReadyError';
+  /** The task at that status; in ERROR, `task.error` says what failed. */
   readonly task: Task;
 
   constructor(task: Task) {
-    super(task.error ? `${task.error.code}: ${task.error.message}` : `the task is ${task.status}`);
+    super(task.error ? `${task.error.code}: ${task.error.message}` : `The task is ${task.status}.`);
     this.task = task;
   }
 }
@@ -37,7 +41,7 @@ interface ApiError {
 
 const internal = 'INTERNAL_SERVER_ERROR';
 
-/** Whether the server could not, where it would have: what nobody has to change is worth another try. */
+/** Whether the server failed (not the request), so that retrying makes sense. */
 export function isInternal(error: ApiError): boolean {
   return error.extensions?.code === internal;
 }

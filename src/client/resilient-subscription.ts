@@ -1,108 +1,131 @@
 import { type Client, CloseCode } from 'graphql-ws';
 import { backoff } from './backoff.ts';
 import { isInternal } from './errors.ts';
-import { resumable, type SubscriptionRequest, type SubscriptionResult } from './resume.ts';
+import type { SubscriptionRequest } from './resumable-document.ts';
+import { Resumption, type SubscriptionResult } from './resumption.ts';
 
 export interface SubscriptionSink {
   next(result: SubscriptionResult): void;
-  /** A list of GraphQL errors, or what graphql-ws says of a socket that it won't open again. The last word. */
+  /** Terminal: a list of GraphQL errors, or what graphql-ws reports about a socket that it does not open again. */
   error(error: unknown): void;
-  /** The last word. */
+  /** Terminal: the server completed the subscription. */
   complete(): void;
 }
 
-/** Milliseconds after which a subscription that was not refused is taken for one that stands: nothing says so. */
-const assumeActiveMs = 1_000;
-/** By RFC 6455, when a server meets what it did not expect. */
-const unexpectedCondition = 1011;
-
-/**
- * A subscription that ends only for a reason that stays. graphql-ws brings it over lost sockets; but to it an `error`
- * message and some close codes are final, and when the server was merely without its database for a moment they are not.
- * Each try goes on behind what was seen. `missed` is called when it goes on without knowing what came meanwhile.
- *
- * What it returns ends it, without a word to the sink.
- */
-export function resilientSubscription(
-  socket: Client,
-  request: SubscriptionRequest,
-  sink: SubscriptionSink,
-  onGap: () => void,
-): () => void {
-  const { payload, filter, resumes } = resumable(request);
-  let retries = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let leaveTry = () => {};
-
-  const leave = () => {
-    clearTimeout(timer);
-    leaveTry();
-  };
-  const begin = () => {
-    // graphql-ws completes what was left long ago, and may bring messages that were on their way.
-    let left = false;
-    const unsubscribe = socket.subscribe<Record<string, unknown>>(payload, {
-      next(result) {
-        if (left) return;
-        const disposition = filter(result);
-        if (disposition === 'lost') return tryAgain();
-        if (disposition === 'seen') return;
-        const { errors, data } = result;
-        // Lost for good: what comes behind it would hide it.
-        if (errors && isEmpty(data)) return end(() => sink.error(errors));
-        retries = 0;
-        sink.next(result);
-      },
-      error(error) {
-        if (left) return;
-        if (isPassing(error)) tryAgain();
-        else end(() => sink.error(isForbidden(error) ? [unauthenticated] : error));
-      },
-      complete() {
-        if (!left) end(() => sink.complete());
-      },
-    });
-    leaveTry = () => {
-      if (left) return;
-      left = true;
-      unsubscribe();
-    };
-  };
-  const end = (lastWord: () => void) => {
-    leave();
-    lastWord();
-  };
-  const tryAgain = () => {
-    leave();
-    timer = setTimeout(() => {
-      begin();
-      if (!resumes) timer = setTimeout(onGap, assumeActiveMs);
-    }, backoff(retries++));
-  };
-  begin();
-  return leave;
+export interface ResilientSubscriptionOptions {
+  readonly socket: Client;
+  readonly request: SubscriptionRequest;
+  readonly sink: SubscriptionSink;
+  /** Called after a restart that may have missed messages. */
+  readonly onGap: () => void;
 }
 
-/** The code of the API for what the server closes with 4403. */
+/** The protocol does not acknowledge subscriptions; without an error by then, treat it as active. */
+const assumeActiveMs = 1_000;
+/** The close code of RFC 6455 for a server that met an unexpected condition. */
+const unexpectedCondition = 1011;
+/** The API's error for the close code 4403. */
 const unauthenticated = {
   message: 'The server does not accept the token.',
   extensions: { code: 'UNAUTHENTICATED' },
 };
 
-function isEmpty(data: Record<string, unknown> | null | undefined): boolean {
-  return Object.values(data ?? {}).every((value) => value === null);
+/**
+ * Resubscribes after every transient failure. graphql-ws resumes over lost sockets but treats `error` messages and some
+ * close codes as final; some of those are transient here (the server lost its database). Resumes after the last value
+ * seen; calls `onGap` when it cannot know what it missed.
+ */
+export class ResilientSubscription {
+  readonly #options: ResilientSubscriptionOptions;
+  readonly #resumption: Resumption;
+  #retries = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #leaveAttempt = () => {};
+
+  constructor(options: ResilientSubscriptionOptions) {
+    this.#options = options;
+    this.#resumption = new Resumption(options.request);
+    this.#attempt();
+  }
+
+  /** Ends the subscription without calling its sink. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#leaveAttempt();
+  }
+
+  #attempt(): void {
+    // After `unsubscribe`, graphql-ws still completes the sink, and may deliver messages that were under way.
+    let left = false;
+    const unsubscribe = this.#options.socket.subscribe<Record<string, unknown>>(this.#resumption.payload, {
+      next: (result) => {
+        if (!left) this.#onResult(result);
+      },
+      error: (error) => {
+        if (!left) this.#onError(error);
+      },
+      complete: () => {
+        if (!left) this.#end((sink) => sink.complete());
+      },
+    });
+    this.#leaveAttempt = () => {
+      if (left) return;
+      left = true;
+      unsubscribe();
+    };
+  }
+
+  #onResult(result: SubscriptionResult): void {
+    const disposition = this.#resumption.filter(result);
+    const { errors, data } = result;
+    if (disposition === 'lost') {
+      this.#retry();
+    } else if (errors && isEmpty(data)) {
+      // A null result cannot be recovered by resuming. End here, or the next revision would hide the gap.
+      this.#end((sink) => sink.error(errors));
+    } else if (disposition === 'new') {
+      this.#retries = 0;
+      this.#options.sink.next(result);
+    }
+  }
+
+  #onError(error: unknown): void {
+    if (isTransient(error)) this.#retry();
+    else this.#end((sink) => sink.error(isForbidden(error) ? [unauthenticated] : error));
+  }
+
+  #retry(): void {
+    this.close();
+    this.#timer = setTimeout(
+      () => {
+        this.#attempt();
+        if (!this.#resumption.resumes) this.#timer = setTimeout(this.#options.onGap, assumeActiveMs);
+      },
+      backoff(this.#retries++),
+    );
+  }
+
+  #end(callSink: (sink: SubscriptionSink) => void): void {
+    this.close();
+    callSink(this.#options.sink);
+  }
 }
 
-function isPassing(error: unknown): boolean {
+/** Whether an error of graphql-ws is a socket that was closed because the server does not accept the token. */
+export function isForbidden(error: unknown): boolean {
+  return closeCode(error) === CloseCode.Forbidden;
+}
+
+function isTransient(error: unknown): boolean {
   if (Array.isArray(error)) return error.some(isInternal);
   const code = closeCode(error);
   return code === CloseCode.InternalServerError || code === unexpectedCondition;
 }
 
-export function isForbidden(error: unknown): boolean {
-  return closeCode(error) === CloseCode.Forbidden;
-}
-
 function closeCode(event: unknown): unknown {
   return (event as { code?: unknown } | null | undefined)?.code;
+}
+
+function isEmpty(data: Record<string, unknown> | null | undefined): boolean {
+  return Object.values(data ?? {}).every((value) => value === null);
 }

@@ -2,85 +2,108 @@ import type { TypedDocumentNode } from '@urql/core';
 import { type DocumentNode, print } from 'graphql';
 import type { Connection } from './connection.ts';
 import { fromGraphqlError } from './errors.ts';
+import type { SubscriptionResult } from './resumption.ts';
 
-/**
- * The messages of a subscription, one after the other. Beside urql's own stream, because that is shared by all who ask for
- * the same, and who comes second would not get what came before.
- */
-export function watch<Data, Variables extends Record<string, unknown>, T>(
-  connection: Connection,
-  document: TypedDocumentNode<Data, Variables>,
-  variables: Variables,
-  pick: (data: Data) => T,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<T, undefined> {
-  const queue: T[] = [];
-  let waiting: (() => void) | undefined;
-  let ended = false;
-  let failure: unknown;
-
-  const wake = () => {
-    waiting?.();
-    waiting = undefined;
-  };
-  const end = (error?: unknown) => {
-    if (ended) return;
-    ended = true;
-    failure = error;
-    signal?.removeEventListener('abort', close);
-    wake();
-  };
-  const request = { query: print(document as DocumentNode), variables };
-  const unsubscribe = connection.subscribe(request, {
-    next(result) {
-      const [error] = result.errors ?? [];
-      if (error) {
-        end(fromGraphqlError(error));
-        unsubscribe();
-      } else {
-        queue.push(pick(result.data as Data));
-        wake();
-      }
-    },
-    error: (error) => end(toError(error)),
-    complete: () => end(),
-  });
-  function close(): void {
-    end();
-    unsubscribe();
-  }
-  if (signal?.aborted) close();
-  else signal?.addEventListener('abort', close, { once: true });
-
-  return {
-    async next() {
-      for (;;) {
-        if (queue.length > 0) return { done: false, value: queue.shift() as T };
-        if (failure !== undefined) {
-          const error = failure;
-          failure = undefined;
-          throw error;
-        }
-        if (ended) return { done: true, value: undefined };
-        await new Promise<void>((resolve) => {
-          waiting = resolve;
-        });
-      }
-    },
-    async return() {
-      queue.length = 0;
-      close();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+export interface WatchOptions<Data, Variables extends Record<string, unknown>, T> {
+  readonly connection: Connection;
+  readonly document: TypedDocumentNode<Data, Variables>;
+  readonly variables: Variables;
+  /** Takes the value out of a message. */
+  readonly select: (data: Data) => T;
+  /** Ends the watch when it aborts. */
+  readonly signal: AbortSignal | undefined;
 }
 
-/** graphql-ws ends with a list of GraphQL errors, with the event of a socket that it won't open again, or with an error. */
+/**
+ * Iterates over the values of a subscription. Values that arrive before they are asked for wait in a queue without limit.
+ * Not urql's own stream: that is shared by all subscribers of the same operation.
+ */
+export class Watch<Data, Variables extends Record<string, unknown>, T>
+  implements AsyncIterableIterator<T, undefined>
+{
+  readonly #options: WatchOptions<Data, Variables, T>;
+  readonly #queue: T[] = [];
+  readonly #unsubscribe: () => void;
+  #waiting: (() => void)[] = [];
+  #ended = false;
+  /** Thrown once, after the queue is empty. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: WatchOptions<Data, Variables, T>) {
+    this.#options = options;
+    const { connection, document, variables, signal } = options;
+    this.#unsubscribe = connection.subscribe(
+      { query: print(document as DocumentNode), variables },
+      {
+        next: (result) => this.#onResult(result),
+        error: (error) => this.#fail(toError(error)),
+        complete: () => this.#end(),
+      },
+    );
+    if (signal?.aborted) this.#close();
+    else if (!this.#ended) signal?.addEventListener('abort', this.#close, { once: true });
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    for (;;) {
+      if (this.#queue.length > 0) return { done: false, value: this.#queue.shift() as T };
+      if (this.#failure) {
+        const { error } = this.#failure;
+        this.#failure = undefined;
+        throw error;
+      }
+      if (this.#ended) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#queue.length = 0;
+    this.#close();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #onResult(result: SubscriptionResult): void {
+    const [error] = result.errors ?? [];
+    if (error) {
+      this.#fail(fromGraphqlError(error));
+      this.#unsubscribe();
+    } else {
+      this.#queue.push(this.#options.select(result.data as Data));
+      this.#wake();
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#failure = { error };
+    this.#end();
+  }
+
+  readonly #close = (): void => {
+    this.#end();
+    this.#unsubscribe();
+  };
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.signal?.removeEventListener('abort', this.#close);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** graphql-ws reports a list of GraphQL errors, the close event of a socket that it does not open again, or an error. */
 function toError(error: unknown): unknown {
   if (Array.isArray(error) && error[0]) return fromGraphqlError(error[0]);
   const { code, reason } = error as { code?: unknown; reason?: unknown };
-  return typeof code === 'number' ? new Error(`the socket was closed: ${code} ${reason}`) : error;
+  return typeof code === 'number' ? new Error(`The socket was closed: ${code} ${reason}`.trim()) : error;
 }

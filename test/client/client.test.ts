@@ -1,6 +1,6 @@
 import { gql } from '@urql/core';
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { toAsyncIterable } from 'wonka';
 import {
   createGroundcrew,
@@ -64,7 +64,7 @@ afterAll(async () => {
   await processes[Symbol.asyncDispose]();
 });
 
-async function until(tasks: AsyncIterable<Task>, last: (task: Task) => boolean): Promise<Task[]> {
+async function takeUntil(tasks: AsyncIterable<Task>, last: (task: Task) => boolean): Promise<Task[]> {
   const seen: Task[] = [];
   for await (const task of tasks) {
     seen.push(task);
@@ -73,128 +73,131 @@ async function until(tasks: AsyncIterable<Task>, last: (task: Task) => boolean):
   return seen;
 }
 
-test('creates a task, and watches every revision of it until it is ready', async () => {
-  const groundcrew = connect();
-  const created = await groundcrew.createTask(input());
-  expect(created).toMatchObject({ revision: 1, status: 'INIT_ENQUEUE_PROVISION' });
+describe('a Groundcrew client with a real server', () => {
+  it('watches every revision of a task from its creation until it is RUNNING', async () => {
+    const groundcrew = connect();
+    const created = await groundcrew.createTask(input());
+    expect(created).toMatchObject({ revision: 1, status: 'INIT_ENQUEUE_PROVISION' });
 
-  const [ready, seen] = await Promise.all([
-    groundcrew.whenReady(created.id),
-    until(groundcrew.watchTask(created.id, { afterRevision: 0 }), ({ status }) => status === 'RUNNING'),
-  ]);
-  expect(ready.status).toBe('RUNNING');
-  expect(seen.map(({ revision }) => revision)).toEqual(seen.map((_, index) => index + 1));
-  expect([...new Set(seen.map(({ status }) => status))]).toEqual([
-    'INIT_ENQUEUE_PROVISION',
-    'INIT_ENSURE_NAME',
-    'INIT_CREATE_SANDBOX',
-    'INIT_ENSURE_AGENT',
-    'INIT_CREATE_SESSION',
-    'RUNNING',
-  ]);
-});
-
-test('goes on with the next revision after the server was killed and started again', async () => {
-  const watcher = connect();
-  const { id } = await watcher.createTask(input());
-  const tasks = watcher.watchTask(id, { afterRevision: 0 });
-  const before: Task[] = [];
-  while (before.at(-1)?.status !== 'RUNNING') before.push((await tasks.next()).value as Task);
-
-  api.kill('SIGKILL');
-  await api.exit;
-  api = await processes.startApi({ PORT: new URL(url).port });
-  const other = connect();
-  await other.createSession({ taskId: id });
-  await other.archiveTask(id);
-
-  const after = await until(tasks, ({ status, sandbox }) => status === 'ARCHIVED' && sandbox === null);
-  const revisions = [...before, ...after].map(({ revision }) => revision);
-  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
-});
-
-test('resumes subscriptions of documents that know nothing of revisions', async () => {
-  const groundcrew = connect();
-  const { id } = await groundcrew.createTask(input());
-  await groundcrew.whenReady(id);
-  const document = gql`subscription ($id: ID!) { taskUpdated(id: $id) { id status sandbox { id } } }`;
-  const results = toAsyncIterable(groundcrew.urql.subscription(document, { id }))[Symbol.asyncIterator]();
-  expect((await results.next()).value?.data.taskUpdated).toMatchObject({ id, status: 'RUNNING' });
-
-  api.kill('SIGKILL');
-  await api.exit;
-  api = await processes.startApi({ PORT: new URL(url).port });
-  await connect().archiveTask(id);
-
-  // Not RUNNING again, which is what a subscription that begins anew would bring first.
-  const next = (await results.next()).value?.data.taskUpdated;
-  expect(next).toMatchObject({ id, status: 'ARCHIVED' });
-  expect(Object.keys(next)).toEqual(expect.not.arrayContaining(['groundcrewRevision']));
-  await results.return?.();
-});
-
-test('watches on when the database was away as it began', async () => {
-  const groundcrew = connect();
-  const { id } = await groundcrew.createTask(input());
-  await groundcrew.whenReady(id);
-  const overUrql = toAsyncIterable(
-    groundcrew.urql.subscription(TaskUpdatedDocument, { id, afterRevision: 0 }),
-  );
-
-  const name = new URL(database.url).pathname.slice(1);
-  await using admin = await connectAdmin();
-  await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`);
-  await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
-  const tasks = until(groundcrew.watchTask(id, { afterRevision: 0 }), ({ status }) => status === 'RUNNING');
-  const first = overUrql[Symbol.asyncIterator]().next();
-  await api.waitForLine(/not currently accepting connections/, 20_000, 'stderr');
-  await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
-
-  const revisions = (await tasks).map(({ revision }) => revision);
-  expect(revisions).toEqual(revisions.map((_, index) => index + 1));
-  expect((await first).value).toMatchObject({ data: { taskUpdated: { revision: 1 } } });
-});
-
-test('says that a token is wrong', async () => {
-  const groundcrew = createGroundcrew({ url, token: 'wrong' });
-  clients.push(groundcrew);
-  const unauthenticated = { name: 'GroundcrewError', code: 'UNAUTHENTICATED' };
-  const id = 'task_00000000000000000000000000';
-  await expect(groundcrew.watchTask(id).next()).rejects.toMatchObject(unauthenticated);
-  await expect(groundcrew.task(id)).rejects.toMatchObject(unauthenticated);
-});
-
-test('says why a task is not ready, and what of an input is wrong', async () => {
-  const groundcrew = connect();
-  const { id } = await groundcrew.createTask({ ...input(), repoUrl: '/nothing/here' });
-  await expect(groundcrew.whenReady(id)).rejects.toMatchObject({
-    name: 'TaskNotReadyError',
-    task: { status: 'ERROR', error: { code: 'REPOSITORY_NOT_FOUND', step: 'ENSURE_NAME', retryable: false } },
+    const [ready, seen] = await Promise.all([
+      groundcrew.whenReady(created.id),
+      takeUntil(groundcrew.watchTask(created.id, { afterRevision: 0 }), ({ status }) => status === 'RUNNING'),
+    ]);
+    expect(ready.status).toBe('RUNNING');
+    expect(seen.map(({ revision }) => revision)).toEqual(seen.map((_, index) => index + 1));
+    expect([...new Set(seen.map(({ status }) => status))]).toEqual([
+      'INIT_ENQUEUE_PROVISION',
+      'INIT_ENSURE_NAME',
+      'INIT_CREATE_SANDBOX',
+      'INIT_ENSURE_AGENT',
+      'INIT_CREATE_SESSION',
+      'RUNNING',
+    ]);
   });
-  await expect(groundcrew.createTask({ ...input(), prompt: '' })).rejects.toMatchObject({
-    name: 'GroundcrewError',
-    code: 'BAD_USER_INPUT',
-    field: 'prompt',
-  });
-  const missing = groundcrew.watchTask('task_00000000000000000000000000');
-  await expect(missing.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
-});
 
-test('ends a watch at its signal', async () => {
-  const groundcrew = connect();
-  const { id } = await groundcrew.createTask(input());
-  const controller = new AbortController();
-  const tasks = groundcrew.watchTask(id, { signal: controller.signal });
-  expect((await tasks.next()).done).toBe(false);
-  await groundcrew.whenReady(id);
-  controller.abort();
-  expect(await until(tasks, () => false)).toBeInstanceOf(Array);
-});
+  it('continues with the next revision after the server was killed and restarted', async () => {
+    const watcher = connect();
+    const { id } = await watcher.createTask(input());
+    const tasks = watcher.watchTask(id, { afterRevision: 0 });
+    const before: Task[] = [];
+    while (before.at(-1)?.status !== 'RUNNING') before.push((await tasks.next()).value as Task);
 
-test('runs as the package entry that others import', async () => {
-  const example = startProcess(['node', 'examples/watch-task.mjs', repository.path], {
-    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: token },
+    api.kill('SIGKILL');
+    await api.exit;
+    api = await processes.startApi({ PORT: new URL(url).port });
+    const other = connect();
+    await other.createSession({ taskId: id });
+    await other.archiveTask(id);
+
+    const after = await takeUntil(tasks, ({ status, sandbox }) => status === 'ARCHIVED' && sandbox === null);
+    const revisions = [...before, ...after].map(({ revision }) => revision);
+    expect(revisions).toEqual(revisions.map((_, index) => index + 1));
   });
-  await example.waitForLine(/^\d+ RUNNING/, 20_000);
-  expect(await example.exit).toEqual({ code: 0, signal: null });
+
+  it('resumes a subscription whose document selects no revision', async () => {
+    const groundcrew = connect();
+    const { id } = await groundcrew.createTask(input());
+    await groundcrew.whenReady(id);
+    const document = gql`subscription ($id: ID!) { taskUpdated(id: $id) { id status sandbox { id } } }`;
+    const results = toAsyncIterable(groundcrew.urql.subscription(document, { id }))[Symbol.asyncIterator]();
+    expect((await results.next()).value?.data.taskUpdated).toMatchObject({ id, status: 'RUNNING' });
+
+    api.kill('SIGKILL');
+    await api.exit;
+    api = await processes.startApi({ PORT: new URL(url).port });
+    await connect().archiveTask(id);
+
+    // A subscription that starts again without a revision would first bring RUNNING again.
+    const next = (await results.next()).value?.data.taskUpdated;
+    expect(next).toMatchObject({ id, status: 'ARCHIVED' });
+    expect(Object.keys(next)).toEqual(expect.not.arrayContaining(['groundcrewRevision']));
+    await results.return?.();
+  });
+
+  it('watches a task although the database is unavailable when the watch starts', async () => {
+    const groundcrew = connect();
+    const { id } = await groundcrew.createTask(input());
+    await groundcrew.whenReady(id);
+    const overUrql = toAsyncIterable(
+      groundcrew.urql.subscription(TaskUpdatedDocument, { id, afterRevision: 0 }),
+    );
+
+    const name = new URL(database.url).pathname.slice(1);
+    await using admin = await connectAdmin();
+    await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    const tasks = takeUntil(
+      groundcrew.watchTask(id, { afterRevision: 0 }),
+      ({ status }) => status === 'RUNNING',
+    );
+    const first = overUrql[Symbol.asyncIterator]().next();
+    await api.waitForLine(/not currently accepting connections/, 20_000, 'stderr');
+    await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
+
+    const revisions = (await tasks).map(({ revision }) => revision);
+    expect(revisions).toEqual(revisions.map((_, index) => index + 1));
+    expect((await first).value).toMatchObject({ data: { taskUpdated: { revision: 1 } } });
+  });
+
+  it('rejects with UNAUTHENTICATED for a wrong token', async () => {
+    const groundcrew = createGroundcrew({ url, token: 'wrong' });
+    clients.push(groundcrew);
+    const unauthenticated = { name: 'GroundcrewError', code: 'UNAUTHENTICATED' };
+    const id = 'task_00000000000000000000000000';
+    await expect(groundcrew.watchTask(id).next()).rejects.toMatchObject(unauthenticated);
+    await expect(groundcrew.task(id)).rejects.toMatchObject(unauthenticated);
+  });
+
+  it('rejects whenReady with the task when its provisioning fails', async () => {
+    const groundcrew = connect();
+    const { id } = await groundcrew.createTask({ ...input(), repoUrl: '/nothing/here' });
+    await expect(groundcrew.whenReady(id)).rejects.toMatchObject({
+      name: 'TaskNotReadyError',
+      task: {
+        status: 'ERROR',
+        error: { code: 'REPOSITORY_NOT_FOUND', step: 'ENSURE_NAME', retryable: false },
+      },
+    });
+  });
+
+  it('names the input field that the API refuses', async () => {
+    await expect(connect().createTask({ ...input(), prompt: '' })).rejects.toMatchObject({
+      name: 'GroundcrewError',
+      code: 'BAD_USER_INPUT',
+      field: 'prompt',
+    });
+  });
+
+  it('throws NOT_FOUND from a watch of a task that does not exist', async () => {
+    const missing = connect().watchTask('task_00000000000000000000000000');
+    await expect(missing.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('can be imported as groundcrew/client by the example', async () => {
+    const example = startProcess(['node', 'examples/watch-task.mjs', repository.path], {
+      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: token },
+    });
+    await example.waitForLine(/^\d+ RUNNING/, 20_000);
+    expect(await example.exit).toEqual({ code: 0, signal: null });
+  });
 });

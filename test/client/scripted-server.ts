@@ -8,7 +8,7 @@ interface Request {
   readonly variables: Record<string, unknown>;
 }
 
-/** What a subscription is answered with: messages of graphql-transport-ws without their id, or a close code. */
+/** The answer to a subscription: messages of graphql-transport-ws without their id, or a close code. */
 export type Answer = readonly { type: 'next' | 'error' | 'complete'; payload?: unknown }[] | number;
 
 export interface ScriptedServer extends AsyncDisposable {
@@ -21,11 +21,11 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly requests: number;
 }
 
-/** Speaks graphql-transport-ws, and fails as servers do that we do not have here: older ones, and those of others. */
+/** Speaks graphql-transport-ws, and fails in ways that our own server does not, or not at a chosen moment. */
 export async function startScriptedServer(script: {
-  /** From 0, for all connections together. */
+  /** `nth` counts from 0 over all connections. */
   onSubscribe?: (nth: number, request: Request) => Answer;
-  /** A close code instead of the acknowledgement; null: silence. */
+  /** Returns a close code, undefined to acknowledge the connection, or null to be silent. */
   onConnect?: (nth: number) => number | null | undefined;
 }): Promise<ScriptedServer> {
   const connections: unknown[] = [];
