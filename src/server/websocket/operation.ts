@@ -57,7 +57,7 @@ export class Operation implements AsyncIterableIterator<never> {
   #closeSource(): void {
     const source = this.#source;
     this.#source = undefined;
-    // The operation is over, so nobody can be told that closing its source failed.
+    // The operation is over, so a failure to close its source has no receiver.
     const close = async () => source?.return?.();
     close().catch(() => undefined);
   }

@@ -26,13 +26,13 @@ describe('a WebSocket', () => {
     ['Headers.Authorization in the payload', { payload: { Headers: { Authorization: bearer('good-a') } } }],
     ['a token that ends with a newline', { payload: { authorization: `${bearer('good-a')}\n` } }],
     ['the header of the upgrade', { headers: { authorization: bearer('good-a') } }],
-    ['the header beside an empty payload', { headers: { authorization: bearer('good-a') }, payload: {} }],
+    ['the header with an empty payload', { headers: { authorization: bearer('good-a') }, payload: {} }],
     [
-      'the header beside null',
+      'the header with null',
       { headers: { authorization: bearer('good-a') }, payload: { authorization: null } },
     ],
     [
-      'the header beside other headers in the payload',
+      'the header with other headers in the payload',
       { headers: { authorization: bearer('good-a') }, payload: { headers: { 'x-trace': '1' } } },
     ],
   ])('accepts %s', async (_what, options) => {
