@@ -18,7 +18,8 @@ const basics = 'basics';
 export const parts: readonly Part[] = [
   {
     folder: basics,
-    purpose: 'settings, logging, redaction, the data folder, a loop with a pause: files at the top of `src`',
+    purpose:
+      'settings, logging, redaction, the data folder, a loop with a pause, what identifies a process: files at the top of `src`',
     parts: [],
     packages: ['pino', 'zod'],
   },

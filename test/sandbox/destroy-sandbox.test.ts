@@ -1,7 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isAlive, sandboxEnvVar, startTimeOf } from '../../src/sandbox/local/processes.ts';
+import { isAlive, startTimeOf } from '../../src/process-identity.ts';
+import { sandboxEnvVar } from '../../src/sandbox/local/processes.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';

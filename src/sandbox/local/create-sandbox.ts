@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toGitAddress } from '../../git/git-address.ts';
 import { listRemote, resolveBaseRef } from '../../git/remote.ts';
 import { InvalidBranchError } from '../../git/repository-errors.ts';
+import { isAlive } from '../../process-identity.ts';
 import { redact } from '../../redact.ts';
 import { isBranchName } from '../../repository/branch-name.ts';
 import type { CreateSandboxRequest, SandboxRef, StepContext } from '../provider.ts';
@@ -11,7 +12,7 @@ import { updateMirror } from './checkout/mirror.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
 import { sandboxGone } from './errors.ts';
 import { exists, type LocalFolders, rmOptions, transitionalFolders } from './folders.ts';
-import { isAlive, sandboxEnvVar } from './processes.ts';
+import { sandboxEnvVar } from './processes.ts';
 import { pathsIn, type SandboxPaths, sandboxPaths, transitionalName } from './sandbox-paths.ts';
 
 /** The content of `sandbox.json`. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { currentProcess, type ProcessIdentity } from '../../process-identity.ts';
 import { LocalSandboxError } from './errors.ts';
-import { currentProcess, type ProcessIdentity } from './processes.ts';
 
 /** The paths of one sandbox. Nothing in this file touches the disk. */
 export interface SandboxPaths {

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive, type ProcessIdentity } from '../../../process-identity.ts';
 import { readWritten } from '../exclusive-file.ts';
-import { hasSandboxMarker, isAlive, type ProcessIdentity } from '../processes.ts';
+import { hasSandboxMarker } from '../processes.ts';
 
 /**
  * A sandbox's folder `agent-servers` has two files for the Nth agent server: `N.json`, with its port and token, and `N.pid`,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { currentProcess, isAlive, type ProcessIdentity } from '../../../process-identity.ts';
 import { sandboxGone } from '../errors.ts';
 import { readWritten, writeOnce } from '../exclusive-file.ts';
-import { currentProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 import { type SandboxPaths, safeName } from '../sandbox-paths.ts';
 
 /** The process that took a claim, and which of its calls. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { currentProcess, isAlive, type ProcessIdentity } from '../../../process-identity.ts';
 import { readWritten, writeOnce } from '../exclusive-file.ts';
-import { currentProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 
 const heartbeatMs = 1_000;
 const staleMs = 8_000;
