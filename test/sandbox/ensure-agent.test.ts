@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startTimeOf } from '../../src/sandbox/local/processes.ts';
+import { startTimeOf } from '../../src/process-identity.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';
