@@ -11,13 +11,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-it('npm run bench measures, and writes the figures to a file', async () => {
+it('npm run bench -- create --json FILE writes every figure to the file', async () => {
   const file = join(dir, 'figures.json');
   await using started = startProcess(['npm', 'run', '--silent', 'bench', '--', 'create', '--json', file], {
     env: { GROUNDCREW_BENCH: 'short' },
   });
   const { code } = await started.exit;
-  // With what it said, or nobody could tell why.
+  // With stderr, so that a failure says why.
   expect({ code, stderr: code === 0 ? [] : started.stderr }).toEqual({ code: 0, stderr: [] });
   const { figures } = JSON.parse(await readFile(file, 'utf8')) as { figures: { value: unknown }[] };
   expect(figures.length).toBeGreaterThan(0);

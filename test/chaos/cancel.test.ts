@@ -13,14 +13,14 @@ const goneIgnoredMs = 60_000;
 const methods = ['createSandbox', 'ensureAgent', 'createSession'] as const satisfies Method[];
 
 it.concurrent(
-  'is heard in every step within a second, and leaves no sandbox',
+  'I11 aborts the call of a canceled task within a second in every step, and leaves no sandbox',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
     await app.startWorker();
     const heard: number[] = [];
     for (const method of methods) {
-      // The effect is there already, the answer is not.
+      // The sandbox, agent or session exists already, but the worker has no answer.
       const rule = app.provider.on(method, async (turn) => {
         turn.effect();
         return never();
@@ -50,7 +50,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'leaves no sandbox when the provider takes no notice of its signal',
+  'I11 leaves no sandbox of a canceled task when the provider ignores its signal',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -61,7 +61,7 @@ it.concurrent(
     const call = await app.provider.waitForCall('createSandbox');
     await app.cancelTask(id);
     await call.aborted;
-    // Its release finds nothing to remove; the sandbox comes into being after that.
+    // The release finds nothing to remove; the sandbox is made after that.
     await app.provider.waitForCall('destroySandbox');
     await waitFor(async () => {
       const [row] = await app.sql('select state from sandbox where key = $1', [call.key]);
@@ -78,7 +78,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'leaves no sandbox when the worker that held the task is dead',
+  'I11 leaves no sandbox of a canceled task when its worker is dead',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -118,39 +118,42 @@ it.concurrent(
   testTimeout,
 );
 
-seededTest.concurrent('wins or loses cleanly against the completion of a step', async (random) => {
-  await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '20' } });
-  await app.startApi();
-  await Promise.all([app.startWorker(), app.startWorker()]);
-  for (const method of methods) {
-    app.provider.on(method, async (turn) => {
-      await delay(random.between(0, 5));
-      const answer = turn.effect();
-      await delay(random.between(0, 5));
-      return answer;
+seededTest.concurrent(
+  'I1 writes nothing after a cancel that meets the completion of a step',
+  async (random) => {
+    await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '20' } });
+    await app.startApi();
+    await Promise.all([app.startWorker(), app.startWorker()]);
+    for (const method of methods) {
+      app.provider.on(method, async (turn) => {
+        await delay(random.between(0, 5));
+        const answer = turn.effect();
+        await delay(random.between(0, 5));
+        return answer;
+      });
+    }
+    const outcomes: string[] = [];
+    const one = async () => {
+      const id = await app.createTask();
+      await delay(random.between(0, 120));
+      // Two at once: both have the same answer.
+      const answers = await Promise.all([app.cancelTask(id), app.cancelTask(id)]);
+      expect(answers).toEqual(['CANCELED', 'CANCELED']);
+      outcomes.push((await app.task(id)).status);
+    };
+    for (let round = 0; round < (isLong ? 60 : 4); round += 1) {
+      await Promise.all(Array.from({ length: 8 }, one));
+    }
+    expect(new Set(outcomes)).toEqual(new Set(['canceled']));
+    // What a canceled step had begun may exist only after the release: the sweep removes it.
+    await expectConsistency(app, {
+      statuses: ['canceled'],
+      mayBeMadeAgain: true,
+      sandboxesGoneMs: goneIgnoredMs,
     });
-  }
-  const outcomes: string[] = [];
-  const one = async () => {
-    const id = await app.createTask();
-    await delay(random.between(0, 120));
-    // Twice at once: both say the same.
-    const answers = await Promise.all([app.cancelTask(id), app.cancelTask(id)]);
-    expect(answers).toEqual(['CANCELED', 'CANCELED']);
-    outcomes.push((await app.task(id)).status);
-  };
-  for (let round = 0; round < (isLong ? 60 : 4); round += 1) {
-    await Promise.all(Array.from({ length: 8 }, one));
-  }
-  expect(new Set(outcomes)).toEqual(new Set(['canceled']));
-  // What a canceled step had begun may have come into being after the release: the sweep takes it.
-  await expectConsistency(app, {
-    statuses: ['canceled'],
-    mayBeMadeAgain: true,
-    sandboxesGoneMs: goneIgnoredMs,
-  });
-  await expectOneEnd(app);
-});
+    await expectOneEnd(app);
+  },
+);
 
 async function expectOneEnd(app: Installation): Promise<void> {
   const after = await app.sql(
@@ -162,7 +165,7 @@ async function expectOneEnd(app: Installation): Promise<void> {
 }
 
 it.runIf(isLong)(
-  'is heard by a hanging provider while the wake-ups are cut off',
+  'I6 aborts the call of a canceled task within a second while the wake-ups are cut off',
   async () => {
     await using app = await createInstallation();
     await app.startApi();

@@ -8,62 +8,65 @@ import { createInstallation, type Installation } from './support/installation.ts
 import { seededTest } from './support/seeded-test.ts';
 
 const names = [
-  // More often than the others: each loss in a transaction may cost a place in the pool.
+  // More often than the others: each loss in a transaction might take a connection out of the pool for ever.
   ...Array.from({ length: 5 }, () => ['groundcrew', 'groundcrew jobs'] as const).flat(),
   'groundcrew worker',
   'groundcrew listen',
 ] as const;
 
-seededTest('loses connections of every kind under running tasks, and no task', async (random) => {
-  await using app = await createInstallation({ settings: { GROUNDCREW_RETRY_BASE_MS: '500' } });
-  const api = await app.startApi();
-  const workers = await Promise.all([app.startWorker(), app.startWorker()]);
-  for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
-    app.provider.on(method, async (turn) => {
-      await delay(random.between(0, 150));
-      return turn.effect();
-    });
-  }
-  const cut: Record<string, number> = {};
-  const rounds = isLong ? 20 : 5;
-  let began = performance.now();
-  for (let round = 0; round < rounds; round += 1) {
-    await app.createTasks(isLong ? 20 : 6);
-    for (const name of names) {
-      await delay(random.between(0, 120));
-      const [row] = await app.sql<{ count: number }>(
-        `select count(pg_terminate_backend(pid))::int as count from pg_stat_activity
-         where application_name = $1 and datname = current_database()`,
-        [name],
-      );
-      cut[name] = (cut[name] ?? 0) + (row?.count ?? 0);
-      if (name === 'groundcrew') continue;
-      // One that was just cut has to be back before it can be cut again.
-      await waitFor(
-        async () =>
-          (
-            await app.sql(
-              'select from pg_stat_activity where application_name = $1 and datname = current_database()',
-              [name],
-            )
-          ).length > 0,
-      );
+seededTest(
+  'I14 completes every task at its first attempts while connections of every kind are cut',
+  async (random) => {
+    await using app = await createInstallation({ settings: { GROUNDCREW_RETRY_BASE_MS: '500' } });
+    const api = await app.startApi();
+    const workers = await Promise.all([app.startWorker(), app.startWorker()]);
+    for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
+      app.provider.on(method, async (turn) => {
+        await delay(random.between(0, 150));
+        return turn.effect();
+      });
     }
-  }
-  const tasks = rounds * (isLong ? 20 : 6);
-  report('connections cut', cut);
-  began = performance.now();
-  await app.settled(30_000);
-  report(`${tasks} tasks settled after the last cut`, `${Math.round(performance.now() - began)} ms`);
-  await expectConsistency(app, { statuses: ['running'] });
-  expect([api, ...workers].filter(({ pid }) => !isAlive(pid))).toEqual([]);
-  // The connection to the database is no part of a step: its loss costs no try.
-  const failures = await app.sql(
-    `select step, error ->> 'code' as code, count(*)::int as count from task_event where kind = 'step.failed' group by 1, 2`,
-  );
-  report('tries used up', failures);
-  expect(failures).toEqual([]);
-});
+    const cut: Record<string, number> = {};
+    const rounds = isLong ? 20 : 5;
+    let began = performance.now();
+    for (let round = 0; round < rounds; round += 1) {
+      await app.createTasks(isLong ? 20 : 6);
+      for (const name of names) {
+        await delay(random.between(0, 120));
+        const [row] = await app.sql<{ count: number }>(
+          `select count(pg_terminate_backend(pid))::int as count from pg_stat_activity
+         where application_name = $1 and datname = current_database()`,
+          [name],
+        );
+        cut[name] = (cut[name] ?? 0) + (row?.count ?? 0);
+        if (name === 'groundcrew') continue;
+        // A connection must be back before it can be cut again.
+        await waitFor(
+          async () =>
+            (
+              await app.sql(
+                'select from pg_stat_activity where application_name = $1 and datname = current_database()',
+                [name],
+              )
+            ).length > 0,
+        );
+      }
+    }
+    const tasks = rounds * (isLong ? 20 : 6);
+    report('connections cut', cut);
+    began = performance.now();
+    await app.settled(30_000);
+    report(`${tasks} tasks settled after the last cut`, `${Math.round(performance.now() - began)} ms`);
+    await expectConsistency(app, { statuses: ['running'] });
+    expect([api, ...workers].filter(({ pid }) => !isAlive(pid))).toEqual([]);
+    // The connection to the database is no part of a step: its loss uses up no attempt.
+    const failures = await app.sql(
+      `select step, error ->> 'code' as code, count(*)::int as count from task_event where kind = 'step.failed' group by 1, 2`,
+    );
+    report('attempts used up', failures);
+    expect(failures).toEqual([]);
+  },
+);
 
 /** Backends that wait for a lock which the test holds. */
 async function waiting(app: Installation, name: string, count: number): Promise<number[]> {
@@ -81,7 +84,7 @@ async function waiting(app: Installation, name: string, count: number): Promise<
 }
 
 it.concurrent(
-  'has room for queries after all its transactions were cut off at once',
+  'I14 has connections for queries after all its transactions were cut at once',
   async () => {
     await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '30' } });
     await app.startApi();
@@ -112,7 +115,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'takes jobs again after one could not be completed',
+  'I14 takes jobs again after the result of one could not be written',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -136,7 +139,7 @@ it.concurrent(
     } finally {
       await client.query('rollback').finally(() => client.release());
     }
-    // The runner must not wait for what still runs, nor for ever.
+    // The runner must take jobs while others still run.
     const later = await app.createTask();
     await app.waitForStatus(later, 'running', 15_000);
     gates[1].resolve();

@@ -10,7 +10,7 @@ import { createInstallation } from './support/installation.ts';
 const rescueMs = 15_000;
 
 it.concurrent(
-  'gives the tasks of a stopped worker to another one, and lets it change nothing when it comes back',
+  'I4 gives the tasks of a worker that hangs to another one within 15 seconds, and lets it change nothing when it comes back',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -63,7 +63,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'takes jobs again after the network has forgotten all its connections',
+  'I14 takes jobs again after the network has dropped all its connections without a word',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -83,7 +83,7 @@ it.concurrent(
 );
 
 it.runIf(isLong)(
-  'is not held up by a worker that was stopped in the middle of a transaction',
+  'I9 continues the tasks of a worker that hangs in the middle of a transaction',
   async () => {
     await using app = await createInstallation();
     await app.startApi();

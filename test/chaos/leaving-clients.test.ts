@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/tables/database.ts';
 import { seededRandom } from '../realtime/seeded-random.ts';
 import { TaskWriter } from '../realtime/task-writer.ts';
 import { isRevisionRead } from '../realtime/watched-database.ts';
-import { isLong } from '../support/chaos-form.ts';
+import { isLong, testTimeout } from '../support/chaos-form.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
 import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../support/groundcrew-processes.ts';
@@ -44,11 +44,11 @@ function revisionIn(message: unknown): number {
     .revision;
 }
 
-it('cuts off who does not read, delays nobody else for him, and lets him go on where he was', {
-  timeout: 60_000,
+it('I7 disconnects a client that does not read, delays no other, and continues with it where it was', {
+  timeout: testTimeout,
 }, async () => {
   const { api, writer } = await startWatched();
-  // Large messages, so that the kernel has not room for them all.
+  // Large messages, so that the kernel's buffers cannot hold them all.
   const { id } = await writer.create({ prompt: 'x'.repeat(90_000) });
   const [reader, paused] = await Promise.all([connect(api.url, { token }), connect(api.url, { token })]);
   const reading = watch(reader, id, 0);
@@ -66,7 +66,7 @@ it('cuts off who does not read, delays nobody else for him, and lets him go on w
   }
   expect(Math.max(...delays)).toBeLessThan(1_000);
 
-  // What was on its way still comes; 1006 when it was cut in the middle of that.
+  // Sent messages still arrive; the code is 1006 when the socket was cut in the middle of one.
   paused.socket.resume();
   expect([1006, 1013]).toContain((await paused.closed).code);
   const seen = stalled.map((each) => each.all.map(revisionIn));
@@ -83,8 +83,8 @@ it('cuts off who does not read, delays nobody else for him, and lets him go on w
   await Promise.all([reader.close(), again.close()]);
 });
 
-it('keeps nothing of clients who have left, however they left', {
-  timeout: isLong ? 300_000 : 60_000,
+it('I7 keeps nothing of clients that have left', {
+  timeout: testTimeout,
 }, async () => {
   const { api, writer, proxy } = await startWatched(memoryOptions);
   const random = seededRandom(1);
@@ -95,7 +95,7 @@ it('keeps nothing of clients who have left, however they left', {
     const client = await connect(api.url, { token });
     const subscription = watch(client, idOf(turn), 0);
     client.subscribe({ query: 'subscription { tasksUpdated { id revision } }' });
-    // Some leave before anything has come.
+    // Some leave before anything has arrived.
     if (random() < 0.8) await subscription.next();
     if (random() < 0.3) subscription.complete();
     if (random() < 0.5) client.terminate();

@@ -24,7 +24,7 @@ function supervise(app: Installation, count: number): { stop(): void; deaths: nu
 }
 
 it.for(isLong ? [1, 2, 3] : [2])(
-  'gives up a task that kills its worker each time, and the others go on (%i workers)',
+  'I7 gives up a task that kills its worker at each attempt, and completes the others (%i workers)',
   { timeout: testTimeout },
   async (count) => {
     await using app = await createInstallation();
@@ -57,10 +57,10 @@ it.for(isLong ? [1, 2, 3] : [2])(
       expect(end.state.steps[1]).toMatchObject({ attempt: 5, failures: 5, state: 'failed' });
       expect(end.state.error?.code).toBe('WORKER_LOST');
       for (const id of others) await app.waitForStatus(id, 'running', 60_000);
-      const tries = (await app.tasks())
+      const attempts = (await app.tasks())
         .filter(({ id }) => id !== poisoned)
         .map(({ state }) => state.steps[1]?.attempt);
-      report('deaths, tries of the others', { deaths: workers.deaths, tries });
+      report('deaths, attempts of the others', { deaths: workers.deaths, attempts });
       await expectConsistency(app);
     } finally {
       workers.stop();

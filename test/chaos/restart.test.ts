@@ -12,10 +12,10 @@ const count = isLong ? 500 : 30;
 const restarts = isLong ? 15 : 2;
 
 it.concurrent(
-  'costs no task a try that PostgreSQL is away for longer than a worker may hang',
+  'I14 uses up no attempt while PostgreSQL is away for longer than a worker may hang',
   async () => {
     await using cluster = await createOwnCluster();
-    // One failure would be the end.
+    // A single failed attempt ends a task in ERROR.
     const settings = { GROUNDCREW_STEP_MAX_ATTEMPTS: '1' };
     await using app = await createInstallation({ databaseUrl: cluster.url, settings });
     await app.startApi();
@@ -45,7 +45,7 @@ it.concurrent(
 for (const how of ['stop', 'kill'] as const) {
   const manner = how === 'stop' ? 'a fast shutdown' : 'kill -9 of the postmaster';
   seededTest.concurrent(
-    `outlives ${manner} of PostgreSQL every few seconds under ${count} tasks`,
+    `I14 completes ${count} tasks over ${manner} of PostgreSQL every few seconds`,
     async (random) => {
       await using cluster = await createOwnCluster();
       await using app = await createInstallation({ databaseUrl: cluster.url });
@@ -78,7 +78,7 @@ for (const how of ['stop', 'kill'] as const) {
       const failures = await app.sql(
         `select step, error ->> 'code' as code, count(*)::int as count from task_event where kind = 'step.failed' group by 1, 2`,
       );
-      report(`${how}: tries used up`, failures);
+      report(`${how}: attempts used up`, failures);
       await expectConsistency(app, { statuses: ['running'] });
       const alive = [api, ...workers].filter(({ pid }) => process.kill(pid, 0));
       expect(alive).toHaveLength(3);

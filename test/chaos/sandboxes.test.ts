@@ -8,7 +8,7 @@ import { lockTask, type RowLock } from './support/row-lock.ts';
 
 // They wait for sweeps most of the time.
 it.concurrent(
-  'sweeps a sandbox that appeared after its release, and touches nobody else’s',
+  'I11 removes a sandbox that appeared after its release, and none of another installation',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -28,7 +28,7 @@ it.concurrent(
     await app.cancelTask(id);
     await waitFor(() => !app.provider.sandboxes.has(key), 10_000);
     await waitFor(async () => (await app.task(id)).revision > 1 && (await released(key)));
-    // As when the cloud had been slow to make it.
+    // As when the provider was slow to make it.
     app.provider.sandboxes.set(key, sandbox as never);
     const at = performance.now();
     await waitFor(() => !app.provider.sandboxes.has(key), 60_000);
@@ -47,7 +47,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'gets tasks there whose jobs were deleted, doubled or locked by nobody',
+  'I3 completes tasks whose jobs were deleted, doubled or locked by a pool that does not have them',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -56,7 +56,7 @@ it.concurrent(
     const locked = await app.createTask();
     const canceled = await app.createTask();
     await app.sql('delete from graphile_worker._private_jobs where key = $1', [`provision:${lost}`]);
-    // As after a fetch whose answer got lost: the server gave the job away, and nobody has it.
+    // As after a fetch whose answer was lost: the job is locked, and no worker has it.
     await app.sql(
       `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'a-pool-that-is-alive' where key = $1`,
       [`provision:${locked}`],
@@ -85,7 +85,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'releases a sandbox once more when the worker dies in the middle of it',
+  'I11 releases a sandbox again when the worker dies while it releases it',
   async () => {
     await using app = await createInstallation();
     await app.startApi();

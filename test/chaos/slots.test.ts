@@ -5,11 +5,11 @@ import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 
-/** CONTRACT.md: the sandbox of a canceled or archived task is gone within that. */
+/** A promise: milliseconds within which the sandbox of a canceled or archived task is gone. */
 const goneMs = 10_000;
 
 it.concurrent(
-  'gets tasks there with a single slot, also beside a provider that does not let go of its sandboxes',
+  'I7 completes tasks in a single slot while the provider hangs in releasing sandboxes',
   async () => {
     await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '1' } });
     await app.startApi();
@@ -25,7 +25,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'releases sandboxes while all slots are taken',
+  'I7 releases sandboxes while all slots are taken',
   async () => {
     await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '2' } });
     await app.startApi();
@@ -45,7 +45,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'goes on with what was under way before it begins what waits',
+  'I9 continues interrupted tasks before it starts queued ones',
   async () => {
     await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '2' } });
     await app.startApi();

@@ -11,7 +11,7 @@ import { createInstallation } from './support/installation.ts';
 const stopMs = 10_000;
 
 it.concurrent(
-  'hands the steps of a worker over that has to stop, and leaves no job locked',
+  'I12 hands over the running steps of a worker that is stopped, and leaves no job locked',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -19,7 +19,7 @@ it.concurrent(
     const rules = (['createSandbox', 'ensureAgent', 'createSession'] as const).map((method) =>
       app.provider.on(method, hangs(), { times: 1 }),
     );
-    // One of each takes no notice of its signal.
+    // One call of each method ignores its signal.
     const stubborn = (['createSandbox', 'ensureAgent', 'createSession'] as const).map((method) =>
       app.provider.on(method, hangs(), { times: 1, ignoresSignal: true }),
     );
@@ -50,7 +50,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'ends at once at a second signal',
+  'ends a worker at once at a second signal',
   async () => {
     await using app = await createInstallation();
     await app.startApi();
@@ -72,7 +72,7 @@ it.concurrent(
 );
 
 it.concurrent(
-  'sends the sockets of an API server elsewhere',
+  'closes the sockets of an API server that is stopped with 1012',
   async () => {
     await using app = await createInstallation();
     const api = await app.startApi();
@@ -96,7 +96,7 @@ it.concurrent(
 );
 
 it.runIf(isLong)(
-  'stops in time while the database is away',
+  'I12 stops in time while the database is away',
   async () => {
     await using cluster = await createOwnCluster();
     await using app = await createInstallation({ databaseUrl: cluster.url });

@@ -6,10 +6,10 @@ import { expectConsistency } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { seededTest } from './support/seeded-test.ts';
 
-const blows = isLong ? 40 : 4;
+const faults = isLong ? 40 : 4;
 
 seededTest(
-  'keeps all promises while workers are killed, stopped and sent away at any moment',
+  'completes or closes every task while workers are killed, paused and stopped at random',
   async (random) => {
     await using app = await createInstallation();
     await app.startApi();
@@ -21,7 +21,7 @@ seededTest(
     for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
       app.provider.on(method, async (turn) => {
         await delay(random.between(0, 400));
-        // A request that was lost on its way has no effect; one that had arrived has.
+        // A request that was lost on its way has no effect, one that had arrived has: both happen.
         if (turn.call.state.ended === 'lost' && random.next() < 0.5) return undefined;
         const answer = turn.effect();
         await delay(random.between(0, 400));
@@ -30,7 +30,7 @@ seededTest(
     }
     const resumed: number[] = [];
     const done: Record<string, number> = {};
-    for (let blow = 0; blow < blows; blow += 1) {
+    for (let fault = 0; fault < faults; fault += 1) {
       const creating = app.createTasks(isLong ? 15 : 8);
       await delay(random.between(100, isLong ? 2_500 : 700));
       const index = random.between(0, workers.length - 1);
@@ -61,7 +61,7 @@ seededTest(
         if (next) resumed.push(next.at - at);
       }
     }
-    report('blows', done);
+    report('faults', done);
     report('kill -9 under way to the next call of the same task', summarize(resumed));
     await expectConsistency(app, {
       settledMs: isLong ? 120_000 : 40_000,
@@ -70,7 +70,7 @@ seededTest(
     });
     const ends = await app.sql('select status, count(*)::int as count from task group by 1');
     report('ends', ends);
-    // Four or fewer blows can't use up the five tries of a step.
+    // Four faults cannot use up the five attempts of a step.
     if (!isLong) expect(ends.filter(({ status }) => status === 'error')).toEqual([]);
   },
 );

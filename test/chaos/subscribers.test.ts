@@ -12,7 +12,7 @@ import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../suppor
 import { createOwnCluster } from '../support/own-cluster.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { range } from '../support/range.ts';
-import { roam, type Seen } from './support/flaky-client.ts';
+import { type Seen, watchOverFlakyNetwork } from './support/flaky-client.ts';
 
 const seed = Number(seedToRepeat ?? 1);
 const chaosMs = isLong ? 240_000 : 20_000;
@@ -22,10 +22,10 @@ const clientsPerTask = isLong ? 4 : 2;
 const pace = 250;
 
 /**
- * Half of the tasks are provisioned by a worker, half are written without an end. One of the three nodes hears no
- * wake-ups.
+ * A worker provisions half of the tasks; the test writes revisions of the other half until the end. One of the three API
+ * servers receives no wake-ups.
  */
-it('gives every client each revision once and in order, whatever is killed or lost', {
+it('I6 delivers each revision once and in order to every client, whatever is killed or lost', {
   timeout: chaosMs + 300_000,
 }, async () => {
   const parts = new AsyncDisposableStack();
@@ -44,7 +44,7 @@ it('gives every client each revision once and in order, whatever is killed or lo
   const startWorker = () => processes.startWorker({ DATABASE_URL: cluster.url });
   const writer = new TaskWriter(db);
   const random = seededRandom(seed);
-  const hurry = AbortSignal.timeout(chaosMs + 240_000);
+  const deadline = AbortSignal.timeout(chaosMs + 240_000);
 
   const databases = [cluster.url, cluster.url, proxy.url];
   const nodes: (ApiProcess | undefined)[] = await Promise.all(databases.map(startApi));
@@ -58,44 +58,49 @@ it('gives every client each revision once and in order, whatever is killed or lo
   const ends = new Map<string, number>();
   const over = { yet: false };
 
-  const journeys: { taskId: string; journey: ReturnType<typeof roam> }[] = [];
+  const watches: { taskId: string; watched: ReturnType<typeof watchOverFlakyNetwork> }[] = [];
   const watch = (taskId: string) => {
     for (const client of range(1, clientsPerTask)) {
       const isLast = ({ status, revision }: Seen) =>
         ends.has(taskId) ? revision === ends.get(taskId) : status === 'RUNNING' || status === 'ERROR';
-      const options = { taskId, random: seededRandom(seed + client + journeys.length), urls, signal: hurry };
-      journeys.push({ taskId, journey: roam({ ...options, isLast }) });
+      const options = {
+        taskId,
+        random: seededRandom(seed + client + watches.length),
+        urls,
+        signal: deadline,
+      };
+      watches.push({ taskId, watched: watchOverFlakyNetwork({ ...options, isLast }) });
     }
   };
 
-  // An end that nobody knows yet is beyond all revisions.
+  // The last revision is not known yet.
   for (const { id } of written) ends.set(id, Number.POSITIVE_INFINITY);
   for (const { id } of written) watch(id);
   const writing = written.map(async ({ id }) => {
     while (!over.yet) {
-      await retryWhileUnavailable(() => writer.revise(id), hurry);
+      await retryWhileUnavailable(() => writer.revise(id), deadline);
       await delay(pace * (0.2 + 1.6 * random()));
     }
-    // Named before it is written, so that no client can miss that it was the last.
-    const { revision } = await retryWhileUnavailable(() => writer.revise(id), hurry);
+    // Stored here before it is written, so that every client recognizes it as the last.
+    const { revision } = await retryWhileUnavailable(() => writer.revise(id), deadline);
     ends.set(id, revision + 1);
-    await retryWhileUnavailable(() => writer.revise(id), hurry);
+    await retryWhileUnavailable(() => writer.revise(id), deadline);
   });
   const creating = range(1, tasks / 2).map(async (turn) => {
     await delay((chaosMs * turn) / (tasks / 2));
-    watch(await createOverHttp(urls, repository.path, random, hurry));
+    watch(await createOverHttp(urls, repository.path, random, deadline));
   });
 
   const restart = async (index: number, signal: 'SIGKILL' | 'SIGTERM') => {
     const node = nodes[index];
     if (!node) return;
-    // It is among those that clients go to until it is gone.
+    // Clients may connect to it until it has ended.
     node.kill(signal);
     await node.exit;
     nodes[index] = undefined;
-    nodes[index] = await startAgain(() => startApi(databases[index] as string), hurry);
+    nodes[index] = await startAgain(() => startApi(databases[index] as string), deadline);
   };
-  const disasters = [
+  const faults = [
     () => restart(0, 'SIGKILL'),
     () => endBackends(cluster.url, `application_name = 'groundcrew listen'`),
     () => restart(1, 'SIGTERM'),
@@ -108,21 +113,19 @@ it('gives every client each revision once and in order, whatever is killed or lo
     async () => {
       worker.current.kill('SIGKILL');
       await worker.current.exit;
-      worker.current = await startAgain(startWorker, hurry);
+      worker.current = await startAgain(startWorker, deadline);
     },
     () => restart(2, 'SIGTERM'),
   ];
   const began = performance.now();
-  for (let turn = 0; performance.now() - began < chaosMs || turn < disasters.length; turn += 1) {
-    await disasters[turn % disasters.length]?.();
+  for (let turn = 0; performance.now() - began < chaosMs || turn < faults.length; turn += 1) {
+    await faults[turn % faults.length]?.();
     await delay(500 * random());
   }
   over.yet = true;
   await Promise.all([...writing, ...creating]);
 
-  const all = await Promise.all(
-    journeys.map(async ({ taskId, journey }) => ({ taskId, ...(await journey) })),
-  );
+  const all = await Promise.all(watches.map(async ({ taskId, watched }) => ({ taskId, ...(await watched) })));
   expect(all.flatMap(({ wrong }) => wrong)).toEqual([]);
   let sockets = 0;
   for (const { taskId, log, connections } of all) {
@@ -133,7 +136,7 @@ it('gives every client each revision once and in order, whatever is killed or lo
     else expect(log.at(-1)?.status).toBe('RUNNING');
     sockets += connections;
   }
-  // Otherwise nothing was proved.
+  // The faults have met every client.
   expect(all).toHaveLength(tasks * clientsPerTask);
   expect(sockets).toBeGreaterThan(3 * all.length);
   expect(proxy.swallowed).toBeGreaterThan(0);
@@ -147,7 +150,7 @@ async function endBackends(url: string, condition: string): Promise<void> {
     .finally(() => admin.end());
 }
 
-/** Tries until it works: what it needs may be away itself. */
+/** Repeats `start` until it succeeds: what it needs may be away itself. */
 async function startAgain<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     try {

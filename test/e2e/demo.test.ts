@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 
-test('the demo prints every status, ends with 0, and leaves nothing behind', async () => {
+test('npm run demo prints every status, exits with 0 and leaves nothing behind', async () => {
   await using repository = await createGitRepository();
   const temporary = await mkdtemp(join(tmpdir(), 'groundcrew-demo-test-'));
-  // npm goes to the project's folder; the path is one from here.
+  // npm changes to the project's folder; the path `.` must still mean the folder of the caller.
   const demo = startProcess(['npm', '--prefix', process.cwd(), 'run', 'demo', '--', '.'], {
     cwd: repository.path,
     env: { TMPDIR: temporary },
@@ -24,18 +24,18 @@ test('the demo prints every status, ends with 0, and leaves nothing behind', asy
     'RUNNING',
     'ARCHIVED',
   ]);
-  // What is left running would fail the whole run (test/support/global-setup.ts).
+  // A process that is left running fails the whole run (test/support/global-setup.ts).
   expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
   await rm(temporary, { recursive: true, force: true });
 });
 
-test('the demo ends with 1, and says why, when the task ends in ERROR', async () => {
+test('npm run demo exits with 1 and prints why when the task ends in ERROR', async () => {
   const demo = startProcess(['npm', 'run', 'demo', '--', '/nothing/here']);
   expect((await demo.exit).code).toBe(1);
   expect(demo.stderr.join('\n')).toMatch(/REPOSITORY_NOT_FOUND at ENSURE_NAME/);
 });
 
-test('a signal to npm ends the demo and all that it started', async () => {
+test('npm run demo ends with all that it has started when npm receives SIGTERM', async () => {
   await using repository = await createGitRepository();
   const demo = startProcess(['npm', 'run', 'demo', '--', repository.path]);
   await demo.waitForLine(/createTask answered/);

@@ -11,8 +11,6 @@ import { type StartedProcess, startProcess } from '../support/processes.ts';
 import { hangs, startScriptedProvider } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// The commands, as processes.
-
 const { token } = GroundcrewProcesses;
 let database: TestDatabase;
 let processes: GroundcrewProcesses;
@@ -34,7 +32,7 @@ async function expectRefusal(started: StartedProcess, line: RegExp): Promise<voi
   expect(started.stdout).toEqual([]);
 }
 
-describe('a setting that is wrong stops the start with one line that names it', () => {
+describe('a command with a wrong setting prints one line that names it, and exits with 1', () => {
   it.each([
     ['start', 'PORT', 'many'],
     ['api', 'GROUNDCREW_LOCAL_REPOS', 'perhaps'],
@@ -58,7 +56,7 @@ describe('a setting that is wrong stops the start with one line that names it', 
     await expectRefusal(run('start', env), /^groundcrew: GROUNDCREW_DATA_DIR\b.+/);
   });
 
-  it('a port that is taken', async () => {
+  it('api with a PORT that is in use', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
@@ -66,9 +64,12 @@ describe('a setting that is wrong stops the start with one line that names it', 
     await new Promise((resolve) => taken.close(resolve));
   });
 
-  it.each(['', 'serve', '--help'])('a command that there is not: %j', async (command) => {
-    await expectRefusal(run(command), /^groundcrew: usage: .*start\|api\|worker\|migrate/);
-  });
+  it.each(['', 'serve', '--help'])(
+    'prints its usage and exits with 1 for the unknown command %j',
+    async (command) => {
+      await expectRefusal(run(command), /^groundcrew: usage: .*start\|api\|worker\|migrate/);
+    },
+  );
 });
 
 describe('a command that serves', () => {
@@ -77,7 +78,7 @@ describe('a command that serves', () => {
     ['api', [apiUrl]],
     ['worker', [workerReady]],
   ] as const)(
-    '%s says when it is ready, and ends with 0 at SIGTERM and at SIGINT',
+    '%s prints its ready line, and exits with 0 at SIGTERM and at SIGINT',
     async (command, readiness) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         const started = run(command);
@@ -90,14 +91,14 @@ describe('a command that serves', () => {
     },
   );
 
-  it('ends with 0 at a SIGTERM that comes before it is ready', async () => {
+  it('worker exits with 0 at a SIGTERM before it is ready', async () => {
     const started = run('worker', { LOG_LEVEL: 'info' });
     await waitFor(async () => (await connections()) > 0);
     started.kill('SIGTERM');
     expect(await started.exit).toEqual({ code: 0, signal: null });
   });
 
-  it('makes a token at the first start, which its owner alone may read, and keeps it', async () => {
+  it('api creates a token at its first start, which only its owner may read, and keeps it', async () => {
     const tokens = [];
     for (let count = 0; count < 2; count += 1) {
       const started = run('api', { GROUNDCREW_TOKEN: undefined });
@@ -114,7 +115,7 @@ describe('a command that serves', () => {
     expect((await stat(join(processes.dataDir, 'token'))).mode & 0o777).toBe(0o600);
   });
 
-  it('logs one JSON object a line on stderr, and nothing of it on stdout', async () => {
+  it('worker logs one JSON object a line on stderr, and nothing on stdout', async () => {
     const started = run('worker', { LOG_LEVEL: 'debug' });
     await workerReady(started);
     started.kill();
@@ -127,7 +128,7 @@ describe('a command that serves', () => {
 
 describe('npm', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'that gets a %s ends the command that it has started',
+    'run worker ends the worker when npm receives %s',
     async (signal) => {
       const started = startProcess(['npm', 'run', '--silent', 'worker'], {
         env: { DATABASE_URL: database.url, GROUNDCREW_DATA_DIR: processes.dataDir, LOG_LEVEL: 'silent' },
@@ -141,7 +142,7 @@ describe('npm', () => {
 });
 
 describe('migrate', () => {
-  it('brings an empty database up to date, with many at once and other commands beside them', async () => {
+  it('migrates an empty database while other commands migrate it too', async () => {
     const empty = await createEmptyDatabase();
     const env = { DATABASE_URL: empty.url };
     const migrating = [run('migrate', env), run('migrate', env), run('migrate', env)];
@@ -161,7 +162,7 @@ describe('migrate', () => {
 });
 
 describe('a worker', () => {
-  it('works for an API of its own process, with a provider of others, and hands over at SIGTERM', async () => {
+  it('provisions the tasks of an API in another process, and hands them over at SIGTERM', async () => {
     await using provider = await startScriptedProvider();
     await using repository = await createGitRepository();
     const env = { ...provider.env, GROUNDCREW_LOCAL_REPOS: 'allow' };
@@ -204,7 +205,7 @@ describe('a worker', () => {
     for (const each of [api, second]) expect((await each.exit).code).toBe(0);
   });
 
-  it('goes on within two seconds with the task of one that was killed', async () => {
+  it('continues with the task of a killed worker within two seconds', async () => {
     await sql('truncate task cascade');
     await using provider = await startScriptedProvider();
     await using repository = await createGitRepository();

@@ -30,7 +30,7 @@ function openReads(options: { maxBatch?: number } = {}) {
 
 const unavailable = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
-describe('BatchedReads', () => {
+describe('I8 BatchedReads', () => {
   it('reads the keys of one turn of the event loop together', async () => {
     const { reads, batches, started, answer } = openReads();
     const values = Promise.all([reads.read('a'), reads.read('b')]);

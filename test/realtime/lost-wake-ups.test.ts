@@ -5,7 +5,7 @@ import { range } from '../support/range.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
-describe('a node that no wake-up reaches', () => {
+describe('I6 a node that no wake-up reaches', () => {
   it('serves its subscribers within two seconds, in order', async () => {
     const { hub, writer, workspaceId, proxy } = await watchDatabase({ swallowing: true });
     const tasks = await Promise.all(range(1, 20).map(() => writer.create()));

@@ -154,7 +154,7 @@ describe('a task that is watched', () => {
     await subscription.return();
   });
 
-  it("is missing alike for a malformed id, an unknown one and another workspace's", async () => {
+  it("I13 is missing alike for a malformed id, an unknown one and another workspace's", async () => {
     const { hub, writer, workspaceId } = await watchDatabase();
     const foreign = await writer.create({ workspaceId: await writer.foreignWorkspace() });
     const errors = await Promise.all(
@@ -176,7 +176,7 @@ describe('a task that is watched', () => {
     expect(await subscription.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('costs one query for each revision, however many watch it', async () => {
+  it('I8 costs one query for each revision, however many watch it', async () => {
     const { hub, writer, workspaceId, proxy } = await watchDatabase();
     const { id } = await writer.create();
     const subscriptions = await Promise.all(range(1, 100).map(() => hub.watchTask(workspaceId, id, 1)));

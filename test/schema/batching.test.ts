@@ -36,7 +36,7 @@ async function run(source: string, variableValues: Record<string, unknown>) {
   return { data: result?.data as never, statements: statements.length };
 }
 
-describe('a list of 100 objects costs as many statements as a list of one', () => {
+describe('I7 a list of 100 objects costs as many statements as a list of one', () => {
   it.each([
     [
       'the events of tasks',

@@ -171,7 +171,7 @@ describe('a task', () => {
     expect(found).toEqual({ task: null, node: null });
   });
 
-  it('of another workspace looks like one that does not exist, on every path', async () => {
+  it('I13 of another workspace looks like one that does not exist, on every path', async () => {
     const [workspaceId, projectId, id] = [newId('workspace'), newId('project'), newId('task')];
     const mine = await app.create();
     await app.stored.sql(`insert into workspace (id, name) values (?, 'Other')`, [workspaceId]);

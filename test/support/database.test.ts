@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { createEmptyDatabase, createTestDatabase } from './database.ts';
 
-describe('a test database', () => {
-  it('is migrated, and for its owner alone', async () => {
+describe('createTestDatabase', () => {
+  it('returns a migrated database that no other test uses', async () => {
     const databases = await Promise.all([createTestDatabase(), createTestDatabase()]);
     const [first, second] = databases;
     await query(first.url, 'CREATE TABLE mine ()');
@@ -14,7 +14,7 @@ describe('a test database', () => {
     await Promise.all(databases.map((database) => database.drop()));
   });
 
-  it('complains when it is dropped under an open connection', async () => {
+  it('returns a database whose drop rejects and names the connections that are still open', async () => {
     const database = await createEmptyDatabase();
     const client = new Client({ connectionString: database.url, application_name: 'forgotten' });
     const broken = new Promise((resolve) => client.on('error', resolve));

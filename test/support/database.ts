@@ -6,7 +6,7 @@ import { waitFor } from './wait-for.ts';
 
 export interface TestDatabase {
   readonly url: string;
-  /** Throws when connections are still open: the test left a pool or a process behind. */
+  /** Rejects when connections are still open: the test has left a pool or a process running. */
   drop(): Promise<void>;
 }
 
@@ -15,13 +15,13 @@ const template = 'groundcrew_template';
 const templateLock = 7_305_120;
 const connectionsGoneMs = 3_000;
 
-/** A database of its own for a test file, migrated. */
+/** Creates a migrated database that no other test uses. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   await asAdmin(ensureTemplate);
   return createFrom(template);
 }
 
-/** A database with nothing in it, for tests of the migrations. */
+/** Creates a database with nothing in it, for tests of the migrations. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
   return createFrom('template0');
 }
@@ -49,7 +49,7 @@ async function dropDatabase(admin: Client, name: string): Promise<void> {
   }
 }
 
-/** Migrates once for the run. Renamed when it is complete, so that a failure leaves nothing to copy. */
+/** Migrates once for the run. The database is renamed when it is complete, so that a failure leaves nothing to copy. */
 async function ensureTemplate(admin: Client): Promise<void> {
   const exists = async () =>
     (await admin.query('SELECT FROM pg_database WHERE datname = $1', [template])).rowCount === 1;

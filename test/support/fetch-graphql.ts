@@ -8,7 +8,7 @@ export interface GraphqlResponse {
   }[];
 }
 
-/** One operation over HTTP. `url` is the server's; without a token the request is made as nobody. */
+/** Sends one operation over HTTP. `url` is the server's; without a token the request has no credentials. */
 export async function fetchGraphql(
   url: string,
   token: string | undefined,

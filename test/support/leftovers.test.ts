@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { endLeftovers, markName } from './leftovers.ts';
 import { startProcess } from './processes.ts';
 
-describe.runIf(process.platform === 'linux')('the end of a test run', () => {
-  it('finds and ends what the tests left running, and nothing else', async () => {
+describe.runIf(process.platform === 'linux')('endLeftovers', () => {
+  it('kills the processes that carry the mark, and no other', async () => {
     const mark = randomUUID();
     await using other = startProcess(['sleep', '600'], { env: { [markName]: randomUUID() } });
     await using leaking = startProcess(

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { waitFor } from './wait-for.ts';
 
-/** Set for a test run; every process that its tests start inherits it. */
+/** A variable of the environment that is set for a test run; every process that its tests start inherits it. */
 export const markName = 'GROUNDCREW_TEST_RUN';
 
-/** What was killed by the last test file may take a moment to be gone. */
+/** Milliseconds: a process that the last test file has killed may take a moment to end. */
 const graceMs = 3_000;
 
 interface Leftover {
@@ -12,7 +12,7 @@ interface Leftover {
   readonly command: string;
 }
 
-/** Ends the processes of a test run that still live, and describes them. Linux only: elsewhere it finds none. */
+/** Kills the processes of a test run that still run after `patienceMs`, and describes them. On Linux only. */
 export async function endLeftovers(mark: string, patienceMs = graceMs): Promise<string[]> {
   let found: Leftover[] = [];
   const gone = async () => {
@@ -41,12 +41,12 @@ async function findMarked(mark: string): Promise<Leftover[]> {
 }
 
 async function inspect(pid: number, mark: string): Promise<Leftover | undefined> {
-  // Unreadable: another user's, or gone.
+  // Unreadable when the process is another user's, or has ended.
   const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
   const environment = await read('environ');
   if (!environment.split('\0').includes(`${markName}=${mark}`)) return undefined;
   const status = await read('status');
-  // Vitest's workers are our own children; what tests start are theirs, or nobody's.
+  // Vitest's workers are children of this process; what tests start are children of those, or have lost their parent.
   if (Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]) === process.pid) return undefined;
   const command = (await read('cmdline')).replaceAll('\0', ' ').trim();
   return command === '' ? undefined : { pid, command };

@@ -13,9 +13,9 @@ import { migrate } from '../../src/tables/migrate.ts';
 /** A PostgreSQL that a test may stop, kill and start again, on the same port. */
 export interface OwnCluster extends AsyncDisposable {
   readonly url: string;
-  /** Fast shutdown. */
+  /** Does a fast shutdown. */
   stop(): Promise<void>;
-  /** The postmaster, with SIGKILL: its backends end by themselves. */
+  /** Kills the postmaster with SIGKILL; its backends end by themselves. */
   kill(): Promise<void>;
   start(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function createOwnCluster(): Promise<OwnCluster> {
         program: binaries.postgres,
         data,
         account: home.account,
-        // fsync off: what the kill of a process leaves, the system still has. The log is whole all the same.
+        // Without fsync: the kill of a process loses nothing that was written to the system's cache.
         settings: {
           port,
           listen_addresses: '127.0.0.1',

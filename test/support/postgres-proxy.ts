@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
- * Stands between a process and PostgreSQL, and does to what passes what networks and poolers do. It knows the framing of
- * the protocol, so it takes whole messages out: https://www.postgresql.org/docs/current/protocol-message-formats.html
+ * A proxy between a process and PostgreSQL that does what bad networks and poolers do. It splits the stream into the
+ * protocol's messages: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export interface PostgresProxy extends AsyncDisposable {
-  /** The database's URL, through here. */
+  /** The database's URL through this proxy. */
   readonly url: string;
-  /** Whether notifications get lost on their way, as behind a pooler. */
+  /** Whether notifications are dropped, as behind a pooler. */
   swallowing: boolean;
   readonly swallowed: number;
   /** The text of every query that passed, each time that it ran. */
   readonly queries: string[];
-  /** Whether the database is away: connections end, and none is accepted. */
+  /** Whether the database is away: connections are closed, and none is accepted. */
   away: boolean;
-  /** From now on nothing passes on connections that listen, and nobody is told. New ones are good. */
+  /** Drops all further data on the connections that listen, without closing them. New connections work. */
   freezeListeners(): void;
-  /** The same for all connections that there are, as when a network has forgotten them. */
+  /** The same for all open connections, as when a firewall has dropped their state. */
   freezeAll(): void;
 }
 
@@ -108,7 +108,7 @@ export async function startPostgresProxy(
   return proxy;
 }
 
-/** Cuts a stream into messages: a type, except in front of a client's first one, and a length that counts itself. */
+/** Splits a stream into messages: a type, which a client's first message lacks, and a length that counts itself. */
 class MessageSplitter {
   #rest: Buffer = Buffer.alloc(0);
   #startup: boolean;
@@ -138,7 +138,7 @@ function isNotification(message: Buffer): boolean {
   return message[0] === 'A'.charCodeAt(0);
 }
 
-/** Of a simple query, or of the prepared one that is bound; `statements` are those of the connection, by name. */
+/** The text of a simple query, or of the prepared statement that is bound. `statements`: the connection's, by name. */
 function queryText(message: Buffer, statements: Map<string, string>): string | undefined {
   const textAt = (start: number) => message.toString('utf8', start, message.indexOf(0, start));
   const afterTextAt = (start: number) => message.indexOf(0, start) + 1;

@@ -1,4 +1,4 @@
-// A sandbox provider whose every move a test decides, in workers in this process or in processes of their own.
+// A sandbox provider whose answers a test decides, for workers in the test's process or in processes of their own.
 //
 //   await using provider = await startScriptedProvider();
 //   startProcess(['node', 'src/main.ts', 'worker'], { env: { DATABASE_URL, ...provider.env } });

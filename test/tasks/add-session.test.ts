@@ -88,7 +88,7 @@ describe('createSession', () => {
     expect((await current(task.id)).revision).toBe(100);
   });
 
-  it('adds each of many concurrent sessions and leaves no gap in the revisions', async () => {
+  it('I1 adds each of many concurrent sessions and leaves no gap in the revisions', async () => {
     const task = await tasks.create();
     const made = await Promise.all(Array.from({ length: 15 }, () => create({ taskId: task.id })));
     const { revision, state } = await current(task.id);
@@ -97,7 +97,7 @@ describe('createSession', () => {
   });
 });
 
-describe('an idempotency key', () => {
+describe('I10 an idempotency key', () => {
   it('makes one session for fifty concurrent calls and returns it to all', async () => {
     const task = await tasks.create();
     const input = { taskId: task.id, prompt: 'Once', idempotencyKey: newId('event') };

@@ -196,7 +196,7 @@ describe('createTask refuses', () => {
   });
 });
 
-describe('an idempotency key', () => {
+describe('I10 an idempotency key', () => {
   it('makes one task for fifty concurrent calls and returns it to all', async () => {
     const made = await Promise.all(
       Array.from({ length: 50 }, () => tasks.create({ idempotencyKey: 'the same' })),

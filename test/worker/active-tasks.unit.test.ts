@@ -69,7 +69,7 @@ describe('ActiveTasks', () => {
   });
 });
 
-describe('claimCrashSuspectSlot', () => {
+describe('I7 claimCrashSuspectSlot', () => {
   const claims = (...taskIds: string[]) => {
     const tasks = new ActiveTasks();
     for (const id of taskIds) tasks.start(id);

@@ -15,31 +15,31 @@ export interface Seen {
   readonly status: string;
 }
 
-export interface RoamingOptions {
+export interface FlakyClientOptions {
   readonly taskId: string;
   readonly random: () => number;
-  /** The nodes that live. */
+  /** The API servers that run now. */
   urls(): readonly string[];
-  /** Whether this revision is the last that will come. */
+  /** Whether no revision follows this one. */
   isLast(seen: Seen): boolean;
   readonly signal: AbortSignal;
 }
 
-export interface Journey {
-  /** All that ever came, over all sockets. */
+export interface Watched {
+  /** Every message, over all sockets, in order. */
   readonly log: Seen[];
-  /** What came that must not have. */
+  /** Messages that must not occur. */
   readonly wrong: string[];
   connections: number;
 }
 
 /**
- * Watches a task to its end as a client does who has bad luck: every socket is dropped sooner or later, with a close frame
- * or without a word, and the next one goes to any node, from the last revision that was seen.
+ * Watches a task to its last revision over a bad network: drops each socket after a while, with a close frame or without
+ * one, and connects the next one to a random API server, after the last revision that has arrived.
  */
-export async function roam(options: RoamingOptions): Promise<Journey> {
+export async function watchOverFlakyNetwork(options: FlakyClientOptions): Promise<Watched> {
   const { random, signal } = options;
-  const journey: Journey = { log: [], wrong: [], connections: 0 };
+  const watched: Watched = { log: [], wrong: [], connections: 0 };
   while (!signal.aborted) {
     const urls = options.urls();
     const url = urls[Math.floor(random() * urls.length)];
@@ -48,23 +48,27 @@ export async function roam(options: RoamingOptions): Promise<Journey> {
         ? undefined
         : await connect(url, { token: GroundcrewProcesses.token }).catch(() => undefined);
     if (client) {
-      journey.connections += 1;
-      const ended = await follow(client, journey, options);
+      watched.connections += 1;
+      const ended = await follow(client, watched, options);
       if (random() < 0.5) client.terminate();
       else client.socket.close(1000);
-      if (ended) return journey;
+      if (ended) return watched;
     }
     await delay(random() * 100);
   }
-  return journey;
+  return watched;
 }
 
-/** True once the last revision has come. */
-async function follow(client: GraphqlWsClient, journey: Journey, options: RoamingOptions): Promise<boolean> {
+/** Returns whether the last revision has arrived. */
+async function follow(
+  client: GraphqlWsClient,
+  watched: Watched,
+  options: FlakyClientOptions,
+): Promise<boolean> {
   const { random, taskId } = options;
   const subscription = client.subscribe({
     query: watchQuery,
-    variables: { id: taskId, after: journey.log.at(-1)?.revision ?? 0 },
+    variables: { id: taskId, after: watched.log.at(-1)?.revision ?? 0 },
   });
   const patience = 50 + random() * 2_000;
   const messages = 1 + Math.floor(random() * 20);
@@ -72,21 +76,21 @@ async function follow(client: GraphqlWsClient, journey: Journey, options: Roamin
     const received = await subscription.next(patience).catch(() => undefined);
     if (!received) return false;
     if (received.type !== 'next') {
-      if (!isOutage(received)) journey.wrong.push(JSON.stringify(received));
+      if (!isOutage(received)) watched.wrong.push(JSON.stringify(received));
       return false;
     }
     const { data, errors } = received.payload as { data?: { taskUpdated: Seen }; errors?: unknown };
     if (!data || errors) {
-      journey.wrong.push(JSON.stringify(received));
+      watched.wrong.push(JSON.stringify(received));
       return false;
     }
-    journey.log.push(data.taskUpdated);
+    watched.log.push(data.taskUpdated);
     if (options.isLast(data.taskUpdated)) return true;
   }
   return false;
 }
 
-/** While the database is away a subscription cannot begin: the client is told, and tries again. */
+/** While the database is away, a new subscription ends with an error, and the client tries again. */
 function isOutage(received: Received): boolean {
   return received.type === 'error' && JSON.stringify(received.payload).includes('INTERNAL_SERVER_ERROR');
 }

@@ -1,10 +1,10 @@
-// What the `git` of `repositories.ts` becomes for a repository that is held: it answers when the test does.
+// The `git` of `repositories.ts` for a repository with `/held/` in its URL: it answers when the test does.
 
 import { request } from 'node:http';
 
 const url = process.argv.at(-1);
 const pid = process.ppid;
-// Left behind by a worker that was killed: git has no one to answer to.
+// Ends when its worker was killed.
 setInterval(() => process.ppid === pid || process.exit(1), 100).unref();
 
 const asking = request(`${process.env.CHAOS_REPOSITORIES}/look`, { method: 'POST' }, (answer) => {

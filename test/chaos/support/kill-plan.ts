@@ -21,21 +21,21 @@ const methods = {
   create_session: 'createSession',
 } as const satisfies Partial<Record<StepName, Method>>;
 
-/** A task whose worker is to be killed at a moment of a step. */
+/** A task whose worker is killed at a moment of a step. */
 export interface Cell {
   readonly step: StepName;
   readonly moment: Moment;
   readonly repoUrl: string;
   taskId: string;
-  /** The worker that has come to the moment, and stays there. */
+  /** The pid of the worker that is held at the moment. */
   parkedAt: number | undefined;
-  /** Only the first one that comes to the moment is stopped there. */
+  /** Whether a worker was held here already: later attempts pass. */
   spent: boolean;
   lock: { row: RowLock; backend: number } | undefined;
   readonly calls: { step: StepName; pid: number; at: number }[];
 }
 
-/** Steps × moments, each with a task of its own, all brought to their moments. */
+/** Every step at every moment, each with a task of its own. */
 export class KillPlan {
   readonly cells: Cell[];
   readonly #app: Installation;
@@ -91,7 +91,7 @@ export class KillPlan {
     });
   }
 
-  /** Kills a worker, and returns the cells that stood in it. Call `finish` with them. */
+  /** Kills a worker, and returns the cells that it was held at. */
   async kill(worker: StartedProcess): Promise<{ cells: Cell[]; at: number }> {
     const cells = this.cells.filter(({ parkedAt }) => parkedAt === worker.pid);
     const at = performance.now();
@@ -100,7 +100,7 @@ export class KillPlan {
     for (const cell of cells) {
       cell.parkedAt = 0;
       if (!cell.lock) continue;
-      // Otherwise the server does what a dead worker has asked for: that is the moment `in the commit`.
+      // Without this PostgreSQL completes the statement of the dead worker: that is the moment `in the commit`.
       if (cell.moment === 'before the commit') {
         await this.#app.sql('select pg_terminate_backend($1)', [cell.lock.backend]);
       }
@@ -113,7 +113,7 @@ export class KillPlan {
     await Promise.all(this.cells.map(({ lock }) => lock?.row.release()));
   }
 
-  /** Milliseconds from the kill to the next call for each task that one is due for. */
+  /** Returns the milliseconds from the kill to the next call, for each task that needs one more call. */
   async waitForNextCalls(
     cells: readonly Cell[],
     killedAt: number,
@@ -122,7 +122,7 @@ export class KillPlan {
     const figures = new Map<Cell, number>();
     for (const cell of cells) {
       const next = () => cell.calls.find(({ at }) => at > killedAt);
-      // The session was the last that was to do.
+      // Opening the session is the last call of a task.
       const over = async () =>
         cell.step === 'create_session' && (await this.#app.task(cell.taskId)).status === 'running';
       await waitFor(async () => next() !== undefined || (await over()), timeoutMs, 'the next call').catch(

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** Somebody asks for the branches of a repository. */
+/** A worker asks for the branches of a repository. */
 export interface Look {
   readonly url: string;
   /** Of the worker. */
@@ -12,8 +12,8 @@ export interface Look {
 }
 
 /**
- * Repositories that exist in the tests only: a `git` that stands first in PATH. One whose URL has `/held/` in it asks the
- * test before it answers.
+ * Repositories that do not exist: a `git` that is first in PATH answers for all of them. For a URL with `/held/` in it, that
+ * `git` waits for the test's answer.
  */
 export interface Repositories extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;

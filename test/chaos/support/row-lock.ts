@@ -1,9 +1,9 @@
 import { waitFor } from '../../support/wait-for.ts';
 import type { Installation } from './installation.ts';
 
-/** A task's row, locked by the test: whoever wants to write to it waits. */
+/** A task's row that the test has locked: every write to it waits. */
 export interface RowLock {
-  /** The backend of the first who waits. */
+  /** Waits until a connection of Groundcrew waits for the row, and returns the pid of its backend. */
   waiter(timeoutMs?: number): Promise<number>;
   release(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export async function lockTask(app: Installation, taskId: string): Promise<RowLo
           return pid !== undefined;
         },
         timeoutMs,
-        'somebody waits for the row',
+        'a connection that waits for the row',
       );
       return pid as number;
     },

@@ -24,7 +24,7 @@ async function deliver(
   return Promise.all(subscriptions.map(async (subscription) => (await subscription.next()).payload));
 }
 
-describe('SharedExecution', () => {
+describe('I8 SharedExecution', () => {
   it('executes each value once for subscribers on different sockets and with different ids', async () => {
     const example = await startExample();
     const clients = await Promise.all(

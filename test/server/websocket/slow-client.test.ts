@@ -28,7 +28,7 @@ function push(example: ExampleApp, revision: number): void {
   for (const source of example.sources) source.push(value);
 }
 
-describe('a client that stops reading', () => {
+describe('I7 a client that stops reading', () => {
   it('does not slow down others, costs a bounded buffer, and is disconnected', async () => {
     const { example, watched, reader, paused, ofReader, ofPaused } = await startPaused({ stallTimeout: 300 });
     // More than the kernel buffers for a socket.

@@ -123,7 +123,7 @@ const cells = taskStatuses.flatMap((status) =>
   ),
 );
 
-describe('transition', () => {
+describe('I2 transition', () => {
   it.each(taskStatuses)('is tested in states with status %s', (status) => {
     expect(statesOf[status].map((state) => state.status)).toEqual(statesOf[status].map(() => status));
   });
@@ -262,7 +262,7 @@ describe('sessions', () => {
   });
 });
 
-describe('nextWork', () => {
+describe('I3 nextWork', () => {
   const past = '2026-11-22T08:10:00.000Z';
   it('is nothing for a task at rest', () => {
     for (const state of [...statesOf.error, ...statesOf.canceled, ...statesOf.archived, running]) {
@@ -282,7 +282,7 @@ describe('nextWork', () => {
   });
 });
 
-describe('a random sequence of events', () => {
+describe('I2 a random sequence of events', () => {
   const allTypes = Object.keys(none) as MachineEventType[];
   const seeds = Array.from({ length: 200 }, (_, index) => index + 1);
 

@@ -246,7 +246,7 @@ const table = {
   ],
 } as const satisfies Record<MachineEventType, readonly Row[]>;
 
-describe('planWrite', () => {
+describe('I2 planWrite', () => {
   const rows: readonly Row[] = Object.values(table).flat();
   it.each(rows.map((row) => [row.when, row] as const))(
     'says what is written besides the state when %s',

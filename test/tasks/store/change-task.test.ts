@@ -76,7 +76,7 @@ describe('changeTask', () => {
     expect(await changeTask(tasks.db, newId('task'), { event: started('ensure_name') })).toBeNull();
   });
 
-  it('writes each of forty concurrent changes once and leaves no gap', async () => {
+  it('I1 writes each of forty concurrent changes once and leaves no gap', async () => {
     const task = await tasks.create();
     const events = Array.from({ length: 40 }, (_, index) => added(index));
     const changed = await Promise.all(events.map((event) => changeTask(tasks.db, task.id, { event })));
@@ -116,7 +116,7 @@ describe('changeTask', () => {
   });
 });
 
-describe('a worker that has lost its lease', () => {
+describe('I4 a worker that has lost its lease', () => {
   const events: MachineEvent[] = [
     started('ensure_name'),
     failed('ensure_name', later),
@@ -177,7 +177,7 @@ describe('the write of a change', () => {
     expect(row).toMatchObject({ leased_by: null });
   });
 
-  it('puts the sandbox into the ledger before it is made, and releases it when the task closes', async () => {
+  it('I5 puts the sandbox into the ledger before it is made, and releases it when the task closes', async () => {
     const task = await tasks.create();
     await tasks.change(task.id, started('ensure_name'), succeeded.ensure_name);
     const ledger = () => tasks.sql('select key, provider, state from sandbox where task_id = ?', [task.id]);
@@ -290,7 +290,7 @@ describe('an action on a stored task', () => {
     },
   );
 
-  it('does not find a task of another workspace', async () => {
+  it('I13 does not find a task of another workspace', async () => {
     const task = await tasks.create();
     const other = newId('workspace');
     for (const action of Object.values(asked)) {

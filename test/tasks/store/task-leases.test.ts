@@ -45,7 +45,7 @@ const jobsOf = ({ id }: Task) =>
   tasks.sql<Job>('select * from graphile_worker.jobs where key = ?', [`provision:${id}`]);
 const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
 
-describe('leaseTask', () => {
+describe('I9 leaseTask', () => {
   it('gives the task to one of many workers', async () => {
     const task = await tasks.create();
     const ids = await Promise.all(Array.from({ length: 10 }, newWorker));
@@ -125,7 +125,7 @@ describe('releaseTask', () => {
   });
 });
 
-describe('reclaiming', () => {
+describe('I9 reclaiming', () => {
   it('frees all tasks of a dead worker and fences off its writes', async () => {
     const [lost, other] = [await newWorker(), await newWorker()];
     const made = [await tasks.create(), await tasks.create()];
@@ -249,7 +249,7 @@ it('reclaiming and requeueing return the tasks that they changed', async () => {
   expect(await requeueOverdueTasks(tasks.db)).toContain(task.id);
 });
 
-describe('requeueOverdueTasks', () => {
+describe('I3 requeueOverdueTasks', () => {
   const overdue = (task: Task) =>
     tasks.sql(`update task set wake_at = now() - interval '1 minute' where id = ?`, [task.id]);
 

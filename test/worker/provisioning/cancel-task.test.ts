@@ -161,7 +161,7 @@ describe('archiveTask', () => {
   );
 });
 
-describe('the release of a sandbox', () => {
+describe('I11 the release of a sandbox', () => {
   it('is attempted again after a failure', async () => {
     const { id } = await harness.create();
     await harness.until(id, 'running');

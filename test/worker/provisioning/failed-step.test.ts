@@ -94,7 +94,7 @@ describe.each(providerSteps)('the step %s', (step) => {
     expect(times(made, method)).toBe(1);
   });
 
-  it('adopts what an earlier attempt made although its answer was lost', async () => {
+  it('I5 adopts what an earlier attempt made although its answer was lost', async () => {
     const { id } = await scripted(`adopt ${step}`, [method, failsAfterwards(), { times: 2 }]);
     await harness.until(id, 'running');
     const key = sandboxKey(id);

@@ -129,7 +129,7 @@ describe('a task', () => {
     for (const { id } of [made, second]) await harness.until(id, 'running');
   });
 
-  it('uses up no attempt when its worker stops, and continues on the next worker', async () => {
+  it('I12 uses up no attempt when its worker stops, and continues on the next worker', async () => {
     const rule = harness.provider.on('createSandbox', hangs(), { times: 1 });
     const made = await harness.create();
     await harness.provider.waitForCall('createSandbox', { key: sandboxKey(made.id) });
@@ -206,7 +206,7 @@ describe('a worker', () => {
     }
   });
 
-  it('changes nothing for jobs that come twice, late or without a reason', async () => {
+  it('I3 changes nothing for jobs that come twice, late or without a reason', async () => {
     const made = await harness.create();
     await harness.until(made.id, 'running');
     const before = harness.provider.calls.length;
