@@ -2,7 +2,7 @@
 export interface Source<T> {
   /** Returns the next value and moves the position behind it. Undefined when that value is not in memory. */
   takeNext(): T | undefined;
-  /** Whether the next value is no longer cached and must be fetched. False when it does not exist yet. */
+  /** Whether the next value exists but is no longer in memory. False when it does not exist yet. */
   isBehind(): boolean;
   /** Fetches the next values, so that `takeNext` returns them. When it rejects, the subscription ends with that error. */
   catchUp(): Promise<void>;

@@ -1,9 +1,10 @@
+import { NotFoundError } from '../tasks/domain/errors.ts';
 import type { Task } from '../tasks/domain/task.ts';
 import type { RevisionRange } from '../tasks/store/task-feed.ts';
 import { Subscription } from './subscription.ts';
 
-/** Revisions that are cached for subscribers that are nearly up to date. The others read from the event table. */
-const maxCachedRevisions = 32;
+/** Revisions that a topic keeps for subscribers that are nearly up to date. The others read from the event table. */
+const maxBacklog = 32;
 
 export interface TaskTopicOptions {
   /**
@@ -27,9 +28,9 @@ export class TaskTopic {
   #users = 0;
   #task: Task | undefined;
   /** The newest revisions up to the watermark, oldest first, without gaps. */
-  #cached: Task[] = [];
-  /** How many revisions were cached at the previous eviction pass. */
-  #cachedAtLastEviction = 0;
+  #backlog: Task[] = [];
+  /** How many revisions the backlog had at the previous eviction pass. */
+  #backlogAtLastEviction = 0;
   /** The newest revision that was published. */
   #watermark = 0;
   /** The newest revision that is said to exist. */
@@ -60,7 +61,7 @@ export class TaskTopic {
     this.announce(task.revision);
     if (this.#task) return;
     this.#task = task;
-    this.#cached = [task];
+    this.#backlog = [task];
     this.#watermark = task.revision;
   }
 
@@ -77,10 +78,10 @@ export class TaskTopic {
   /** Publishes the revision after the watermark; ignores any other, which was published before. */
   publish(task: Task): void {
     if (task.revision !== this.#watermark + 1) return;
-    this.#cached.push(task);
-    if (this.#cached.length > maxCachedRevisions) {
-      this.#cached.shift();
-      this.#cachedAtLastEviction = Math.max(0, this.#cachedAtLastEviction - 1);
+    this.#backlog.push(task);
+    if (this.#backlog.length > maxBacklog) {
+      this.#backlog.shift();
+      this.#backlogAtLastEviction = Math.max(0, this.#backlogAtLastEviction - 1);
     }
     this.#watermark = task.revision;
     this.announce(task.revision);
@@ -88,28 +89,34 @@ export class TaskTopic {
   }
 
   /**
-   * Evicts revisions cached since the previous pass, except the newest; slow readers re-read them. False when only the
-   * newest is left.
+   * Evicts the revisions that were in the backlog at the previous pass, except the newest; slow readers re-read them. False
+   * when only the newest is left.
    */
   evict(): boolean {
-    this.#cached.splice(0, Math.min(this.#cachedAtLastEviction, this.#cached.length - 1));
-    this.#cachedAtLastEviction = this.#cached.length;
-    return this.#cached.length > 1;
+    this.#backlog.splice(0, Math.min(this.#backlogAtLastEviction, this.#backlog.length - 1));
+    this.#backlogAtLastEviction = this.#backlog.length;
+    return this.#backlog.length > 1;
   }
 
-  /** Each revision after `after`, in order, once. Call after `retain()`; closing the subscription releases. */
+  /**
+   * Each revision after `after`, in order, once. Call after `retain()`; closing the subscription releases. It fails with
+   * NotFoundError when the task is deleted before the subscriber has caught up.
+   */
   subscribe(task: Task, after: number): Subscription<Task> {
     let position = after;
     let page: Iterator<Task, undefined> | undefined;
     const subscription: Subscription<Task> = new Subscription<Task>({
       takeNext: () => {
-        const next = page?.next().value ?? this.#cachedRevision(position + 1);
+        const next = page?.next().value ?? this.#inBacklog(position + 1);
         if (next) position = next.revision;
         return next;
       },
       isBehind: () => position < this.#watermark,
       catchUp: async () => {
-        page = (await this.#options.readRevisions({ task, after: position })).values();
+        const revisions = await this.#options.readRevisions({ task, after: position });
+        // Without this, the subscription would repeat the read for ever.
+        if (revisions.length === 0) throw new NotFoundError('The task was deleted.');
+        page = revisions.values();
       },
       close: () => {
         this.#subscriptions.delete(subscription);
@@ -120,8 +127,8 @@ export class TaskTopic {
     return subscription;
   }
 
-  #cachedRevision(revision: number): Task | undefined {
-    const first = this.#cached[0]?.revision ?? 0;
-    return this.#cached[revision - first];
+  #inBacklog(revision: number): Task | undefined {
+    const first = this.#backlog[0]?.revision ?? 0;
+    return this.#backlog[revision - first];
   }
 }

@@ -23,11 +23,11 @@ export class TaskTopics {
   readonly #topics = new Map<string, TaskTopic>();
   /** The topics whose `gap` is defined. */
   readonly #withGap = new Set<TaskTopic>();
-  /** The topics that may have more than the newest revision cached. */
+  /** The topics whose backlog may have more than the newest revision. */
   readonly #evictable = new Set<TaskTopic>();
   /** Tasks as they are when a subscriber arrives. */
   readonly #initialTasks: BatchedReads<string, Task>;
-  /** Revisions for subscribers that need one which is no longer cached. */
+  /** Revisions for subscribers that are behind the backlog of their topic. */
   readonly #catchUpPages: BatchedReads<RevisionRange, readonly Task[]>;
 
   /** Reads are retried until the signal aborts. */
@@ -114,7 +114,7 @@ export class TaskTopics {
     }
   }
 
-  /** Evicts cached revisions that all but slow readers have taken. Call it at regular intervals. */
+  /** Evicts revisions that all but slow readers have taken. Call it at regular intervals. */
   evict(): void {
     for (const topic of this.#evictable) if (!topic.evict()) this.#evictable.delete(topic);
   }

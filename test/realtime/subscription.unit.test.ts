@@ -1,43 +1,43 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type Source, Subscription } from '../../src/realtime/subscription.ts';
 
-/** A source of numbers: `cached` are in memory, `stored` must be fetched before them. */
-function openSource(options: { stored?: number[]; cached?: number[] } = {}) {
+/** A source of numbers: `backlog` is in memory, `stored` comes before it and must be fetched. */
+function openSource(options: { stored?: number[]; backlog?: number[] } = {}) {
   const stored = options.stored ?? [];
-  const cached = options.cached ?? [];
+  const backlog = options.backlog ?? [];
   const fetched: number[] = [];
   const source = {
-    takeNext: () => fetched.shift() ?? (stored.length === 0 ? cached.shift() : undefined),
+    takeNext: () => fetched.shift() ?? (stored.length === 0 ? backlog.shift() : undefined),
     isBehind: () => stored.length > 0,
     catchUp: vi.fn(async () => {
       fetched.push(...stored.splice(0));
     }),
     close: vi.fn(),
   } satisfies Source<number>;
-  return { cached, source, subscription: new Subscription<number>(source) };
+  return { backlog, source, subscription: new Subscription<number>(source) };
 }
 
 const done = { done: true, value: undefined };
 
 describe('Subscription', () => {
-  it('returns cached values without a fetch', async () => {
-    const { source, subscription } = openSource({ cached: [1, 2] });
+  it('returns values that are in memory without a fetch', async () => {
+    const { source, subscription } = openSource({ backlog: [1, 2] });
     expect(await subscription.next()).toEqual({ done: false, value: 1 });
     expect(await subscription.next()).toEqual({ done: false, value: 2 });
     expect(source.catchUp).not.toHaveBeenCalled();
   });
 
-  it('fetches once when it is behind, and continues with cached values', async () => {
-    const { source, subscription } = openSource({ stored: [1, 2], cached: [3] });
+  it('fetches once when it is behind, and continues with values in memory', async () => {
+    const { source, subscription } = openSource({ stored: [1, 2], backlog: [3] });
     for (const value of [1, 2, 3]) expect(await subscription.next()).toEqual({ done: false, value });
     expect(source.catchUp).toHaveBeenCalledOnce();
   });
 
   it('waits for wake when the next value does not exist yet', async () => {
-    const { cached, subscription } = openSource();
+    const { backlog, subscription } = openSource();
     const next = subscription.next();
     subscription.wake();
-    cached.push(1);
+    backlog.push(1);
     subscription.wake();
     expect(await next).toEqual({ done: false, value: 1 });
   });
@@ -85,7 +85,7 @@ describe('Subscription', () => {
   });
 
   it('closes its source when a loop over it breaks', async () => {
-    const { source, subscription } = openSource({ cached: [1, 2] });
+    const { source, subscription } = openSource({ backlog: [1, 2] });
     for await (const value of subscription) if (value === 1) break;
     expect(source.close).toHaveBeenCalledOnce();
   });

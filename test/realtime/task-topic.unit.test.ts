@@ -47,7 +47,7 @@ describe('TaskTopic', () => {
     expect(readRevisions).not.toHaveBeenCalled();
   });
 
-  it('reads the revisions that are not cached, page by page', async () => {
+  it('reads the revisions before its backlog, page by page', async () => {
     const { readRevisions, topic, subscription } = openSeeded({ stored: 7, seed: 7, after: 0 });
     topic.publish(at(8));
     for (const revision of range(1, 8)) {
@@ -56,11 +56,17 @@ describe('TaskTopic', () => {
     expect(readRevisions.mock.calls.map(([{ after }]) => after)).toEqual([0, 3]);
   });
 
-  it('caches a bounded number of revisions', async () => {
+  it('keeps a bounded backlog', async () => {
     const { readRevisions, topic, subscription } = openSeeded({ stored: 100, seed: 1, after: 1 });
     for (const revision of range(2, 100)) topic.publish(at(revision));
     expect(await subscription.next()).toMatchObject({ value: { revision: 2 } });
     expect(readRevisions).toHaveBeenCalledOnce();
+  });
+
+  it('fails a subscriber whose next revision was deleted with its task', async () => {
+    const { onUnused, subscription } = openSeeded({ stored: 0, seed: 5, after: 0 });
+    await expect(subscription.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(onUnused).toHaveBeenCalledOnce();
   });
 
   it('ignores a revision that was published before and one that leaves a gap', async () => {
@@ -107,7 +113,7 @@ describe('TaskTopic', () => {
     expect(topic.gap).toMatchObject({ after: 2 });
   });
 
-  it('evicts revisions that were cached at the previous pass, and reads them again for slow readers', async () => {
+  it('evicts what was in the backlog at the previous pass, and reads it again for slow readers', async () => {
     const { readRevisions, topic, subscription } = openSeeded({ stored: 9, seed: 1, after: 0 });
     for (const revision of range(2, 9)) topic.publish(at(revision));
     expect(topic.evict()).toBe(true);
