@@ -14,7 +14,8 @@ const linux = process.platform === 'linux';
 
 /** The process's start time; undefined when it does not exist or is a zombie. */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
-  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+  // The first process of a container has pid 1.
+  if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
   if (linux) {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
     // The second field is the command in parentheses, which may contain anything: count the fields after it.

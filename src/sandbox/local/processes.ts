@@ -53,7 +53,8 @@ export async function killSandboxProcesses(
     signal.throwIfAborted();
     const alive: number[] = [];
     for (const leader of leaders) {
-      if (await isAlive(leader)) {
+      // The pid comes from a file, and -1 would be every process of the machine.
+      if (leader.pid > 1 && (await isAlive(leader))) {
         kill(-leader.pid);
         alive.push(leader.pid);
       }
@@ -67,6 +68,7 @@ export async function killSandboxProcesses(
   }
 }
 
+/** A negative pid is a process group. */
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
