@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const maxMs = 90_000;
 const interruption = new AbortController();
 
-/** Ends the load that runs, and lets no other begin: whoever waits for one fails, and stops what it has started. */
+/** Ends the load that runs and lets no other start: a caller that waits for one fails, and stops what it has started. */
 export function interrupt(): void {
   interruption.abort(new Error('interrupted'));
 }

@@ -10,7 +10,7 @@ const maxSubscriptions = 1_000;
 
 /**
  * A client that has stopped to read, resolved when nothing more fits between it and the server. Of its subscriptions half
- * are of `taskId`, which nobody else watches: each revision of it is sent once for each, so that few fill the socket. The
+ * are of `taskId`, which no other client watches: each revision of it is sent once for each, so that few fill the socket. The
  * others are of `taskIds`. `bytes` is about what one message takes.
  */
 export async function openStalledClient(

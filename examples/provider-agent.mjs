@@ -31,7 +31,7 @@ const server = createServer(async (request, response) => {
 server.listen(0, '127.0.0.1', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const draft = `${state}~${process.pid}`;
-  // Whoever writes last is the sandbox's agent. The others see it and end, as does this one with the sandbox.
+  // The process that writes last is the sandbox's agent. The others see that and end; this one ends with the sandbox.
   writeFileSync(draft, JSON.stringify({ baseUrl: `http://127.0.0.1:${port}`, token }), { mode: 0o600 });
   renameSync(draft, state);
   setInterval(() => {

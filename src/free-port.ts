@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
 /**
- * A port of 127.0.0.1 that nobody listens on, for programs that can't choose one themselves. Another one may take it before
+ * A port of 127.0.0.1 that no program listens on, for programs that cannot choose one themselves. Another program may take it before
  * they do: then they fail to start, and are started with another.
  */
 export async function freePort(): Promise<number> {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Does the work again and again, with a pause between, until the signal aborts. Work that fails is told of, and goes on. */
+/** Runs `work` until the signal aborts, with a pause of `pauseMs` after each run. A run that fails is reported to `onError`. */
 export async function runEvery(
   pauseMs: number,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-/** Hears of revisions as our own listener does, and nothing else. */
+/** Listens for revisions as our own listener does, and does nothing else. */
 export async function listen(
   url: string,
   onWakeUp: (taskId: string, revision: number) => void,

@@ -22,7 +22,7 @@ export interface FanOutSpec {
 }
 
 const { url, token, graphql, databaseUrl, taskId, subscribers, revisions } = readSpec<FanOutSpec>();
-/** Revisions on their way at once: enough that nobody waits for the writer. */
+/** Revisions on their way at once: enough that no reader waits for the writer. */
 const window = 4;
 const writer = new Client(databaseUrl);
 await writer.connect();

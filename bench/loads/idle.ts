@@ -53,7 +53,7 @@ async function open(from: number, count: number): Promise<void> {
   if (revisions > 0) await delay(settleMs);
 }
 
-// What is paid once, whoever comes.
+// What is paid once, however many clients come.
 await open(0, warmUp);
 await reach('warm');
 await open(warmUp, sockets);

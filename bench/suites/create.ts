@@ -14,7 +14,7 @@ const seconds = lengthOf({ full: 4, short: 0.3 });
 
 type Created = Spread & { readonly perSecond: number };
 
-/** What it takes to create a task, beside what PostgreSQL takes for it, and with a provider that never answers. */
+/** What creating a task costs, next to what PostgreSQL takes for it, and with a provider that never answers. */
 export async function benchCreate(): Promise<Figure[]> {
   await using database = await startBenchDatabase();
   const repoUrl = createRepository(database.dataDir);

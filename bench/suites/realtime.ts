@@ -81,7 +81,7 @@ export async function benchRealtime(): Promise<Figure[]> {
   };
   const revisedMemory = await ofAll((each) => measureIdleMemory(each, revisedSpec));
 
-  const beside = <T>(
+  const nextToFloors = <T>(
     name: string,
     unit: string,
     measured: readonly T[],
@@ -98,28 +98,28 @@ export async function benchRealtime(): Promise<Figure[]> {
       ...(goal && index === 0 ? { goal } : {}),
     }));
   const memory = (name: string, measured: readonly Memory[]) => [
-    ...beside(`${name}, heap`, 'KiB', measured, (each) => each.heap, { atMost: 25 }),
-    ...beside(`${name}, resident`, 'KiB', measured, (each) => each.resident),
+    ...nextToFloors(`${name}, heap`, 'KiB', measured, (each) => each.heap, { atMost: 25 }),
+    ...nextToFloors(`${name}, resident`, 'KiB', measured, (each) => each.resident),
   ];
   const load = `${Math.round(busy[0]?.rate ?? 0)}/s over ${busyTasks} tasks`;
   const medianP99 = (watched: readonly Watched[]) => spreadOf(watched.map(({ p99 }) => p99)).p50;
   const watchedByOurs = [idle[0], busy[0], ...alone, ...besideStalled];
   const sumOf = (counts: (number | undefined)[]) => counts.reduce<number>((sum, n) => sum + (n ?? 0), 0);
   return [
-    ...beside('commit to client, idle, p50', 'ms', idle, (each) => each.p50, { atMost: 3 }),
-    ...beside('commit to client, idle, p99', 'ms', idle, (each) => each.p99, { atMost: 10 }),
-    ...beside(`commit to client, ${load}, p50`, 'ms', busy, (each) => each.p50),
-    ...beside(`commit to client, ${load}, p99`, 'ms', busy, (each) => each.p99, { atMost: 50 }),
+    ...nextToFloors('commit to client, idle, p50', 'ms', idle, (each) => each.p50, { atMost: 3 }),
+    ...nextToFloors('commit to client, idle, p99', 'ms', idle, (each) => each.p99, { atMost: 10 }),
+    ...nextToFloors(`commit to client, ${load}, p50`, 'ms', busy, (each) => each.p50),
+    ...nextToFloors(`commit to client, ${load}, p99`, 'ms', busy, (each) => each.p99, { atMost: 50 }),
     {
       suite: 'realtime',
-      name: 'the same p99 beside a client that does not read',
+      name: 'the same p99 next to a client that does not read',
       unit: 'ms',
       value: medianP99(besideStalled),
       floor: medianP99(alone),
       floorIs: 'without it',
       goal: { atMost: 1.2 * medianP99(alone) },
     },
-    ...beside(`fan-out to ${subscribers}, messages`, '/s', fanOut, (each) => each.perSecond, {
+    ...nextToFloors(`fan-out to ${subscribers}, messages`, '/s', fanOut, (each) => each.perSecond, {
       atLeast: 40_000,
     }),
     ...memory(`idle subscription, ${idleSockets} sockets`, idleMemory),

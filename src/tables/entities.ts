@@ -11,7 +11,7 @@ const id = () => p.text().collation('C');
 const instant = () => p.datetime(3);
 const createdNow = () => instant().defaultRaw('now()');
 
-/** A tenant: its projects and tasks are seen by nobody else. */
+/** A tenant: only its own tokens see its projects and tasks. */
 export const WorkspaceEntity = defineEntity({
   name: 'Workspace',
   tableName: 'workspace',
@@ -87,7 +87,7 @@ export const TaskEntity = defineEntity({
     wakeAt: instant().nullable(),
     /** The worker that holds the task. */
     leasedBy: p.text().nullable(),
-    /** Rises each time that the task is leased, or its lease is revoked: it fences off whoever held it before. */
+    /** Rises each time that the task is leased, or its lease is revoked: it fences off every earlier holder. */
     epoch: p.integer().default(0),
     /** What a provider needs to find the sandbox and its agent again. Never leaves the worker. */
     endpoint: p.json<unknown>().nullable().lazy(),

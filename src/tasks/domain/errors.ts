@@ -4,7 +4,7 @@ import type { TaskStatus } from './status.ts';
 export type DomainErrorCode = 'NOT_FOUND' | 'BAD_USER_INPUT' | 'IDEMPOTENCY_CONFLICT' | 'INVALID_STATE';
 
 /**
- * A mistake of the caller, with a message that may be shown to it. Knows no GraphQL: `src/server/errors.ts` translates it,
+ * A mistake of the caller, with a message that may be shown to it. Knows no GraphQL: `src/server/graphql/errors.ts` translates it,
  * once, at the edge.
  */
 export abstract class DomainError extends Error {

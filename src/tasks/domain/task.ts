@@ -3,7 +3,7 @@ import type { SessionStatus, StepName, StepState, TaskStatus } from './status.ts
 /** An instant as the API says it: ISO 8601, UTC, milliseconds. */
 export type Timestamp = string;
 
-/** Why a step, a session or a task failed, in words that may be shown to anybody: no secret, no stack, no SQL. */
+/** Why a step, a session or a task failed, in words that may be shown to every user: no secret, no stack, no SQL. */
 export interface TaskFailure {
   readonly code: string;
   readonly message: string;

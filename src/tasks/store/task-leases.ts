@@ -31,7 +31,7 @@ interface LeasedRow extends TaskRow {
  */
 export async function leaseTask(db: Database, taskId: string, workerId: string): Promise<LeasedTask | null> {
   // Liveness is checked in the same statement. In a second query, a worker that registered again in between would read
-  // "held by another" and finish its job with nobody working on the task.
+  // "held by another" and finish its job although no worker works on the task.
   const { rows } = await sql<{ alive: boolean } & { [C in keyof LeasedRow]: LeasedRow[C] | null }>`
     with alive as (
       select from worker where id = ${workerId} for key share
