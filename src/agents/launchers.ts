@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,13 +10,18 @@ const dataFolder = process.platform === 'darwin' ? 'Library/Application Support'
 /** Where sandbox-agent keeps the programs of agents, in the home of its user, unless XDG_DATA_HOME is set. */
 const programsFolder = `${dataFolder}/sandbox-agent/bin`;
 
+/** The file system of the home allows no programs to be executed: it is mounted with `noexec`, or knows no such permission. */
+export class NotExecutableError extends Error {
+  override readonly name = 'NotExecutableError';
+}
+
 /** Where it looks for the launchers of agents. */
 export const launchersFolder = `${programsFolder}/agent_processes`;
 
 /**
  * Puts the agent's launcher where an agent server with this home finds it: our own for `demo`; a link for an agent that was
  * installed for the user of this process (`sandbox-agent install-agent`). The server itself finds agents in PATH. Installs
- * nothing. `home` must exist.
+ * nothing. `home` must exist. Throws NotExecutableError when our own launcher cannot be executed there.
  */
 export async function placeLauncher(home: string, agent: string): Promise<void> {
   const id = serverAgentId(agent);
@@ -36,11 +41,15 @@ export async function placeLauncher(home: string, agent: string): Promise<void> 
 async function writeDemoLauncher(path: string): Promise<void> {
   const main = fileURLToPath(new URL('./demo/main.ts', import.meta.url));
   const script = `#!/bin/sh\nexec ${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(main)}\n`;
-  if ((await readFile(path, 'utf8').catch(() => undefined)) === script) return;
-  const draft = `${path}~${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, script);
-  await chmod(draft, 0o755);
-  await rename(draft, path);
+  if ((await readFile(path, 'utf8').catch(() => undefined)) !== script) {
+    const draft = `${path}~${randomBytes(6).toString('hex')}`;
+    await writeFile(draft, script);
+    await chmod(draft, 0o755);
+    await rename(draft, path);
+  }
+  await access(path, constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EACCES') throw new NotExecutableError(`${path} cannot be executed.`, { cause });
+  });
 }
 
 async function linkInstalled(path: string, program: string): Promise<void> {

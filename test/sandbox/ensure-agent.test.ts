@@ -1,8 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startTimeOf } from '../../src/process-identity.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { context, openLocalSandboxes, request, serversIn } from './local-sandboxes.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -45,6 +48,26 @@ describe('ensureAgent of the provider local', () => {
     const endpoints = new Set((await Promise.all(calls)).map(({ baseUrl, token }) => baseUrl + token));
     expect(endpoints.size).toBe(1);
     expect(await serversIn(sandboxes.root('one'))).toHaveLength(1);
+  });
+
+  it('starts another server when the first is a zombie, as in a container without an init', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    const root = sandboxes.root('one');
+    // The shell's child stays a zombie, because `sleep`, which takes the shell's place, does not wait for it.
+    await using parent = startProcess(['sh', '-c', 'sleep 600 & echo $!; exec sleep 600']);
+    const pid = Number((await parent.waitForLine(/^\d+$/))[0]);
+    const start = await startTimeOf(pid);
+    process.kill(pid, 'SIGKILL');
+    await waitFor(async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
+    await mkdir(join(root, 'agent-servers'));
+    await writeFile(join(root, 'agent-servers', '1.json'), JSON.stringify({ port: 1, token: 'x' }));
+    await writeFile(join(root, 'agent-servers', '1.pid'), `${pid} ${start}`);
+
+    await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    expect(await serversIn(root)).toHaveLength(1);
   });
 
   it('fails for good when the agent is unknown or not installed', async () => {

@@ -98,16 +98,23 @@ export async function serversIn(root: string): Promise<number[]> {
   return pids.filter((_, index) => /sandbox-agent\0server\0/.test(commands[index] ?? ''));
 }
 
-/**
- * Runs provider-call.ts with the arguments DATA_DIR REPOSITORY KEY AGENT, and resolves with its output once it has ended. It
- * is killed as soon as `killWhen` is true; when it ends before, that is no error.
- */
+export interface CallOptions {
+  /** The process is killed as soon as this is true. When it ends before, that is no error. */
+  readonly killWhen?: () => Promise<boolean>;
+  /** In addition to the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that executes the one in its last arguments. */
+  readonly wrapper?: readonly string[];
+}
+
+/** Runs provider-call.ts with the arguments DATA_DIR REPOSITORY KEY AGENT, and resolves with its output once it has ended. */
 export async function callInProcess(
   args: readonly string[],
-  { killWhen, env = {} }: { killWhen?: () => Promise<boolean>; env?: Readonly<Record<string, string>> } = {},
+  { killWhen, env = {}, wrapper = [] }: CallOptions = {},
 ): Promise<string> {
   const script = fileURLToPath(new URL('./provider-call.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], {
+  const [program = '', ...rest] = [...wrapper, process.execPath, script, ...args];
+  const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });

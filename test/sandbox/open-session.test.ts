@@ -115,7 +115,6 @@ describe('createSession of the provider local', () => {
       0o755,
       /exit code 0|not speak/,
     ],
-    ['says nothing', '#!/bin/sh\nexec sleep 600\n', 0o755, /does not answer/],
     ['dies at the first request', '#!/bin/sh\nread line; kill -9 $$\n', 0o755, /ended/],
     [
       'refuses the first request',
@@ -127,7 +126,7 @@ describe('createSession of the provider local', () => {
     'rejects when the agent %s, and succeeds once the agent is repaired',
     async (_, script, mode, message) => {
       await using repository = await createGitRepository();
-      await using sandboxes = await openLocalSandboxes({ agentTimeoutMs: 1_500 });
+      await using sandboxes = await openLocalSandboxes();
       const { provider } = sandboxes;
       const sandbox = await provider.createSandbox(request(repository.path), context());
       const root = sandboxes.root('one');
@@ -144,6 +143,19 @@ describe('createSession of the provider local', () => {
       expect(session.sessionId).toBe('scripted');
     },
   );
+
+  it('rejects when the agent says nothing, and ends the agent', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes({ agentTimeoutMs: 500 });
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    await installAgent(sandboxes.root('one'), '#!/bin/sh\nexec sleep 600\n');
+    const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
+    const opening = provider.createSession(sandbox, endpoint, { ...first, agent: 'amp' }, context());
+    const error = await rejection(opening);
+    expect(error).toMatchObject({ code: 'AGENT_FAILED', message: 'The agent does not answer.' });
+    await waitFor(async () => (await sandboxes.running('one')).length === 1); // the server alone
+  });
 
   it('sends a request that the holder of its claim has not sent before it died', async () => {
     await using repository = await createGitRepository();

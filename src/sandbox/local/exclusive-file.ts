@@ -8,8 +8,8 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
  */
 export async function writeOnce(path: string, content: unknown): Promise<boolean> {
   const draft = `${path}~${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, JSON.stringify(content), { mode: 0o600, flag: 'wx' });
   try {
+    await writeFile(draft, JSON.stringify(content), { mode: 0o600, flag: 'wx' });
     await link(draft, path);
     return true;
   } catch (error) {

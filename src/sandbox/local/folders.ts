@@ -1,5 +1,6 @@
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDataDir } from '../../data-dir.ts';
 import { readFolderName, type SandboxFolder } from './sandbox-paths.ts';
 
 /** The folders of the provider. All workers that share the data folder share them. */
@@ -15,7 +16,10 @@ export interface LocalFolders {
  */
 export async function openFolders(dataDir: string, allowLocalRepos: boolean): Promise<LocalFolders> {
   const sandboxes = join(resolve(dataDir), 'sandboxes');
-  await mkdir(sandboxes, { recursive: true, mode: 0o700 });
+  await makeDataDir(resolve(dataDir));
+  await mkdir(sandboxes, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
   const base = join(await realpath(sandboxes), '..');
   return { mirrors: join(base, 'mirrors'), sandboxes: join(base, 'sandboxes'), allowLocalRepos };
 }

@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentServer } from '../../../agents/agent-server.ts';
 import { AgentMissingError, assertInstalled } from '../../../agents/agents.ts';
-import { placeLauncher } from '../../../agents/launchers.ts';
+import { NotExecutableError, placeLauncher } from '../../../agents/launchers.ts';
 import { findServerBinary } from '../../../agents/server-binary.ts';
 import { freePort } from '../../../free-port.ts';
 import { LocalSandboxError, sandboxGone } from '../errors.ts';
@@ -56,7 +56,7 @@ export async function ensureAgent(
       if (error.code !== 'EEXIST') throw error;
     });
   }
-  return await translatingMissingAgent(async () => {
+  return await translatingErrors(async () => {
     await placeLauncher(paths.home, agent);
     const server = await ensureServer(paths, binary, signal);
     await assertInstalled(server, agent, signal);
@@ -64,13 +64,20 @@ export async function ensureAgent(
   });
 }
 
-/** Another attempt cannot find an agent that is missing, so it becomes an AGENT_FAILED that is not retried. */
-async function translatingMissingAgent<T>(work: () => Promise<T>): Promise<T> {
+/** An agent that is missing or cannot be executed is an AGENT_FAILED that is not retried. */
+async function translatingErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof AgentMissingError)) throw error;
-    throw new LocalSandboxError('AGENT_FAILED', error.message, { retryable: false, cause: error });
+    const message =
+      error instanceof NotExecutableError
+        ? 'The file system of the data folder allows no programs to be executed (it is mounted with noexec, for example). ' +
+          'Set GROUNDCREW_DATA_DIR to a folder on another file system.'
+        : error instanceof AgentMissingError
+          ? error.message
+          : undefined;
+    if (message === undefined) throw error;
+    throw new LocalSandboxError('AGENT_FAILED', message, { retryable: false, cause: error });
   }
 }
 
@@ -92,7 +99,7 @@ export async function findServer(
     throw new LocalSandboxError('AGENT_GONE', 'The agent server has ended.');
   }
   // The server may have been started for another agent.
-  return await translatingMissingAgent(async () => {
+  return await translatingErrors(async () => {
     await placeLauncher(paths.home, agent);
     await assertInstalled(server, agent, signal);
     return { server, number: latest.number };
@@ -125,10 +132,12 @@ async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSi
     await writeOnce(planPath(folder, next), await newPlan());
     started += 1;
   }
-  throw new LocalSandboxError(
-    'AGENT_FAILED',
-    `The agent server does not start${await new AgentLog(paths.agentLog).recentErrors()}.`,
-  );
+  throw await startFailed('does not start', paths);
+}
+
+async function startFailed(how: string, paths: SandboxPaths): Promise<LocalSandboxError> {
+  const reason = await new AgentLog(paths.agentLog).recentErrors();
+  return new LocalSandboxError('AGENT_FAILED', `The agent server ${how}${reason}.`);
 }
 
 /** Starts the server unless a process has, and waits until it answers. False when its process has died. */
@@ -140,14 +149,14 @@ async function becomesHealthy(
   signal: AbortSignal,
 ): Promise<boolean> {
   const deadline = Date.now() + startTimeoutMs;
-  let spawned = false;
+  let shell: ChildProcess | undefined;
   for (;;) {
     signal.throwIfAborted();
     const state = await serverState(paths.agentServers, paths.root, record.number);
     if (state === 'dead') return false;
-    if (state === 'unclaimed' && !spawned) {
-      await spawnServer(paths, binary, record);
-      spawned = true;
+    if (state === 'unclaimed') {
+      shell ??= await spawnServer(paths, binary, record);
+      if (shell.exitCode) throw await startFailed('cannot be started', paths);
     }
     if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
     if (!(await exists(paths.description))) throw sandboxGone(paths.key);
@@ -155,16 +164,18 @@ async function becomesHealthy(
       // It hangs: the next attempt must start another one.
       if (typeof state === 'object')
         await killSandboxProcesses(paths.root, [state], signal, serverMarker(record.number));
-      throw new LocalSandboxError(
-        'AGENT_FAILED',
-        `The agent server does not answer${await new AgentLog(paths.agentLog).recentErrors()}.`,
-      );
+      throw await startFailed('does not answer', paths);
     }
     await delay(20, undefined, { signal });
   }
 }
 
-async function spawnServer(paths: SandboxPaths, binary: string, { number, port, token }: AgentServerRecord) {
+/** Starts the shell that becomes the server. It exits with an error when it cannot write the pid file. */
+async function spawnServer(
+  paths: SandboxPaths,
+  binary: string,
+  { number, port, token }: AgentServerRecord,
+): Promise<ChildProcess> {
   const log = await open(paths.agentLog, 'a', 0o600);
   try {
     // In a session of its own, so that it outlives the worker and gets no signals that are sent to the worker's group.
@@ -189,6 +200,7 @@ async function spawnServer(paths: SandboxPaths, binary: string, { number, port, 
     );
     child.unref();
     await once(child, 'spawn');
+    return child;
   } finally {
     await log.close();
   }
