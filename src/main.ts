@@ -13,6 +13,7 @@ const commands = {
   api: async () => (await import('./commands/serve.ts')).serve('api'),
   worker: async () => (await import('./commands/serve.ts')).serve('worker'),
   migrate: async () => (await import('./commands/migrate.ts')).runMigrations(),
+  doctor: async () => (await import('./commands/doctor/doctor.ts')).doctor(process.argv[3]),
   demo: async () => (await import('./commands/demo.ts')).demo(process.argv[3]),
 } as const satisfies Record<string, () => Promise<number>>;
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../config.ts';
 import { runGit } from '../git/git.ts';
+import { givenRepository } from './given-repository.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
@@ -17,17 +18,8 @@ export async function findDemoRepository(
   await runGit(['--version']).catch((cause: unknown) => {
     throw new ConfigError('PATH must contain git: install it.', { cause });
   });
-  if (given !== undefined) return isUrl(given) ? given : resolve(workingFolder(), given);
+  if (given !== undefined) return givenRepository(given);
   return (await isRepository(project)) ? project : await makeRepository(parts);
-}
-
-function isUrl(given: string): boolean {
-  return /^([a-z]+:\/\/|[^/]+:)/i.test(given);
-}
-
-/** Where the user gave the command: npm itself changes to the project's folder. */
-function workingFolder(): string {
-  return process.env.INIT_CWD ?? '.';
 }
 
 /** Whether the folder is the top of a repository with a commit, and not a folder inside of another repository. */

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGitRepository } from '../support/git-repository.ts';
+import { startProcess } from '../support/processes.ts';
+
+let temporary: string;
+let dataDir: string;
+
+beforeEach(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'groundcrew-doctor-test-'));
+  await chmod(temporary, 0o755);
+  dataDir = join(temporary, 'data');
+});
+afterEach(() => rm(temporary, { recursive: true, force: true }));
+
+interface Report {
+  readonly code: number | null;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  readonly oks: readonly string[];
+}
+
+async function runDoctor(
+  env: Record<string, string | undefined> = {},
+  options: { args?: string[]; uid?: number } = {},
+): Promise<Report> {
+  const { args = [], uid } = options;
+  const doctor = startProcess([process.execPath, 'src/main.ts', 'doctor', ...args], {
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+    env: { DATABASE_URL: undefined, GROUNDCREW_DATA_DIR: dataDir, PORT: '0', HOME: temporary, ...env },
+  });
+  const { code } = await doctor.exit;
+  expect(doctor.stderr).toEqual([]);
+  const withLevel = (level: string) =>
+    doctor.stdout.flatMap((line) => new RegExp(`^ {2}${level} +(.*)$`).exec(line)?.[1] ?? []);
+  return { code, problems: withLevel('problem'), warnings: withLevel('warning'), oks: withLevel('ok') };
+}
+
+describe('doctor', { timeout: 60_000 }, () => {
+  it('ends with 0 and changes nothing where all is well', async () => {
+    const report = await runDoctor({ GROUNDCREW_LOCAL_REPOS: 'allow' });
+    expect(report).toMatchObject({ code: 0, problems: [] });
+    expect(report.oks).toContain(`The data folder ${dataDir} will be made.`);
+    expect(report.oks).toContain('The default agent demo is installed.');
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('names each setting that is wrong, and those that do not exist', async () => {
+    const report = await runDoctor({ PORT: 'many', LOG_LEVEL: 'loud', GROUNDCREW_CONCURENCY: '3' });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([
+      expect.stringMatching(/^PORT must be a whole number/),
+      expect.stringMatching(/^LOG_LEVEL must be one of/),
+    ]);
+    expect(report.warnings).toContainEqual(expect.stringMatching(/^GROUNDCREW_CONCURENCY is not a setting/));
+  });
+
+  it('reports a data folder that cannot be written', async () => {
+    const folder = join(temporary, 'closed');
+    await mkdir(folder, { mode: 0o500 });
+    // Root may write everywhere.
+    const uid = process.getuid?.() === 0 ? 65_534 : undefined;
+    const report = await runDoctor(
+      { GROUNDCREW_DATA_DIR: join(folder, 'data') },
+      uid === undefined ? {} : { uid },
+    );
+    expect(report.code).toBe(1);
+    expect(report.problems).toContainEqual(
+      expect.stringMatching(`${folder} is not open to this user. Set GROUNDCREW_DATA_DIR`),
+    );
+  });
+
+  it('reports a data folder below a file', async () => {
+    await writeFile(dataDir, '');
+    const report = await runDoctor({ GROUNDCREW_DATA_DIR: join(dataDir, 'below') });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(`^${dataDir} is not a folder`)]);
+  });
+
+  it('warns of a token that other users can read', async () => {
+    await mkdir(dataDir);
+    await writeFile(join(dataDir, 'token'), 'token-of-the-test\n', { mode: 0o644 });
+    const report = await runDoctor();
+    expect(report.warnings).toContainEqual(expect.stringMatching(`chmod 600 ${join(dataDir, 'token')}`));
+  });
+
+  it('reports a port that another program has', async () => {
+    const taken = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const report = await runDoctor({ PORT: String(port) });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(`^PORT ${port} is taken by another program`)]);
+    taken.close();
+  });
+
+  it('reports a host that is not of this machine', async () => {
+    const report = await runDoctor({ HOST: '192.0.2.1' });
+    expect(report.problems).toEqual([expect.stringMatching(/^HOST 192\.0\.2\.1 cannot be used/)]);
+  });
+
+  it('reports that git is missing', async () => {
+    const bin = join(temporary, 'bin');
+    await mkdir(bin);
+    await symlink('/bin/sh', join(bin, 'sh'));
+    const report = await runDoctor({ PATH: bin });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/^Git cannot be run: .*Install git/)]);
+  });
+
+  it('warns that git knows no identity', async () => {
+    const report = await runDoctor({ XDG_CONFIG_HOME: temporary });
+    expect(report.warnings).toContainEqual(expect.stringMatching(/^Git does not know your name/));
+  });
+
+  it('reports a credential helper that waits for a person', async () => {
+    await writeFile(join(temporary, '.gitconfig'), '[credential]\n\thelper = "!f() { sleep 60; }; f"\n');
+    const report = await runDoctor();
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/^The credential helper .* waits for a person/)]);
+  });
+
+  it('reports a repository that cannot be read, and one that can', async () => {
+    await using repository = await createGitRepository();
+    const readable = await runDoctor({}, { args: [repository.path] });
+    expect(readable.oks).toContain(`The repository ${repository.path} can be read: 1 branches.`);
+    const missing = join(temporary, 'missing');
+    const report = await runDoctor({}, { args: [missing] });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(`^The repository ${missing} cannot be read`)]);
+  });
+
+  it('reports a default agent that is not installed', async () => {
+    const report = await runDoctor({ GROUNDCREW_AGENT: 'amp' });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/^The default agent amp is not installed/)]);
+  });
+
+  it('finds an agent in PATH', async () => {
+    const bin = join(temporary, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'amp'), '#!/bin/sh\n', { mode: 0o755 });
+    await writeFile(join(bin, 'amp-acp'), '#!/bin/sh\n', { mode: 0o755 });
+    const report = await runDoctor({ GROUNDCREW_AGENT: 'amp', PATH: `${bin}:${process.env.PATH}` });
+    expect(report.problems).toEqual([]);
+    expect(report.oks).toContain('The default agent amp is installed.');
+  });
+
+  it('reports a proxy without an address, and a file of certificates that does not exist', async () => {
+    const report = await runDoctor({
+      HTTPS_PROXY: 'http://',
+      https_proxy: undefined,
+      NODE_EXTRA_CA_CERTS: undefined,
+      SSL_CERT_FILE: join(temporary, 'missing.pem'),
+    });
+    expect(report.problems).toEqual([
+      expect.stringMatching(/^HTTPS_PROXY is not the address of a proxy/),
+      expect.stringMatching(/^SSL_CERT_FILE cannot be read/),
+    ]);
+  });
+});
