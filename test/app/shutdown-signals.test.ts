@@ -60,7 +60,7 @@ async function agentProcesses(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const commands = await Promise.all(
     pids.map(async (pid) =>
-      (await read(pid, 'environ')).includes(`GROUNDCREW_SANDBOX=${dataDir}`) ? read(pid, 'cmdline') : '',
+      (await read(pid, 'environ')).includes(`HOME=${dataDir}/sandboxes/`) ? read(pid, 'cmdline') : '',
     ),
   );
   return commands.filter((command) => command !== '');

@@ -6,14 +6,7 @@ import { expect, it } from 'vitest';
 import { AgentLog } from '../../src/sandbox/local/agent/agent-log.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { rejection } from '../support/rejection.ts';
-import {
-  context,
-  conversationsOf,
-  installAgent,
-  openLocalSandboxes,
-  request,
-  serversIn,
-} from './local-sandboxes.ts';
+import { context, conversationsOf, installAgent, openLocalSandboxes, request } from './local-sandboxes.ts';
 
 const checkedVersion = '0.4.2';
 
@@ -44,7 +37,7 @@ it('finds the requests that a server has written to an agent, and the pid of the
   expect(await log.hasForwarded(conversation, 'another')).toBe(false);
   expect(await log.hasForwarded('another', 'prompt')).toBe(false);
 
-  const servers = await serversIn(sandboxes.root('one'));
+  const servers = await sandboxes.servers('one');
   const agents = (await sandboxes.running('one')).filter((pid) => !servers.includes(pid));
   expect(agents).toEqual([await log.agentPid(conversation)]);
   expect(await log.agentPid('another')).toBeUndefined();

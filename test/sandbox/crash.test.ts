@@ -9,7 +9,6 @@ import {
   notesIn,
   openLocalSandboxes,
   request,
-  serversIn,
 } from './local-sandboxes.ts';
 
 // What a process that provisions the sandbox KEY writes to the folder `sandboxes`, in this order.
@@ -53,7 +52,7 @@ describe('a sandbox whose provisioning was killed twice', () => {
       const log = await readFile(join(sandboxes.root(key), 'agent-server.log'), 'utf8');
       expect({
         folders: await readdir(folder),
-        servers: (await serversIn(sandboxes.root(key))).length,
+        servers: (await sandboxes.servers(key)).length,
         conversations: (await conversationsOf(endpoint)).length,
         sessions: countRequests('session/new', log),
         prompts: countRequests('session/prompt', log),

@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isAlive, startTimeOf } from '../../src/process-identity.ts';
-import { sandboxEnvVar } from '../../src/sandbox/local/processes.ts';
+import { markersEnvironment } from '../../src/sandbox/local/processes.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';
@@ -22,7 +22,7 @@ describe('destroySandbox of the provider local', () => {
     // As an agent would start a development server.
     const server = startProcess(['sh', '-c', 'sleep 600 & exec setsid sleep 600'], {
       cwd: sandbox.cwd,
-      env: { [sandboxEnvVar]: sandboxes.root('one') },
+      env: markersEnvironment(await sandboxes.marker('one')),
     });
     // The agent server, its agent, and both processes of the shell.
     await waitFor(async () => (await sandboxes.running('one')).length === 4);

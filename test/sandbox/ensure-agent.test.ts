@@ -6,7 +6,7 @@ import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 import { rejection } from '../support/rejection.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { context, openLocalSandboxes, request, serversIn } from './local-sandboxes.ts';
+import { context, openLocalSandboxes, request } from './local-sandboxes.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -19,7 +19,7 @@ describe('ensureAgent of the provider local', () => {
     const sandbox = await sandboxes.provider.createSandbox(request(repository.path), context());
     await sandboxes.provider.ensureAgent(sandbox, { agent: 'demo' }, context());
 
-    const [pid] = await serversIn(sandboxes.root('one'));
+    const [pid] = await sandboxes.servers('one');
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
     expect(environment).not.toMatch(/secret/);
     expect(environment).toContain(`HOME=${sandboxes.root('one')}/home\0`);
@@ -47,7 +47,7 @@ describe('ensureAgent of the provider local', () => {
     );
     const endpoints = new Set((await Promise.all(calls)).map(({ baseUrl, token }) => baseUrl + token));
     expect(endpoints.size).toBe(1);
-    expect(await serversIn(sandboxes.root('one'))).toHaveLength(1);
+    expect(await sandboxes.servers('one')).toHaveLength(1);
   });
 
   it('starts another server when the first is a zombie, as in a container without an init', async () => {
@@ -67,7 +67,7 @@ describe('ensureAgent of the provider local', () => {
     await writeFile(join(root, 'agent-servers', '1.pid'), `${pid} ${start}`);
 
     await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
-    expect(await serversIn(root)).toHaveLength(1);
+    expect(await sandboxes.servers('one')).toHaveLength(1);
   });
 
   it('fails for good when the agent is unknown or not installed', async () => {

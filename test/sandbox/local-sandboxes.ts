@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { launchersFolder } from '../../src/agents/launchers.ts';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
-import { findSandboxProcesses } from '../../src/sandbox/local/processes.ts';
+import { readLocation } from '../../src/sandbox/local/location.ts';
+import { findProcesses, sandboxMarker } from '../../src/sandbox/local/processes.ts';
 import type {
   AgentEndpoint,
   CreateSandboxRequest,
@@ -23,8 +24,12 @@ export interface LocalSandboxes extends AsyncDisposable {
   readonly provider: SandboxProvider;
   readonly dataDir: string;
   root(key: string): string;
+  /** What the processes of a sandbox have in their environment. */
+  marker(key: string): Promise<string>;
   /** The pids of all processes in a sandbox. */
   running(key: string): Promise<number[]>;
+  /** The pids of the agent servers in a sandbox. */
+  servers(key: string): Promise<number[]>;
 }
 
 export async function openLocalSandboxes(
@@ -38,15 +43,19 @@ export async function openLocalSandboxes(
     ...(options.agentTimeoutMs === undefined ? {} : { agentTimeoutMs: options.agentTimeoutMs }),
   });
   const root = (key: string) => join(dataDir, 'sandboxes', key);
+  const marker = async (key: string) => sandboxMarker(await readLocation(dataDir), key);
+  const running = async (key: string) => await findProcesses([await marker(key)]);
   return {
     provider,
     dataDir,
     root,
-    running: (key) => findSandboxProcesses(root(key)),
+    marker,
+    running,
+    servers: async (key) => findServers(await running(key)),
     async [Symbol.asyncDispose]() {
       const keys = (await provider.listSandboxes(context())).map(({ key }) => key);
       for (const key of keys) await provider.destroySandbox(key, context());
-      const left = (await Promise.all(keys.map((key) => findSandboxProcesses(root(key))))).flat();
+      const left = (await Promise.all(keys.map(running))).flat();
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
       if (left.length > 0) throw new Error(`still running: ${left.join(', ')}`);
     },
@@ -89,9 +98,7 @@ export async function installAgent(root: string, script: string, mode = 0o755): 
   await chmod(join(folder, 'amp-acp'), mode);
 }
 
-/** The pids of the agent servers that run in a sandbox. */
-export async function serversIn(root: string): Promise<number[]> {
-  const pids = await findSandboxProcesses(root);
+async function findServers(pids: readonly number[]): Promise<number[]> {
   const commands = await Promise.all(
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   );

@@ -17,7 +17,6 @@ import {
   notesIn,
   openLocalSandboxes,
   request,
-  serversIn,
 } from './local-sandboxes.ts';
 
 const first = { key: 'first', agent: 'demo', prompt: 'Paint it black' };
@@ -42,7 +41,7 @@ describe('createSession of the provider local', () => {
     await using repository = await createGitRepository();
     await using sandboxes = await openLocalSandboxes();
     const printed = await callInProcess([sandboxes.dataDir, repository.path, 'one', 'demo']);
-    const before = await serversIn(sandboxes.root('one'));
+    const before = await sandboxes.servers('one');
     expect(before).toHaveLength(1);
 
     const sandbox = await sandboxes.provider.createSandbox(request(repository.path), context());
@@ -50,7 +49,7 @@ describe('createSession of the provider local', () => {
     const again = { key: 'session-one', agent: 'demo', prompt: 'Prompt of one' };
     const { sessionId } = await sandboxes.provider.createSession(sandbox, endpoint, again, context());
     expect(printed).toContain(sessionId);
-    expect(await serversIn(sandboxes.root('one'))).toEqual(before);
+    expect(await sandboxes.servers('one')).toEqual(before);
     expect((await notesIn(sandbox.cwd)).match(/## Task/g)).toHaveLength(1);
   });
 
@@ -62,7 +61,7 @@ describe('createSession of the provider local', () => {
     const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
     const { sessionId } = await provider.createSession(sandbox, endpoint, first, context());
     const before = await sandboxes.running('one');
-    for (const pid of await serversIn(sandboxes.root('one'))) process.kill(pid, 'SIGKILL');
+    for (const pid of await sandboxes.servers('one')) process.kill(pid, 'SIGKILL');
 
     const gone = await rejection(provider.createSession(sandbox, endpoint, first, context()));
     expect(gone).toMatchObject({ code: 'AGENT_GONE', retryable: true });

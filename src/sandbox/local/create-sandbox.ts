@@ -12,8 +12,8 @@ import { updateMirror } from './checkout/mirror.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
 import { sandboxGone } from './errors.ts';
 import { exists, type LocalFolders, rmOptions, transitionalFolders } from './folders.ts';
-import { sandboxEnvVar } from './processes.ts';
-import { pathsIn, type SandboxPaths, sandboxPaths, transitionalName } from './sandbox-paths.ts';
+import { markersEnvironment } from './processes.ts';
+import { localSandbox, pathsIn, type SandboxPaths, transitionalName } from './sandbox-paths.ts';
 
 /** The content of `sandbox.json`. */
 export interface SandboxDescription {
@@ -34,7 +34,7 @@ export async function createSandbox(
   request: CreateSandboxRequest,
   context: StepContext,
 ): Promise<SandboxRef> {
-  const paths = sandboxPaths(folders.sandboxes, request.key);
+  const paths = localSandbox(folders, request.key);
   const address = toGitAddress(request.repoUrl, { allowLocal: folders.allowLocalRepos });
   if (!isBranchName(request.branch)) {
     throw new InvalidBranchError(
@@ -58,7 +58,7 @@ export async function createSandbox(
     const start = remote.branches.has(request.branch) ? '' : resolveBaseRef(remote, request.baseRef);
     const mirror = await updateMirror(folders.mirrors, address, remote, signal);
     context.log(`Checking out ${request.branch}`);
-    const env = { [sandboxEnvVar]: paths.root };
+    const env = markersEnvironment(paths.marker);
     const { branch } = request;
     await makeCheckout({
       folder: draft.root,

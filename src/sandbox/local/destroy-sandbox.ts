@@ -2,8 +2,8 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serverProcesses } from './agent/agent-servers.ts';
 import { allFolders, type LocalFolders, rmOptions } from './folders.ts';
-import { killSandboxProcesses } from './processes.ts';
-import { pathsIn, sandboxPaths, transitionalName } from './sandbox-paths.ts';
+import { killProcesses } from './processes.ts';
+import { localSandbox, pathsIn, transitionalName } from './sandbox-paths.ts';
 
 /**
  * Removes the sandbox of `key`, and the drafts of calls that still make it; their rename then fails, because the draft is
@@ -16,7 +16,7 @@ import { pathsIn, sandboxPaths, transitionalName } from './sandbox-paths.ts';
  * When it is interrupted, the renamed folders are still listed, and the next call continues.
  */
 export async function destroySandbox(folders: LocalFolders, key: string, signal: AbortSignal): Promise<void> {
-  const { root } = sandboxPaths(folders.sandboxes, key);
+  const { marker } = localSandbox(folders, key);
   for (;;) {
     signal.throwIfAborted();
     const found = (await allFolders(folders)).filter((folder) => folder.key === key);
@@ -36,9 +36,9 @@ export async function destroySandbox(folders: LocalFolders, key: string, signal:
       );
     }
     const servers = await Promise.all(
-      renamed.map((path) => serverProcesses(pathsIn(key, path).agentServers, root)),
+      renamed.map((path) => serverProcesses(pathsIn(key, path).agentServers, marker)),
     );
-    await killSandboxProcesses(root, servers.flat(), signal);
+    await killProcesses([marker], servers.flat(), signal);
     await Promise.all(renamed.map((path) => rm(path, rmOptions)));
     if (found.length === 0) return;
   }

@@ -1,27 +1,28 @@
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { makeDataDir } from '../../data-dir.ts';
+import { readLocation } from './location.ts';
 import { readFolderName, type SandboxFolder } from './sandbox-paths.ts';
 
 /** The folders of the provider. All workers that share the data folder share them. */
 export interface LocalFolders {
   readonly mirrors: string;
   readonly sandboxes: string;
+  /** The id of the data folder; see location.ts. */
+  readonly location: string;
   readonly allowLocalRepos: boolean;
 }
 
-/**
- * Makes the folders. The paths are real paths, without links: processes are found by their sandbox's path, so it must have
- * one spelling.
- */
-export async function openFolders(dataDir: string, allowLocalRepos: boolean): Promise<LocalFolders> {
-  const sandboxes = join(resolve(dataDir), 'sandboxes');
-  await makeDataDir(resolve(dataDir));
+/** Makes the folders, and the data folder's id. Throws ConfigError when the data folder cannot be written to. */
+export async function openFolders(path: string, allowLocalRepos: boolean): Promise<LocalFolders> {
+  await makeDataDir(resolve(path));
+  const dataDir = await realpath(path);
+  const sandboxes = join(dataDir, 'sandboxes');
   await mkdir(sandboxes, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  const base = join(await realpath(sandboxes), '..');
-  return { mirrors: join(base, 'mirrors'), sandboxes: join(base, 'sandboxes'), allowLocalRepos };
+  const location = await readLocation(dataDir);
+  return { mirrors: join(dataDir, 'mirrors'), sandboxes, location, allowLocalRepos };
 }
 
 export async function allFolders(folders: LocalFolders): Promise<SandboxFolder[]> {

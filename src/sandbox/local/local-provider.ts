@@ -9,7 +9,7 @@ import { destroySandbox } from './destroy-sandbox.ts';
 import { LocalSandboxError, sandboxGone, withCode } from './errors.ts';
 import { exists, type LocalFolders, openFolders } from './folders.ts';
 import { listSandboxes } from './list-sandboxes.ts';
-import { sandboxPaths } from './sandbox-paths.ts';
+import { localSandbox } from './sandbox-paths.ts';
 
 export interface LocalProviderOptions {
   /** Holds the mirrors and the sandboxes. Workers that share it must run on one machine. */
@@ -49,7 +49,7 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
     });
     return opened;
   };
-  const pathsOf = async (sandbox: SandboxRef) => sandboxPaths((await folders()).sandboxes, sandbox.id);
+  const find = async ({ id }: SandboxRef) => localSandbox(await folders(), id);
 
   /** The error to report for a failure in a sandbox: SANDBOX_GONE when the sandbox was destroyed meanwhile. */
   async function agentError(
@@ -61,8 +61,8 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
     if (signal.aborted || (error instanceof LocalSandboxError && !error.retryable)) {
       return withCode(error, code, signal);
     }
-    const paths = await pathsOf(sandbox);
-    if (!(await exists(paths.description))) return sandboxGone(paths.key);
+    const { key, description } = await find(sandbox);
+    if (!(await exists(description))) return sandboxGone(key);
     if (error instanceof AgentServerGoneError) {
       return new LocalSandboxError('AGENT_GONE', error.message, { cause: error });
     }
@@ -82,7 +82,7 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
 
     async ensureAgent(sandbox, { agent }, context) {
       try {
-        const server = await ensureAgent(await pathsOf(sandbox), agent, context.signal);
+        const server = await ensureAgent(await find(sandbox), agent, context.signal);
         return { baseUrl: server.baseUrl, ...(server.token ? { token: server.token } : {}) };
       } catch (error) {
         throw await agentError(error, 'AGENT_FAILED', sandbox, context);
@@ -91,9 +91,9 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
 
     async createSession(sandbox, endpoint, request, context) {
       try {
-        const paths = await pathsOf(sandbox);
-        const inUse = await findServer(paths, endpoint.baseUrl, request.agent, context.signal);
-        return await openSession(paths, inUse, request, context, agentTimeoutMs);
+        const found = await find(sandbox);
+        const inUse = await findServer(found, endpoint.baseUrl, request.agent, context.signal);
+        return await openSession(found, inUse, request, context, agentTimeoutMs);
       } catch (error) {
         throw await agentError(error, 'SESSION_FAILED', sandbox, context);
       }

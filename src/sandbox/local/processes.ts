@@ -2,32 +2,44 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, startTimeOf } from '../../process-identity.ts';
 
-/** The sandbox's folder, in the environment of every process that runs in the sandbox; children inherit it. */
-export const sandboxEnvVar = 'GROUNDCREW_SANDBOX';
+// Processes are found by markers: entries of their environment, NAME=VALUE, which children inherit.
+
+/** Every process that runs in a sandbox has it. */
+export function sandboxMarker(location: string, key: string): string {
+  return `GROUNDCREW_SANDBOX=${location}/${key}`;
+}
+
+/** The processes of one agent server have it, to distinguish them from those of the next one. */
+export function serverMarker(number: number): string {
+  return `GROUNDCREW_AGENT_SERVER=${number}`;
+}
+
+/** The environment variables that the markers are. */
+export function markersEnvironment(...markers: readonly string[]): Record<string, string> {
+  return Object.fromEntries(markers.map((marker) => marker.split('=', 2)));
+}
 
 const linux = process.platform === 'linux';
 
 /**
- * Whether the process runs in the sandbox at `root`. Undefined when its environment cannot be read: for a moment while it
+ * Whether the process has the marker. Undefined when its environment cannot be read: for a moment while it
  * starts another program (`exec`), and always on systems other than Linux.
  */
-export async function hasSandboxMarker(pid: number, root: string): Promise<boolean | undefined> {
+export async function hasMarker(pid: number, marker: string): Promise<boolean | undefined> {
   const environment = await environmentOf(pid);
-  return environment.length === 0 ? undefined : environment.includes(`${sandboxEnvVar}=${root}`);
+  return environment.length === 0 ? undefined : environment.includes(marker);
 }
 
-/**
- * The pids of all processes that run in the sandbox at `root` and, if it is given, have the entry `marker` in their
- * environment. Linux only: it finds none on other systems.
- */
-export async function findSandboxProcesses(root: string, marker?: string): Promise<number[]> {
+/** The pids of all processes that have all the markers. Linux only: it finds none on other systems. */
+export async function findProcesses(markers: readonly string[]): Promise<number[]> {
   if (!linux) return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const wanted = [`${sandboxEnvVar}=${root}`, ...(marker === undefined ? [] : [marker])];
   const isWanted = await Promise.all(
     pids.map(async (pid) => {
       const environment = await environmentOf(pid);
-      return wanted.every((entry) => environment.includes(entry)) && (await startTimeOf(pid)) !== undefined;
+      return (
+        markers.every((marker) => environment.includes(marker)) && (await startTimeOf(pid)) !== undefined
+      );
     }),
   );
   return pids.filter((pid, index) => isWanted[index] && pid !== process.pid);
@@ -40,14 +52,13 @@ async function environmentOf(pid: number): Promise<string[]> {
 }
 
 /**
- * Kills the process groups of `leaders` and all processes that `findSandboxProcesses` finds, and returns when none is left.
+ * Kills the process groups of `leaders` and all processes that `findProcesses` finds, and returns when none is left.
  * It searches again after each round, because a process that is forked during a search is found by the next one only.
  */
-export async function killSandboxProcesses(
-  root: string,
+export async function killProcesses(
+  markers: readonly string[],
   leaders: readonly ProcessIdentity[],
   signal: AbortSignal,
-  marker?: string,
 ): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
@@ -59,7 +70,7 @@ export async function killSandboxProcesses(
         alive.push(leader.pid);
       }
     }
-    for (const pid of await findSandboxProcesses(root, marker)) {
+    for (const pid of await findProcesses(markers)) {
       kill(pid);
       alive.push(pid);
     }

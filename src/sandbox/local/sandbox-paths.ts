@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { currentProcess, type ProcessIdentity } from '../../process-identity.ts';
 import { LocalSandboxError } from './errors.ts';
+import type { LocalFolders } from './folders.ts';
+import { sandboxMarker } from './processes.ts';
 
 /** The paths of one sandbox. Nothing in this file touches the disk. */
 export interface SandboxPaths {
   readonly key: string;
-  /** The sandbox's folder. Its processes carry this path in their environment; see agent-environment.ts. */
   readonly root: string;
   readonly checkout: string;
   readonly home: string;
@@ -16,9 +17,19 @@ export interface SandboxPaths {
   readonly sessions: string;
 }
 
+/** The sandbox of `key`. */
+export interface LocalSandbox extends SandboxPaths {
+  /** What every process of the sandbox has in its environment; see processes.ts. It stays when the data folder is moved. */
+  readonly marker: string;
+}
+
 /** Throws when the key is no safe name of a folder: it could leave the folder, or be taken for an option. */
-export function sandboxPaths(sandboxes: string, key: string): SandboxPaths {
-  return pathsIn(key, join(sandboxes, safeName(key)));
+export function localSandbox(
+  folders: Pick<LocalFolders, 'sandboxes' | 'location'>,
+  key: string,
+): LocalSandbox {
+  const paths = pathsIn(key, join(folders.sandboxes, safeName(key)));
+  return { ...paths, marker: sandboxMarker(folders.location, key) };
 }
 
 export function pathsIn(key: string, root: string): SandboxPaths {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { sandboxEnvVar } from '../processes.ts';
-import type { SandboxPaths } from '../sandbox-paths.ts';
+import { markersEnvironment } from '../processes.ts';
+import type { LocalSandbox } from '../sandbox-paths.ts';
 
 // The variables that the agent inherits: what a program needs to run, and what agents sign in with. A list of what is
 // allowed, because Groundcrew's own secrets (DATABASE_URL, GROUNDCREW_TOKEN) must not reach an agent.
@@ -14,20 +14,17 @@ const allowed = [
 ];
 
 /** The environment of every process that runs in the sandbox. */
-export function agentEnvironment(paths: SandboxPaths): Record<string, string> {
+export function agentEnvironment({ home, marker }: LocalSandbox): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
       entry[1] !== undefined && allowed.some((pattern) => pattern.test(entry[0])),
   );
   return {
     ...Object.fromEntries(inherited),
-    HOME: paths.home,
-    XDG_DATA_HOME: join(paths.home, '.local', 'share'),
-    XDG_CONFIG_HOME: join(paths.home, '.config'),
-    XDG_CACHE_HOME: join(paths.home, '.cache'),
-    [sandboxEnvVar]: paths.root,
+    HOME: home,
+    XDG_DATA_HOME: join(home, '.local', 'share'),
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_CACHE_HOME: join(home, '.cache'),
+    ...markersEnvironment(marker),
   };
 }
-
-/** In the environment of the processes of one agent server, to distinguish them from those of the next one. */
-export const serverMarker = (number: number) => `GROUNDCREW_AGENT_SERVER=${number}`;

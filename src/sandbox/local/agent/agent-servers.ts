@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '../../../process-identity.ts';
 import { readWritten } from '../exclusive-file.ts';
-import { hasSandboxMarker } from '../processes.ts';
+import { hasMarker } from '../processes.ts';
 
 /**
  * A sandbox's folder `agent-servers` has two files for the Nth agent server: `N.json`, with its port and token, and `N.pid`,
@@ -12,6 +12,8 @@ import { hasSandboxMarker } from '../processes.ts';
 export interface AgentServerPlan {
   readonly port: number;
   readonly token: string;
+  /** The sandbox's folder when the server was started. After a move the server looks for its agents in the wrong place. */
+  readonly root: string;
 }
 
 export interface AgentServerRecord extends AgentServerPlan {
@@ -31,22 +33,20 @@ export async function latestServer(folder: string): Promise<AgentServerRecord | 
 /** `unclaimed`: no process has become this server yet. */
 export type ServerState = 'unclaimed' | 'dead' | ProcessIdentity;
 
-/** The state of the server's process. A pid that belongs to another process by now counts as dead. */
-export async function serverState(folder: string, root: string, number: number): Promise<ServerState> {
+/** The state of the server's process. `marker` is the sandbox's. A pid that belongs to another process by now counts as dead. */
+export async function serverState(folder: string, marker: string, number: number): Promise<ServerState> {
   const text = await readFile(pidPath(folder, number), 'utf8').catch(() => undefined);
   if (text === undefined) return 'unclaimed';
   const [pid = '', ...written] = text.trim().split(/\s+/);
   const identity = { pid: Number(pid), start: written.join('_') };
   // After a reboot another process can have the same pid and start time: look at its environment too.
-  return (await isAlive(identity)) && (await hasSandboxMarker(identity.pid, root)) !== false
-    ? identity
-    : 'dead';
+  return (await isAlive(identity)) && (await hasMarker(identity.pid, marker)) !== false ? identity : 'dead';
 }
 
-/** The processes of all servers of a sandbox that are alive. */
-export async function serverProcesses(folder: string, root: string): Promise<ProcessIdentity[]> {
+/** The processes of all servers of a sandbox that are alive. `marker` is the sandbox's. */
+export async function serverProcesses(folder: string, marker: string): Promise<ProcessIdentity[]> {
   const states = await Promise.all(
-    (await numbers(folder)).map((number) => serverState(folder, root, number)),
+    (await numbers(folder)).map((number) => serverState(folder, marker, number)),
   );
   return states.filter((state) => typeof state === 'object');
 }

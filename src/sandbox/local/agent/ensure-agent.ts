@@ -11,9 +11,9 @@ import { freePort } from '../../../free-port.ts';
 import { LocalSandboxError, sandboxGone } from '../errors.ts';
 import { writeOnce } from '../exclusive-file.ts';
 import { exists } from '../folders.ts';
-import { killSandboxProcesses } from '../processes.ts';
-import type { SandboxPaths } from '../sandbox-paths.ts';
-import { agentEnvironment, serverMarker } from './agent-environment.ts';
+import { killProcesses, markersEnvironment, serverMarker } from '../processes.ts';
+import type { LocalSandbox } from '../sandbox-paths.ts';
+import { agentEnvironment } from './agent-environment.ts';
 import { AgentLog } from './agent-log.ts';
 import {
   type AgentServerPlan,
@@ -22,6 +22,7 @@ import {
   latestServer,
   pidPath,
   planPath,
+  type ServerState,
   serverState,
 } from './agent-servers.ts';
 import type { ServerInUse } from './open-session.ts';
@@ -37,7 +38,7 @@ const pollTimeoutMs = 2_000;
 
 /** Starts the sandbox's agent server unless it runs. Throws AGENT_FAILED when it cannot start this agent. */
 export async function ensureAgent(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   agent: string,
   signal: AbortSignal,
 ): Promise<AgentServer> {
@@ -50,15 +51,15 @@ export async function ensureAgent(
     );
   }
   // Not `recursive`: that would make the sandbox's folder again after it was destroyed.
-  for (const folder of [paths.agentServers, paths.home]) {
+  for (const folder of [sandbox.agentServers, sandbox.home]) {
     await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') throw sandboxGone(paths.key);
+      if (error.code === 'ENOENT') throw sandboxGone(sandbox.key);
       if (error.code !== 'EEXIST') throw error;
     });
   }
   return await translatingErrors(async () => {
-    await placeLauncher(paths.home, agent);
-    const server = await ensureServer(paths, binary, signal);
+    await placeLauncher(sandbox.home, agent);
+    const server = await ensureServer(sandbox, binary, signal);
     await assertInstalled(server, agent, signal);
     return server;
   });
@@ -83,66 +84,83 @@ async function translatingErrors<T>(work: () => Promise<T>): Promise<T> {
 
 /** The sandbox's agent server, for a session with `agent`. Throws AGENT_GONE when it is dead or not the one at `baseUrl`. */
 export async function findServer(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   baseUrl: string,
   agent: string,
   signal: AbortSignal,
 ): Promise<ServerInUse> {
-  if (!(await exists(paths.description))) throw sandboxGone(paths.key);
-  const latest = await latestServer(paths.agentServers);
+  if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
+  const latest = await latestServer(sandbox.agentServers);
   const server = latest && serverAt(latest);
   if (
     !server ||
     server.baseUrl !== baseUrl.replace(/\/+$/, '') ||
-    !(await isRunning(paths, latest, server, signal))
+    !(await isRunning(sandbox, latest, server, signal))
   ) {
     throw new LocalSandboxError('AGENT_GONE', 'The agent server has ended.');
   }
   // The server may have been started for another agent.
   return await translatingErrors(async () => {
-    await placeLauncher(paths.home, agent);
+    await placeLauncher(sandbox.home, agent);
     await assertInstalled(server, agent, signal);
     return { server, number: latest.number };
   });
 }
 
 async function isRunning(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   record: AgentServerRecord,
   server: AgentServer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const state = await serverState(paths.agentServers, paths.root, record.number);
+  const state = await usableState(sandbox, record);
   return typeof state === 'object' && (await server.isHealthy(signal, answerTimeoutMs));
 }
 
-async function ensureServer(paths: SandboxPaths, binary: string, signal: AbortSignal): Promise<AgentServer> {
-  const folder = paths.agentServers;
+async function ensureServer(
+  sandbox: LocalSandbox,
+  binary: string,
+  signal: AbortSignal,
+): Promise<AgentServer> {
+  const folder = sandbox.agentServers;
   for (let started = 0; started < maxServersPerCall; ) {
     const latest = await latestServer(folder);
-    if (latest && (await serverState(folder, paths.root, latest.number)) !== 'dead') {
+    if (latest && (await usableState(sandbox, latest)) !== 'dead') {
       const server = serverAt(latest);
-      if (await becomesHealthy(paths, binary, latest, server, signal)) return server;
+      if (await becomesHealthy(sandbox, binary, latest, server, signal)) return server;
     }
-    if (!(await exists(paths.description))) throw sandboxGone(paths.key);
+    if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
     // The agents of a server that was killed go on. They must not work at the same time as those of the next server.
-    if (latest) await killSandboxProcesses(paths.root, [], signal, serverMarker(latest.number));
+    if (latest) await killServer(sandbox, latest, signal);
     // One of several callers writes the plan of the next server; all of them continue with that plan.
     const next = (latest?.number ?? 0) + 1;
-    await writeOnce(planPath(folder, next), await newPlan());
+    await writeOnce(planPath(folder, next), await newPlan(sandbox));
     started += 1;
   }
-  throw await startFailed('does not start', paths);
+  throw await startFailed('does not start', sandbox);
 }
 
-async function startFailed(how: string, paths: SandboxPaths): Promise<LocalSandboxError> {
-  const reason = await new AgentLog(paths.agentLog).recentErrors();
+/** The state of the server's process; `dead` also when it was started before the sandbox was moved. */
+async function usableState(sandbox: LocalSandbox, { number, root }: AgentServerRecord): Promise<ServerState> {
+  if (root !== sandbox.root) return 'dead';
+  return await serverState(sandbox.agentServers, sandbox.marker, number);
+}
+
+/** Ends the server and its agents. */
+async function killServer(sandbox: LocalSandbox, { number }: AgentServerRecord, signal: AbortSignal) {
+  const { agentServers, marker } = sandbox;
+  const state = await serverState(agentServers, marker, number);
+  await killProcesses([marker, serverMarker(number)], typeof state === 'object' ? [state] : [], signal);
+}
+
+async function startFailed(how: string, sandbox: LocalSandbox): Promise<LocalSandboxError> {
+  const reason = await new AgentLog(sandbox.agentLog).recentErrors();
   return new LocalSandboxError('AGENT_FAILED', `The agent server ${how}${reason}.`);
 }
 
 /** Starts the server unless a process has, and waits until it answers. False when its process has died. */
 async function becomesHealthy(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   binary: string,
   record: AgentServerRecord,
   server: AgentServer,
@@ -152,19 +170,18 @@ async function becomesHealthy(
   let shell: ChildProcess | undefined;
   for (;;) {
     signal.throwIfAborted();
-    const state = await serverState(paths.agentServers, paths.root, record.number);
+    const state = await usableState(sandbox, record);
     if (state === 'dead') return false;
     if (state === 'unclaimed') {
-      shell ??= await spawnServer(paths, binary, record);
-      if (shell.exitCode) throw await startFailed('cannot be started', paths);
+      shell ??= await spawnServer(sandbox, binary, record);
+      if (shell.exitCode) throw await startFailed('cannot be started', sandbox);
     }
     if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
-    if (!(await exists(paths.description))) throw sandboxGone(paths.key);
+    if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
     if (Date.now() > deadline) {
       // It hangs: the next attempt must start another one.
-      if (typeof state === 'object')
-        await killSandboxProcesses(paths.root, [state], signal, serverMarker(record.number));
-      throw await startFailed('does not answer', paths);
+      await killServer(sandbox, record, signal);
+      throw await startFailed('does not answer', sandbox);
     }
     await delay(20, undefined, { signal });
   }
@@ -172,26 +189,26 @@ async function becomesHealthy(
 
 /** Starts the shell that becomes the server. It exits with an error when it cannot write the pid file. */
 async function spawnServer(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   binary: string,
   { number, port, token }: AgentServerRecord,
 ): Promise<ChildProcess> {
-  const log = await open(paths.agentLog, 'a', 0o600);
+  const log = await open(sandbox.agentLog, 'a', 0o600);
   try {
     // In a session of its own, so that it outlives the worker and gets no signals that are sent to the worker's group.
     const child = spawn(
       '/bin/sh',
       [
-        ...['-c', execServerScript, 'agent-server', pidPath(paths.agentServers, number), binary, 'server'],
+        ...['-c', execServerScript, 'agent-server', pidPath(sandbox.agentServers, number), binary, 'server'],
         ...['--host', '127.0.0.1', '--port', String(port), '--token', token, '--no-telemetry'],
       ],
       {
-        cwd: paths.checkout,
+        cwd: sandbox.checkout,
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
         env: {
-          ...agentEnvironment(paths),
-          ...Object.fromEntries([serverMarker(number).split('=')]),
+          ...agentEnvironment(sandbox),
+          ...markersEnvironment(serverMarker(number)),
           SANDBOX_AGENT_LOG_STDOUT: '1',
           // An agent that is not installed is an error. The server must not download it.
           SANDBOX_AGENT_REQUIRE_PREINSTALL: '1',
@@ -210,6 +227,6 @@ function serverAt({ port, token }: AgentServerPlan): AgentServer {
   return new AgentServer({ baseUrl: `http://127.0.0.1:${port}`, token });
 }
 
-async function newPlan(): Promise<AgentServerPlan> {
-  return { port: await freePort(), token: randomBytes(24).toString('base64url') };
+async function newPlan({ root }: LocalSandbox): Promise<AgentServerPlan> {
+  return { port: await freePort(), token: randomBytes(24).toString('base64url'), root };
 }

@@ -6,8 +6,8 @@ import { serverAgentId } from '../../../agents/agents.ts';
 import { AgentProcessError, AgentRefusedError, Conversation } from '../../../agents/conversation.ts';
 import type { CreateSessionRequest, StepContext } from '../../provider.ts';
 import { LocalSandboxError } from '../errors.ts';
-import { hasSandboxMarker } from '../processes.ts';
-import type { SandboxPaths } from '../sandbox-paths.ts';
+import { hasMarker } from '../processes.ts';
+import type { LocalSandbox } from '../sandbox-paths.ts';
 import { AgentLog } from './agent-log.ts';
 import { SessionRecord } from './session-record.ts';
 
@@ -46,15 +46,15 @@ const healthTimeoutMs = 15_000;
  * `standstillMs`, and continues later.
  */
 export async function openSession(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   { server, number }: ServerInUse,
   request: CreateSessionRequest,
   context: StepContext,
   agentTimeoutMs: number,
 ): Promise<{ sessionId: string }> {
-  const record = await SessionRecord.open(paths, request.key, number);
+  const record = await SessionRecord.open(sandbox, request.key, number);
   const conversationName = `${request.key}.${record.launch}`;
-  const log = new AgentLog(paths.agentLog);
+  const log = new AgentLog(sandbox.agentLog);
   const { signal } = context;
   try {
     const sent = await record.read<{ sessionId: string }>(promptSent);
@@ -64,7 +64,7 @@ export async function openSession(
       const opening = new SessionOpening(server, conversation, record, log, signal, agentTimeoutMs);
       context.log(`Starting the agent ${request.agent}`);
       await opening.initialize();
-      const sessionId = await opening.newSession(paths.checkout);
+      const sessionId = await opening.newSession(sandbox.checkout);
       context.log(`Sending the prompt to session ${sessionId}`);
       await opening.prompt(sessionId, request.prompt);
       if (!(await server.isHealthy(signal, healthTimeoutMs)))
@@ -80,7 +80,7 @@ export async function openSession(
       await delay(100, undefined, { signal });
       const reason = await log.recentErrors();
       await record.write('failed', {});
-      await endAgent(paths, server, conversationName, log);
+      await endAgent(sandbox, server, conversationName, log);
       const code = error instanceof AgentProcessError ? 'AGENT_FAILED' : 'SESSION_FAILED';
       throw new LocalSandboxError(code, `${error.message}${reason}`, { cause: error });
     }
@@ -217,13 +217,13 @@ class SessionOpening {
 
 /** Ends the process of an agent that failed. Closing the conversation is not enough: the server waits for the process. */
 async function endAgent(
-  paths: SandboxPaths,
+  sandbox: LocalSandbox,
   server: AgentServer,
   conversation: string,
   log: AgentLog,
 ): Promise<void> {
   const pid = await log.agentPid(conversation);
-  if (pid !== undefined && (await hasSandboxMarker(pid, paths.root)) === true) {
+  if (pid !== undefined && (await hasMarker(pid, sandbox.marker)) === true) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
