@@ -150,6 +150,6 @@ export const parts: readonly Part[] = [
     folder: 'commands',
     purpose: 'what `npm start`, `npm run demo` and the others do',
     parts: ['app', 'client', 'git', 'agents', 'db', 'tables', 'server', basics],
-    packages: [],
+    packages: ['pg'],
   },
 ];

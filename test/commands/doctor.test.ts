@@ -3,7 +3,10 @@ import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/free-port.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { startProcess } from '../support/processes.ts';
 
@@ -161,5 +164,103 @@ describe('doctor', { timeout: 60_000 }, () => {
       expect.stringMatching(/^HTTPS_PROXY is not the address of a proxy/),
       expect.stringMatching(/^SSL_CERT_FILE cannot be read/),
     ]);
+  });
+});
+
+describe('doctor, of the database', { timeout: 60_000 }, () => {
+  let database: TestDatabase;
+  const withDatabase = (env: Record<string, string> = {}) =>
+    runDoctor({ DATABASE_URL: database.url, ...env });
+  const name = () => new URL(database.url).pathname.slice(1);
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+  afterEach(() => database.drop());
+
+  async function sql(text: string): Promise<void> {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(text);
+    await client.end();
+  }
+
+  async function createRole(options = ''): Promise<AsyncDisposable & { url: string }> {
+    const url = new URL(database.url);
+    url.username = `doctor_${name()}`;
+    url.password = 'secret';
+    await sql(`create role ${url.username} login password 'secret' ${options}`);
+    return { url: url.href, [Symbol.asyncDispose]: () => sql(`drop role ${url.username}`) };
+  }
+
+  it('finds a database that is up to date, keeps sessions and delivers notifications', async () => {
+    const report = await withDatabase();
+    expect(report).toMatchObject({ code: 0, problems: [] });
+    expect(report.oks).toContain('The database is up to date.');
+    expect(report.oks).toContain('Each connection keeps its session.');
+    expect(report.oks).toContainEqual(expect.stringMatching(/^A notification arrives after \d+ ms/));
+  });
+
+  it('reports a server that does not listen', async () => {
+    const url = new URL(database.url);
+    url.port = String(await freePort());
+    const report = await withDatabase({ DATABASE_URL: url.href });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/ECONNREFUSED.*Check DATABASE_URL/)]);
+  });
+
+  it('reports a database that does not exist', async () => {
+    const report = await withDatabase({ DATABASE_URL: `${database.url}_missing` });
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/does not exist.*Check DATABASE_URL/)]);
+  });
+
+  it('reports the migrations of a newer version', async () => {
+    await sql(`insert into groundcrew_migration (name) values ('migration-999-later')`);
+    const report = await withDatabase();
+    expect(report.code).toBe(1);
+    expect(report.problems).toEqual([expect.stringMatching(/newer version.*migration-999-later/)]);
+  });
+
+  it("reports another program's tables in the schema", async () => {
+    await sql('drop table groundcrew_migration');
+    const report = await withDatabase();
+    expect(report.problems).toEqual([expect.stringMatching(/^The schema has a table named task/)]);
+  });
+
+  it('reports too few connections', async () => {
+    await using role = await createRole('connection limit 3');
+    const report = await withDatabase({ DATABASE_URL: role.url });
+    expect(report.code).toBe(1);
+    expect(report.problems).toContainEqual(expect.stringMatching(/^The role has room for 3 connections/));
+  });
+
+  it('warns of commits that do not wait for the disk', async () => {
+    await sql(`alter database ${name()} set synchronous_commit = off`);
+    const report = await withDatabase();
+    expect(report.warnings).toContainEqual(expect.stringMatching(/synchronous_commit = off/));
+  });
+
+  it('reports a database that is read-only', async () => {
+    await sql(`alter database ${name()} set default_transaction_read_only = on`);
+    const report = await withDatabase();
+    expect(report.problems).toContainEqual(expect.stringMatching(/^The database is read-only/));
+  });
+
+  it('reports a role that may create nothing', async () => {
+    await using role = await createRole();
+    const report = await withDatabase({ DATABASE_URL: role.url });
+    expect(report.code).toBe(1);
+    expect(report.problems).toContainEqual(expect.stringMatching(/may not (create|use)/));
+  });
+
+  it('starts an embedded database that was made before, and leaves nothing running', async () => {
+    const env = { DATABASE_URL: undefined, GROUNDCREW_DATA_DIR: dataDir };
+    const migrated = startProcess([process.execPath, 'src/main.ts', 'migrate'], { env });
+    expect((await migrated.exit).code).toBe(0);
+    const report = await runDoctor();
+    expect(report).toMatchObject({ code: 0, problems: [] });
+    expect(report.oks).toContain(`The embedded PostgreSQL in ${join(dataDir, 'postgres')} starts.`);
+    expect(report.oks).toContain('The database is up to date.');
   });
 });

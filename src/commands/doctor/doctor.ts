@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { givenRepository, workingFolder } from '../given-repository.ts';
 import { agents } from './agents.ts';
+import { database } from './database.ts';
 import type { CheckGroup, DoctorContext, Finding } from './finding.ts';
 import { folders } from './folders.ts';
 import { git } from './git.ts';
@@ -10,7 +11,7 @@ import { ports } from './ports.ts';
 import { runtime } from './runtime.ts';
 import { checkSettings } from './settings.ts';
 
-const groups: readonly CheckGroup[] = [runtime, git, folders, ports, agents, network];
+const groups: readonly CheckGroup[] = [runtime, git, folders, database, ports, agents, network];
 
 /**
  * Looks at everything that Groundcrew needs, and prints one line for each finding. Changes nothing. `given` is a repository to
