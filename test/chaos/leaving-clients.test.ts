@@ -1,35 +1,32 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { openDatabase } from '../../src/tables/database.ts';
-import { seededRandom } from '../realtime/seeded-random.ts';
-import { TaskWriter } from '../realtime/task-writer.ts';
 import { isRevisionRead } from '../realtime/watched-database.ts';
 import { isLong, testTimeout } from '../support/chaos-form.ts';
-import { createTestDatabase } from '../support/database.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
 import { type ApiProcess, GroundcrewProcesses, instantProvider } from '../support/groundcrew-processes.ts';
 import { memoryOf, memoryOptions } from '../support/memory.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { range } from '../support/range.ts';
+import { seeded } from '../support/seeded-random.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 import { watchQuery } from './support/flaky-client.ts';
 
 const { token } = GroundcrewProcesses;
 
 interface Watched {
   readonly api: ApiProcess;
-  readonly writer: TaskWriter;
+  readonly stored: StoredTasks;
   readonly proxy: PostgresProxy;
 }
 
-/** A real API process, and a writer beside it. */
+/** A real API process, and the tasks of its database. */
 async function startWatched(nodeOptions: readonly string[] = []): Promise<Watched> {
   const parts = new AsyncDisposableStack();
   onTestFinished(() => parts.disposeAsync());
-  const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
-  const db = parts.adopt(await openDatabase(url, { poolSize: 4 }), (each) => each.close());
-  const proxy = parts.use(await startPostgresProxy(url));
+  const stored = parts.use(await StoredTasks.create());
+  const proxy = parts.use(await startPostgresProxy(stored.url));
   const processes = parts.use(await GroundcrewProcesses.create({ GROUNDCREW_PROVIDERS: instantProvider }));
   const api = await processes.startApi({ DATABASE_URL: proxy.url }, nodeOptions);
-  return { api, writer: new TaskWriter(db), proxy };
+  return { api, stored, proxy };
 }
 
 function watch(client: GraphqlWsClient, id: string, after: number) {
@@ -47,9 +44,9 @@ function revisionIn(message: unknown): number {
 it('I7 disconnects a client that does not read, delays no other, and continues with it where it was', {
   timeout: testTimeout,
 }, async () => {
-  const { api, writer } = await startWatched();
+  const { api, stored } = await startWatched();
   // Large messages, so that the kernel's buffers cannot hold them all.
-  const { id } = await writer.create({ prompt: 'x'.repeat(90_000) });
+  const { id } = await stored.create({ prompt: 'x'.repeat(90_000) });
   const [reader, paused] = await Promise.all([connect(api.url, { token }), connect(api.url, { token })]);
   const reading = watch(reader, id, 0);
   const stalled = range(1, 30).map(() => watch(paused, id, 0));
@@ -59,7 +56,7 @@ it('I7 disconnects a client that does not read, delays no other, and continues w
   const last = 31;
   const delays: number[] = [];
   for (const revision of range(1, last)) {
-    if (revision > 1) await writer.revise(id);
+    if (revision > 1) await stored.revise(id);
     const written = performance.now();
     expect(revisionIn(await reading.next())).toBe(revision);
     delays.push(performance.now() - written);
@@ -83,45 +80,48 @@ it('I7 disconnects a client that does not read, delays no other, and continues w
   await Promise.all([reader.close(), again.close()]);
 });
 
-it('I7 keeps nothing of clients that have left', {
-  timeout: testTimeout,
-}, async () => {
-  const { api, writer, proxy } = await startWatched(memoryOptions);
-  const random = seededRandom(1);
-  const tasks = await Promise.all(range(1, 20).map(() => writer.create()));
-  const idOf = (turn: number) => tasks[turn % tasks.length]?.id as string;
+it(
+  'I7 keeps nothing of clients that have left',
+  {
+    timeout: testTimeout,
+  },
+  seeded(async (random) => {
+    const { api, stored, proxy } = await startWatched(memoryOptions);
+    const tasks = await Promise.all(range(1, 20).map(() => stored.create()));
+    const idOf = (turn: number) => tasks[turn % tasks.length]?.id as string;
 
-  const visit = async (turn: number) => {
-    const client = await connect(api.url, { token });
-    const subscription = watch(client, idOf(turn), 0);
-    client.subscribe({ query: 'subscription { tasksUpdated { id revision } }' });
-    // Some leave before anything has arrived.
-    if (random() < 0.8) await subscription.next();
-    if (random() < 0.3) subscription.complete();
-    if (random() < 0.5) client.terminate();
-    else await client.close();
-  };
-  const visits = async (count: number) => {
-    const turns = range(1, count).values();
-    await Promise.all(
-      range(1, 20).map(async () => {
-        for (const turn of turns) await visit(turn);
-      }),
-    );
-  };
-  await visits(500);
-  const before = (await memoryOf(api)).heapUsed;
-  await visits(isLong ? 10_000 : 1_000);
-  expect((await memoryOf(api)).heapUsed).toBeLessThan(before * 1.05);
+    const visit = async (turn: number) => {
+      const client = await connect(api.url, { token });
+      const subscription = watch(client, idOf(turn), 0);
+      client.subscribe({ query: 'subscription { tasksUpdated { id revision } }' });
+      // Some leave before anything has arrived.
+      if (random.chance(0.8)) await subscription.next();
+      if (random.chance(0.3)) subscription.complete();
+      if (random.chance(0.5)) client.terminate();
+      else await client.close();
+    };
+    const visits = async (count: number) => {
+      const turns = range(1, count).values();
+      await Promise.all(
+        range(1, 20).map(async () => {
+          for (const turn of turns) await visit(turn);
+        }),
+      );
+    };
+    await visits(500);
+    const before = (await memoryOf(api)).heapUsed;
+    await visits(isLong ? 10_000 : 1_000);
+    expect((await memoryOf(api)).heapUsed).toBeLessThan(before * 1.05);
 
-  // No subscriber is left for which the server would read a revision, except the one that comes now.
-  await Promise.all(tasks.map(({ id }) => writer.reviseTimes(id, 2)));
-  const witness = await connect(api.url, { token });
-  const subscription = watch(witness, idOf(0), 2);
-  expect(revisionIn(await subscription.next())).toBe(3);
-  const asked = proxy.queries.length;
-  await Promise.all(tasks.map(({ id }) => writer.revise(id)));
-  expect(revisionIn(await subscription.next())).toBe(4);
-  expect(proxy.queries.slice(asked).filter(isRevisionRead)).toHaveLength(1);
-  await witness.close();
-});
+    // No subscriber is left for which the server would read a revision, except the one that comes now.
+    await Promise.all(tasks.map(({ id }) => stored.reviseTimes(id, 2)));
+    const witness = await connect(api.url, { token });
+    const subscription = watch(witness, idOf(0), 2);
+    expect(revisionIn(await subscription.next())).toBe(3);
+    const asked = proxy.queries.length;
+    await Promise.all(tasks.map(({ id }) => stored.revise(id)));
+    expect(revisionIn(await subscription.next())).toBe(4);
+    expect(proxy.queries.slice(asked).filter(isRevisionRead)).toHaveLength(1);
+    await witness.close();
+  }),
+);

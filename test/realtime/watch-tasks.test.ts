@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
-import type { Task } from '../../src/tasks/domain/task.ts';
 import { range } from '../support/range.ts';
-import { watchDatabase } from './watched-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { readUntil, takeUntil, watchDatabase } from './watched-database.ts';
 
-describe('a list that is watched', () => {
-  it('shows each of very many tasks that change at once', async () => {
-    const { hub, writer, workspaceId, execute } = await watchDatabase();
-    const { id } = await writer.create();
+describe('Hub.watchTasks', () => {
+  it('delivers every task of many that change at once', async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const { id } = await stored.create();
     const list = await hub.watchTasks(workspaceId, null);
     const count = 12_000;
-    // The ends of ids that differ.
+    // The ids of the copies differ in their last digits.
     const copy = (column: string) => `left(${column}, -6) || lpad(n::text, 6, '0')`;
-    await execute(`
+    await stored.sql(`
       with made as (
         insert into task (id, workspace_id, project_id, repo_url, prompt, provider, agent, revision, status, state,
           created_at, updated_at)
@@ -29,17 +29,13 @@ describe('a list that is watched', () => {
     expect(seen.size).toBe(count);
   });
 
-  it('shows the newest revision of each task that changes, and never goes back', async () => {
-    const { hub, writer, workspaceId } = await watchDatabase();
-    const old = await writer.create();
+  it('delivers the newest revision of each task, and no revision after a newer one', async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const old = await stored.create();
     const list = await hub.watchTasks(workspaceId, null);
-    const tasks = [old, ...(await Promise.all(range(1, 19).map(() => writer.create())))];
-    const writing = Promise.all(
-      tasks.map(async ({ id }) => {
-        // Two writers each: their wake-ups come close to each other.
-        await Promise.all([writer.reviseTimes(id, 5), writer.reviseTimes(id, 5)]);
-      }),
-    );
+    const tasks = [old, ...(await Promise.all(range(1, 19).map(() => stored.create())))];
+    // Two writers for each task, so that its wake-ups follow each other closely.
+    const writing = Promise.all([...tasks, ...tasks].map(({ id }) => stored.reviseTimes(id, 5)));
     const newest = new Map<string, number>();
     for await (const { id, revision } of list) {
       expect(revision).toBeGreaterThan(newest.get(id) ?? 0);
@@ -49,37 +45,65 @@ describe('a list that is watched', () => {
     await writing;
   });
 
-  it('merges for one who is slow what he would have seen change', async () => {
-    const { hub, writer, workspaceId } = await watchDatabase();
-    const task = await writer.create();
+  it('merges the revisions that a slow subscriber has not taken', async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const task = await stored.create();
     const slow = await hub.watchTasks(workspaceId, null);
     const quick = await hub.watchTasks(workspaceId, null);
-    for (const revision of range(2, 6)) {
-      await writer.revise(task.id);
-      // The wake-up of its creation may have come only now.
-      while ((await quick.next()).value?.revision !== revision);
-    }
+    await Promise.all([readUntil(quick, 6), stored.reviseTimes(task.id, 5)]);
     expect(await slow.next()).toMatchObject({ value: { revision: 6 } });
-    const waiting = slow.next();
-    await Promise.all([slow.return(), quick.return()]);
-    expect(await waiting).toEqual({ done: true, value: undefined });
+    await slow.return();
   });
 
-  it("holds one project's tasks when asked for it, and never another workspace's", async () => {
-    const { hub, writer, workspaceId } = await watchDatabase();
-    const one = await writer.create({ repoUrl: 'https://example.com/a/one' });
-    const two = await writer.create({ repoUrl: 'https://example.com/a/two' });
-    const foreign = await writer.create({ workspaceId: await writer.foreignWorkspace() });
+  it('delivers only the tasks of a project when one is given', async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const one = await stored.create({ repoUrl: 'https://example.com/a/one' });
+    const two = await stored.create({ repoUrl: 'https://example.com/a/two' });
     const ofOne = await hub.watchTasks(workspaceId, one.project.id);
     const ofAll = await hub.watchTasks(workspaceId, null);
-    for (const { id } of [foreign, two, one]) await writer.revise(id);
-    expect((await ofOne.next()).value?.id).toBe(one.id);
-    const seen = [(await ofAll.next()).value, (await ofAll.next()).value] as Task[];
-    expect(seen.map(({ id }) => id)).toEqual([two.id, one.id]);
-    await expect(hub.watchTasks(workspaceId, foreign.project.id)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    });
-    await expect(hub.watchTasks(workspaceId, newId('project'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await Promise.all([ofOne.return(), ofAll.return()]);
+    await stored.revise(two.id);
+    // When the list of all has it, the list of the first project would have it too.
+    await takeUntil(ofAll, ({ id, revision }) => id === two.id && revision === 2);
+    await stored.revise(one.id);
+    const seen = await readUntil(ofOne, 2);
+    expect(new Set(seen.map(({ id }) => id))).toEqual(new Set([one.id]));
+  });
+
+  it('delivers no task of another workspace', async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const mine = await stored.create();
+    const otherWorkspaceId = await stored.createWorkspace();
+    const foreign = await stored.create({}, otherWorkspaceId);
+    const list = await hub.watchTasks(workspaceId, null);
+    const otherList = await hub.watchTasks(otherWorkspaceId, null);
+    await stored.revise(foreign.id);
+    await readUntil(otherList, 2);
+    await stored.revise(mine.id);
+    const seen = await readUntil(list, 2);
+    expect(new Set(seen.map(({ id }) => id))).toEqual(new Set([mine.id]));
+  });
+
+  it("rejects an unknown project and another workspace's alike", async () => {
+    const { hub, stored, workspaceId } = await watchDatabase();
+    const foreign = await stored.create({}, await stored.createWorkspace());
+    for (const projectId of [foreign.project.id, newId('project')]) {
+      await expect(hub.watchTasks(workspaceId, projectId)).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+        message: 'The project does not exist.',
+      });
+    }
+  });
+
+  it('waits for a database that is unavailable', async () => {
+    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { id, project } = await stored.create();
+    proxy.away = true;
+    const watching = hub.watchTasks(workspaceId, project.id);
+    // The listener and the poll try to connect again too.
+    await waitFor(() => proxy.refused >= 5);
+    proxy.away = false;
+    const list = await watching;
+    await stored.revise(id);
+    expect((await readUntil(list, 2)).at(-1)).toMatchObject({ id, revision: 2 });
   });
 });

@@ -5,22 +5,17 @@ import type { Subscription } from '../../src/realtime/subscription.ts';
 import { openDatabase } from '../../src/tables/database.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
 import { WakeUpListener } from '../../src/tasks/store/wake-up-listener.ts';
-import { createTestDatabase } from '../support/database.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
-import { TaskWriter } from './task-writer.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 
 export interface WatchedDatabase {
   readonly hub: Hub;
   readonly listener: WakeUpListener;
-  /** Between the hub and its database. */
+  /** Between the hub and its database; what the test writes does not pass it. */
   readonly proxy: PostgresProxy;
-  /** Past the proxy. */
-  readonly writer: TaskWriter;
+  readonly stored: StoredTasks;
+  /** Of `stored`. */
   readonly workspaceId: string;
-  /** Of the database itself. */
-  readonly url: string;
-  /** Runs SQL, past the proxy. */
-  execute(sql: string): Promise<unknown>;
 }
 
 /** A hub on a database of its own, until the test is over. */
@@ -28,34 +23,31 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
   const parts = new AsyncDisposableStack();
   onTestFinished(() => parts.disposeAsync());
   const logger = pino({ level: 'silent' });
-  const { url } = parts.adopt(await createTestDatabase(), (database) => database.drop());
-  const proxy = parts.use(await startPostgresProxy(url, options));
-  const writing = parts.adopt(await openDatabase(url, { poolSize: 8 }), (db) => db.close());
-  const reading = parts.adopt(await openDatabase(proxy.url, { poolSize: 4 }), (db) => db.close());
+  const stored = parts.use(await StoredTasks.create());
+  const proxy = parts.use(await startPostgresProxy(stored.url, options));
+  const db = parts.adopt(await openDatabase(proxy.url, { poolSize: 4 }), (each) => each.close());
   const listener = parts.adopt(new WakeUpListener({ url: proxy.url, logger }), (each) => each.stop());
   await listener.start();
-  const hub = parts.adopt(new Hub({ db: reading, listener, logger }), (each) => each.stop());
+  const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
-  const writer = new TaskWriter(writing);
-  return {
-    hub,
-    listener,
-    proxy,
-    writer,
-    url,
-    workspaceId: await writer.workspaceId(),
-    execute: (sql) => writing.em().execute(sql),
-  };
+  return { hub, listener, proxy, stored, workspaceId: stored.workspace.id };
 }
 
-/** What comes until that revision, which closes the subscription. */
-export async function readUntil(subscription: Subscription<Task>, revision: number): Promise<Task[]> {
+/** Returns the tasks that arrive until one is the last, and closes the subscription. */
+export async function takeUntil(
+  subscription: Subscription<Task>,
+  isLast: (task: Task) => boolean,
+): Promise<Task[]> {
   const seen: Task[] = [];
   for await (const task of subscription) {
     seen.push(task);
-    if (task.revision >= revision) break;
+    if (isLast(task)) break;
   }
   return seen;
+}
+
+export function readUntil(subscription: Subscription<Task>, last: number): Promise<Task[]> {
+  return takeUntil(subscription, ({ revision }) => revision >= last);
 }
 
 export function revisionsOf(tasks: readonly Task[]): number[] {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { isBranchName, isBranchTaken } from '../../src/repository/branch-name.ts';
-import { randomNumbers } from '../tasks/domain/machine-states.ts';
+import { seeded } from '../support/seeded-random.ts';
 
 function gitAccepts(name: string): boolean {
   // Git accepts the name, but every command reads it as HEAD.
@@ -44,35 +44,34 @@ describe('isBranchName', () => {
     expect(isBranchName(name)).toBe(gitAccepts(name));
   });
 
-  it('returns what git says for random names', () => {
-    const random = randomNumbers(7);
-    const letters = [
-      'a',
-      'B',
-      '.',
-      '..',
-      '/',
-      '-',
-      '@',
-      '{',
-      '~',
-      ' ',
-      '.lock',
-      'HEAD',
-      '\\',
-      '*',
-      'ü',
-      '\t',
-    ];
-    const names = Array.from({ length: 300 }, () =>
-      Array.from(
-        { length: 1 + Math.floor(random() * 4) },
-        () => letters[Math.floor(random() * letters.length)],
-      ).join(''),
-    );
-    const wrong = names.filter((name) => isBranchName(name) !== gitAccepts(name));
-    expect(wrong).toEqual([]);
-  });
+  it(
+    'returns what git says for random names',
+    seeded((random) => {
+      const letters = [
+        'a',
+        'B',
+        '.',
+        '..',
+        '/',
+        '-',
+        '@',
+        '{',
+        '~',
+        ' ',
+        '.lock',
+        'HEAD',
+        '\\',
+        '*',
+        'ü',
+        '\t',
+      ];
+      const names = Array.from({ length: 300 }, () =>
+        Array.from({ length: random.between(1, 4) }, () => random.pick(letters)).join(''),
+      );
+      const wrong = names.filter((name) => isBranchName(name) !== gitAccepts(name));
+      expect(wrong).toEqual([]);
+    }),
+  );
 
   it('refuses names that are too long for a file name', () => {
     expect(isBranchName('a'.repeat(244))).toBe(true);

@@ -4,7 +4,7 @@ import { recordStatements } from '../../bench/recorded-statements.ts';
 import { createLoaders } from '../../src/resolvers/loaders.ts';
 import { buildSchema } from '../../src/schema/schema.ts';
 import type { Database } from '../../src/tables/database.ts';
-import { openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 
 const parents = 100;
 const schema = buildSchema();
@@ -12,7 +12,7 @@ let tasks: StoredTasks;
 const ids = { task: [] as string[], project: [] as string[], session: [] as string[], event: [] as string[] };
 
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
   for (let index = 0; index < parents; index += 1) {
     const task = await tasks.create({ repoUrl: `https://example.com/o/r${index}` });
     ids.task.push(task.id);

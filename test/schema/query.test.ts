@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
-import { at, failed, started, succeeded } from '../tasks/domain/machine-states.ts';
-import { eventsToRunning } from '../tasks/stored-tasks.ts';
+import { at, eventsToRunning, failed, started, succeeded } from '../tasks/domain/machine-states.ts';
 import { repoUrl, type StartedApp, startApp } from './started-app.ts';
 
 let app: StartedApp;

@@ -8,8 +8,8 @@ import type { TaskStatus } from '../../src/tasks/domain/status.ts';
 import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import { fetchGraphql, type GraphqlResponse } from '../support/fetch-graphql.ts';
 import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts';
-import { at, failed, started } from '../tasks/domain/machine-states.ts';
-import { eventsToRunning, openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
+import { at, eventsToRunning, failed, started } from '../tasks/domain/machine-states.ts';
 
 /** Groundcrew in this process, with its own database and a scripted provider. */
 export interface StartedApp extends AsyncDisposable {
@@ -32,7 +32,7 @@ export const repoUrl = 'https://example.com/o/r';
 
 /** The role `api` has no worker: stored tasks stay as they are. */
 export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<StartedApp> {
-  const stored = await openTasks();
+  const stored = await StoredTasks.create();
   const provider = await startScriptedProvider();
   const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-app-'));
   Object.assign(process.env, provider.env);

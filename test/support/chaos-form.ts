@@ -9,9 +9,6 @@ export const isLong = form === 'long';
 /** Milliseconds that one test may take. */
 export const testTimeout = isLong ? 900_000 : 180_000;
 
-/** `GROUNDCREW_CHAOS_SEED`: makes a test repeat the random choices of the run that named this seed. */
-export const seedToRepeat = process.env.GROUNDCREW_CHAOS_SEED;
-
 /** Prints a figure that a test has measured, where figures are asked for. */
 export function report(figure: string, value: unknown): void {
   if (form !== 'long' && form !== 'report') return;

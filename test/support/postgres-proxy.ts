@@ -15,6 +15,8 @@ export interface PostgresProxy extends AsyncDisposable {
   readonly queries: string[];
   /** Whether the database is away: connections are closed, and none is accepted. */
   away: boolean;
+  /** Connections that were not accepted while it was away. */
+  readonly refused: number;
   /** Drops all further data on the connections that listen, without closing them. New connections work. */
   freezeListeners(): void;
   /** The same for all open connections, as when a firewall has dropped their state. */
@@ -34,12 +36,16 @@ export async function startPostgresProxy(
   const target = new URL(databaseUrl);
   const links = new Set<Link>();
   let swallowed = 0;
-
+  let refused = 0;
   let away = false;
 
   const server = createServer((client) => {
     client.on('error', () => {});
-    if (away) return client.destroy();
+    if (away) {
+      refused += 1;
+      client.destroy();
+      return;
+    }
     const database = connect(Number(target.port), target.hostname);
     const link: Link = { listens: false, frozen: false, sockets: [client, database] };
     links.add(link);
@@ -84,6 +90,9 @@ export async function startPostgresProxy(
     swallowing: options.swallowing ?? false,
     get swallowed() {
       return swallowed;
+    },
+    get refused() {
+      return refused;
     },
     get away() {
       return away;

@@ -4,10 +4,10 @@ import { openDatabase } from '../../src/tables/database.ts';
 import { entities } from '../../src/tables/entities.ts';
 import { migrate } from '../../src/tables/migrate.ts';
 import { createEmptyDatabase } from '../support/database.ts';
-import { openTasks } from '../tasks/stored-tasks.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 
 test('the migrations make exactly the tables that the entities describe', async () => {
-  await using tasks = await openTasks();
+  await using tasks = await StoredTasks.create();
   const tables = await tasks.sql<{ name: string }>(
     `select table_name as name from information_schema.tables
      where table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> 'groundcrew_migration'`,
@@ -44,7 +44,7 @@ test('many processes migrate an empty database at once, and a later one changes 
 });
 
 test('ids are compared by their bytes in every locale of the database', async () => {
-  await using tasks = await openTasks();
+  await using tasks = await StoredTasks.create();
   const columns = await tasks.sql<{ name: string }>(
     `select table_name || '.' || column_name as name from information_schema.columns
      where table_schema = 'public' and table_name in ('workspace', 'project', 'task', 'task_event', 'session')
@@ -54,7 +54,7 @@ test('ids are compared by their bytes in every locale of the database', async ()
 });
 
 test('the migrator has nothing left to do after a migration', async () => {
-  await using tasks = await openTasks();
+  await using tasks = await StoredTasks.create();
   const db = await openDatabase(tasks.url, { poolSize: 1 });
   expect(await db.orm.migrator.getPending()).toEqual([]);
   await db.close();

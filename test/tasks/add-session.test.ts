@@ -5,12 +5,12 @@ import type { Task } from '../../src/tasks/domain/task.ts';
 import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateSessionInput } from '../../src/tasks/input.ts';
 import { findTask, readSessionPrompt } from '../../src/tasks/store/task-queries.ts';
-import { at, failed, started } from './domain/machine-states.ts';
-import { eventsToRunning, openTasks, type StoredTasks } from './stored-tasks.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
+import { at, eventsToRunning, failed, started } from './domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 

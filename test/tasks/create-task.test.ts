@@ -3,12 +3,12 @@ import { createTask } from '../../src/tasks/create-task.ts';
 import { isId } from '../../src/tasks/domain/id.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { findTask } from '../../src/tasks/store/task-queries.ts';
+import { repoUrl, StoredTasks } from '../support/stored-tasks.ts';
 import { started, succeeded } from './domain/machine-states.ts';
-import { openTasks, repoUrl, type StoredTasks } from './stored-tasks.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 beforeEach(() => empty());
@@ -186,7 +186,7 @@ describe('createTask refuses', () => {
   });
 
   it('a path on the server unless the server allows paths', async () => {
-    const offer = { ...tasks.offer, allowLocalRepos: false };
+    const offer = { ...tasks.taskDefaults, allowLocalRepos: false };
     for (const path of ['/srv/r', 'file:///srv/r']) {
       const input = { repoUrl: path, prompt: 'x' };
       const created = createTask(tasks.db, tasks.workspace.id, offer, input);
@@ -213,7 +213,7 @@ describe('I10 an idempotency key', () => {
 
   it('accepts the same input in another order or with null for left out', async () => {
     const task = await tasks.create({ idempotencyKey: 'k', title: 'T', agent: null });
-    const again = await createTask(tasks.db, tasks.workspace.id, tasks.offer, {
+    const again = await createTask(tasks.db, tasks.workspace.id, tasks.taskDefaults, {
       idempotencyKey: 'k',
       title: 'T',
       prompt: 'Fix the tests',
@@ -262,7 +262,7 @@ describe('I10 an idempotency key', () => {
     await tasks.sql(`insert into workspace (id, name) values (?, 'Other') on conflict do nothing`, [other]);
     const input = { repoUrl, prompt: 'Fix the tests', idempotencyKey: 'k' };
     const mine = await tasks.create(input);
-    const theirs = await createTask(tasks.db, other, tasks.offer, input);
+    const theirs = await createTask(tasks.db, other, tasks.taskDefaults, input);
     expect(theirs.id).not.toBe(mine.id);
     expect(theirs.project.id).not.toBe(mine.project.id);
     expect(await findTask(tasks.db, tasks.workspace.id, theirs.id)).toBeNull();

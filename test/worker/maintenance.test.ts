@@ -8,14 +8,14 @@ import {
   runDeleteClosedTasks,
   runDeleteExpiredRecords,
 } from '../../src/worker/maintenance.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
 
 let stored: StoredTasks;
 let pool: Pool;
 const logger = createLogger('silent');
 beforeAll(async () => {
-  stored = await openTasks();
+  stored = await StoredTasks.create();
   pool = new Pool({ connectionString: stored.url });
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));

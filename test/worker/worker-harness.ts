@@ -19,8 +19,8 @@ import {
   type ScriptedProvider,
   startScriptedProvider,
 } from '../support/scripted-provider.ts';
+import { StoredTasks } from '../support/stored-tasks.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { openTasks, type StoredTasks } from '../tasks/stored-tasks.ts';
 
 /** A worker in this process, with a provider that the test directs, on a real repository. */
 export interface WorkerHarness extends AsyncDisposable {
@@ -60,7 +60,7 @@ export { fails, hangs };
 const defaults = { GROUNDCREW_RETRY_BASE_MS: '1', GROUNDCREW_STEP_MAX_ATTEMPTS: '3' };
 
 export async function startWorkerHarness(env: Readonly<Record<string, string>> = {}): Promise<WorkerHarness> {
-  const stored = await openTasks();
+  const stored = await StoredTasks.create();
   const provider = await startScriptedProvider('local');
   const repository = await createGitRepository();
   const logger = createLogger('fatal');

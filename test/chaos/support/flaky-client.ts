@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type GraphqlWsClient, type Received } from '../../support/graphql-ws-client.ts';
 import { GroundcrewProcesses } from '../../support/groundcrew-processes.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 
 export const watchQuery = `subscription ($id: ID!, $after: Int) {
   taskUpdated(id: $id, afterRevision: $after) {
@@ -17,7 +18,7 @@ export interface Seen {
 
 export interface FlakyClientOptions {
   readonly taskId: string;
-  readonly random: () => number;
+  readonly random: SeededRandom;
   /** The API servers that run now. */
   urls(): readonly string[];
   /** Whether no revision follows this one. */
@@ -42,19 +43,18 @@ export async function watchOverFlakyNetwork(options: FlakyClientOptions): Promis
   const watched: Watched = { log: [], wrong: [], connections: 0 };
   while (!signal.aborted) {
     const urls = options.urls();
-    const url = urls[Math.floor(random() * urls.length)];
     const client =
-      url === undefined
+      urls.length === 0
         ? undefined
-        : await connect(url, { token: GroundcrewProcesses.token }).catch(() => undefined);
+        : await connect(random.pick(urls), { token: GroundcrewProcesses.token }).catch(() => undefined);
     if (client) {
       watched.connections += 1;
       const ended = await follow(client, watched, options);
-      if (random() < 0.5) client.terminate();
+      if (random.chance(0.5)) client.terminate();
       else client.socket.close(1000);
       if (ended) return watched;
     }
-    await delay(random() * 100);
+    await delay(random.between(0, 100));
   }
   return watched;
 }
@@ -70,8 +70,8 @@ async function follow(
     query: watchQuery,
     variables: { id: taskId, after: watched.log.at(-1)?.revision ?? 0 },
   });
-  const patience = 50 + random() * 2_000;
-  const messages = 1 + Math.floor(random() * 20);
+  const patience = random.between(50, 2_050);
+  const messages = random.between(1, 20);
   for (let message = 0; message < messages; message += 1) {
     const received = await subscription.next(patience).catch(() => undefined);
     if (!received) return false;

@@ -1,5 +1,5 @@
 import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
-import type { TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
+import type { Task, TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
 import {
   type MachineEvent,
   type MachineEventType,
@@ -39,6 +39,17 @@ export const succeeded: Record<StepName, MachineEvent> = {
   ensure_agent: { type: 'agentStarted', at },
   create_session: { type: 'sessionOpened', at, sessionId: 'session_1' },
 };
+
+/** The events of a task's way from its creation to RUNNING. */
+export function eventsToRunning(task: Task): MachineEvent[] {
+  const steps: StepName[] = ['ensure_name', 'create_sandbox', 'ensure_agent'];
+  return [
+    ...steps.flatMap((step) => [started(step), succeeded[step]]),
+    started('create_session'),
+    { type: 'sessionOpened', at, sessionId: task.state.sessions[0].id },
+    { type: 'provisioned', at },
+  ];
+}
 
 export const failed = (step: StepName, nextAttemptAt: string | null, backTo?: StepName): MachineEvent => ({
   type: 'stepFailed',
@@ -129,15 +140,4 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
     case 'sandboxReleased':
       return [{ type, at }];
   }
-}
-
-/** mulberry32: the same numbers from 0 to 1 for the same seed. */
-export function randomNumbers(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

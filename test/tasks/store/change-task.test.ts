@@ -11,12 +11,12 @@ import { findTask } from '../../../src/tasks/store/task-queries.ts';
 import { parseWakeUp, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { archiveTask, cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
 import { MessageQueue } from '../../support/message-queue.ts';
-import { at, failed, failure, later, started, succeeded } from '../domain/machine-states.ts';
-import { eventsToRunning, openTasks, type StoredTasks } from '../stored-tasks.ts';
+import { StoredTasks } from '../../support/stored-tasks.ts';
+import { at, eventsToRunning, failed, failure, later, started, succeeded } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
   await tasks.addWorker('worker a');
   await tasks.addWorker('worker b');
 });

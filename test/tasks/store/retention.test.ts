@@ -7,13 +7,14 @@ import { deleteClosedTasks, deleteExpiredKeys } from '../../../src/tasks/store/r
 import { recordSandboxReleased } from '../../../src/tasks/store/sandbox-ledger.ts';
 import { readTasks } from '../../../src/tasks/store/task-feed.ts';
 import { cancelTask } from '../../../src/tasks/task-actions.ts';
+import { StoredTasks } from '../../support/stored-tasks.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { eventsToRunning, openTasks, type StoredTasks } from '../stored-tasks.ts';
+import { eventsToRunning } from '../domain/machine-states.ts';
 
 const retentionDays = 7;
 let tasks: StoredTasks;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
 });
 beforeEach(() =>
   tasks.sql('truncate task, task_event, session, sandbox, idempotency_key, graphile_worker._private_jobs'),

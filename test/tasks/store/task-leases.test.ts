@@ -19,14 +19,14 @@ import {
   reclaimFromDeadWorkers,
   workerLockClass,
 } from '../../../src/tasks/store/worker-registry.ts';
+import { StoredTasks } from '../../support/stored-tasks.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { at, started } from '../domain/machine-states.ts';
-import { eventsToRunning, openTasks, type StoredTasks } from '../stored-tasks.ts';
+import { at, eventsToRunning, started } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 let workers = 0;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 

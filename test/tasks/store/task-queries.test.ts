@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/tables/database.ts';
 import { pageEventsOfTasks, pageProjects, pageTasks } from '../../../src/tasks/store/task-queries.ts';
-import { openTasks, type StoredTasks } from '../stored-tasks.ts';
+import { StoredTasks } from '../../support/stored-tasks.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
-  tasks = await openTasks();
+  tasks = await StoredTasks.create();
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 

@@ -1,0 +1,138 @@
+import { type Database, openDatabase } from '../../src/tables/database.ts';
+import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import { newId } from '../../src/tasks/domain/id.ts';
+import type { Lease } from '../../src/tasks/domain/lease.ts';
+import type { Task } from '../../src/tasks/domain/task.ts';
+import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
+import { currentStep } from '../../src/tasks/domain/task-state.ts';
+import type { CreateTaskInput } from '../../src/tasks/input.ts';
+import { changeTask, readTask } from '../../src/tasks/store/change-task.ts';
+import { leaseTask } from '../../src/tasks/store/task-leases.ts';
+import { ownersWorkspace, type Workspace } from '../../src/tasks/store/task-queries.ts';
+import { createTestDatabase } from './database.ts';
+
+export const repoUrl = 'https://example.com/o/r';
+
+/** The tasks of a database, with no server and no worker: the test writes as both of them do. */
+export class StoredTasks implements AsyncDisposable {
+  readonly url: string;
+  readonly db: Database;
+  /** The owner's. */
+  readonly workspace: Workspace;
+  readonly taskDefaults: TaskDefaults = {
+    providers: ['local', 'other'],
+    defaultAgent: 'demo',
+    allowLocalRepos: true,
+  };
+  readonly #drop: () => Promise<void>;
+
+  private constructor(url: string, db: Database, workspace: Workspace, drop: () => Promise<void>) {
+    this.url = url;
+    this.db = db;
+    this.workspace = workspace;
+    this.#drop = drop;
+  }
+
+  /** A new database, which is dropped when this is disposed of. */
+  static async create(): Promise<StoredTasks> {
+    const database = await createTestDatabase();
+    return StoredTasks.#open(database.url, () => database.drop());
+  }
+
+  /** A migrated database that the test has already. */
+  static connect(url: string): Promise<StoredTasks> {
+    return StoredTasks.#open(url, async () => {});
+  }
+
+  static async #open(url: string, drop: () => Promise<void>): Promise<StoredTasks> {
+    const db = await openDatabase(url, { poolSize: 20 });
+    return new StoredTasks(url, db, await ownersWorkspace(db), drop);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.db.close();
+    await this.#drop();
+  }
+
+  sql<T = Record<string, unknown>>(text: string, params: unknown[] = []): Promise<T[]> {
+    return this.db.em().execute(text, params, 'all') as Promise<never>;
+  }
+
+  create(input: Partial<CreateTaskInput> = {}, workspaceId = this.workspace.id): Promise<Task> {
+    return createTask(this.db, workspaceId, this.taskDefaults, {
+      repoUrl,
+      prompt: 'Fix the tests',
+      ...input,
+    });
+  }
+
+  /** Returns the id of a workspace that is not the owner's. */
+  async createWorkspace(): Promise<string> {
+    const id = newId('workspace');
+    await this.sql(`insert into workspace (id, name) values (?, 'Other')`, [id]);
+    return id;
+  }
+
+  /** Applies these events to the task; each must be accepted. */
+  async change(taskId: string, ...events: MachineEvent[]): Promise<Task> {
+    let task: Task | undefined;
+    for (const event of events) {
+      const changed = await changeTask(this.db, taskId, { event });
+      if (changed?.outcome !== 'changed') throw new Error(`${event.type}: ${changed?.outcome}`);
+      task = changed.task;
+    }
+    return task as Task;
+  }
+
+  /** Writes one more revision: the first step starts, or is interrupted. Several callers may revise a task at once. */
+  async revise(taskId: string): Promise<Task> {
+    for (;;) {
+      const task = await this.#read(taskId);
+      const at = new Date().toISOString();
+      const event: MachineEvent =
+        currentStep(task.state)?.state === 'running'
+          ? { type: 'stepInterrupted', step: 'ensure_name', at }
+          : { type: 'stepStarted', step: 'ensure_name', at, deadlineAt: at };
+      const changed = await changeTask(this.db, taskId, { event }, task);
+      // Refused when another caller has revised the task first.
+      if (changed?.outcome === 'changed') return changed.task;
+    }
+  }
+
+  async reviseTimes(taskId: string, times: number): Promise<void> {
+    for (let time = 0; time < times; time += 1) await this.revise(taskId);
+  }
+
+  async revisionOf(taskId: string): Promise<number> {
+    return (await this.#read(taskId)).revision;
+  }
+
+  /** The status at each revision, from the first. */
+  async statusHistory(taskId: string): Promise<string[]> {
+    const rows = await this.sql<{ status: string }>(
+      'select status from task_event where task_id = ? order by revision',
+      [taskId],
+    );
+    return rows.map(({ status }) => status);
+  }
+
+  /** Registers a worker, whose heartbeat is of now and does not go on. */
+  async addWorker(id: string): Promise<void> {
+    await this.sql(`insert into worker (id, pool_ids) values (?, '{}')`, [id]);
+  }
+
+  async lease(taskId: string, workerId: string): Promise<Lease> {
+    const leased = await leaseTask(this.db, taskId, workerId);
+    if (!leased) throw new Error(`${workerId} cannot lease ${taskId}`);
+    return leased.lease;
+  }
+
+  /** Makes the task look leased, so that no worker takes it. */
+  async keepFromWorkers(taskId: string): Promise<void> {
+    await this.sql(`update task set leased_by = 'the test' where id = ?`, [taskId]);
+  }
+
+  async #read(taskId: string): Promise<Task> {
+    return (await readTask(this.db, taskId)) as Task;
+  }
+}
