@@ -39,7 +39,7 @@ export const ProjectEntity = defineEntity({
 });
 
 /** One piece of work for an agent. Its `state` is written by `tasks/store/write-task.ts` alone. */
-export const TaskEntity = defineEntity({
+const TaskEntity = defineEntity({
   name: 'Task',
   tableName: 'task',
   indexes: [
@@ -103,7 +103,7 @@ export const TaskEntity = defineEntity({
 });
 
 /** One revision of a task: what it was from then on. */
-export const TaskEventEntity = defineEntity({
+const TaskEventEntity = defineEntity({
   name: 'TaskEvent',
   tableName: 'task_event',
   uniques: [{ name: 'task_event_id_key', properties: ['id'] }],
@@ -136,7 +136,7 @@ export const SessionEntity = defineEntity({
 });
 
 /** The sandbox ledger: every sandbox that was ever intended, written down before it is made. */
-export const SandboxEntity = defineEntity({
+const SandboxEntity = defineEntity({
   name: 'Sandbox',
   tableName: 'sandbox',
   indexes: [
@@ -160,7 +160,7 @@ export const SandboxEntity = defineEntity({
 });
 
 /** The keys with which clients make a call safe to repeat, and what each call made. */
-export const IdempotencyKeyEntity = defineEntity({
+const IdempotencyKeyEntity = defineEntity({
   name: 'IdempotencyKey',
   tableName: 'idempotency_key',
   indexes: [{ name: 'idempotency_key_age', properties: ['createdAt'] }],
@@ -175,7 +175,7 @@ export const IdempotencyKeyEntity = defineEntity({
 });
 
 /** The workers that live. */
-export const WorkerEntity = defineEntity({
+const WorkerEntity = defineEntity({
   name: 'Worker',
   tableName: 'worker',
   properties: {
@@ -190,7 +190,7 @@ export const WorkerEntity = defineEntity({
 });
 
 /** When a sweep that one worker makes for all was last made. */
-export const SweepEntity = defineEntity({
+const SweepEntity = defineEntity({
   name: 'Sweep',
   tableName: 'sweep',
   properties: {

@@ -89,7 +89,7 @@ const untilRunning = ['stepStarted', 'sessionAdded', 'taskCanceled'] as const;
 const whileAttempting = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
 
 /** The events that each status accepts. Any other event is refused and changes nothing. */
-export const acceptedEvents = {
+const acceptedEvents = {
   init_enqueue_provision: untilRunning,
   init_ensure_name: [...whileAttempting, 'nameSettled'],
   init_create_sandbox: [...whileAttempting, 'sandboxCreated'],

@@ -6,7 +6,7 @@ import { type EventRow, selectTasks, toTask, toTaskEvent } from './task-rows.ts'
 // What a process reads to serve subscribers: by revision, from the event table, for many tasks at once.
 
 /** Revisions in one read; a reader that is further behind reads again. */
-export const feedPageSize = 100;
+const feedPageSize = 100;
 
 /** The revisions of a task after that one. */
 export interface RevisionRange {
