@@ -1,8 +1,25 @@
 import { redact } from '../redact.ts';
 import type { TaskErrorCode } from '../tasks/domain/error-codes.ts';
 
-/** Why git failed, as far as its output tells. */
-export type GitFailure = 'not_found' | 'unreachable' | 'locked' | 'timeout' | 'other';
+/**
+ * Why git failed, as far as its output tells.
+ *
+ * - `not_found`: the remote does not exist, or may not be read
+ * - `unreachable`: the host of the remote does not answer, or broke the connection
+ * - `partial`: the remote is a partial clone, and cannot send an object that it lacks
+ * - `remote_damaged`: an object of the remote is unreadable or missing
+ * - `damaged`: an object is unreadable or missing, here or at the remote
+ * - `program_missing`: a filter of the checkout, such as git-lfs, is not installed
+ */
+export type GitFailure =
+  | 'not_found'
+  | 'unreachable'
+  | 'partial'
+  | 'remote_damaged'
+  | 'damaged'
+  | 'program_missing'
+  | 'timeout'
+  | 'other';
 
 /** Git ended with an error. `message` and `stderr` contain no credentials. */
 export class GitError extends Error {
@@ -14,19 +31,19 @@ export class GitError extends Error {
 
   constructor(command: string, stderr: string, exitCode: number | null, failure?: GitFailure) {
     const clean = redact(stderr).trim();
-    super(`git ${command} failed: ${firstReason(clean) || `exit code ${exitCode}`}`);
+    super(`git ${command} failed: ${findReason(clean) || `exit code ${exitCode}`}`);
     this.stderr = clean;
     this.exitCode = exitCode;
     this.failure = failure ?? classify(clean);
   }
 }
 
-/** The line that says why. Around it git prints progress, hints and what the remote says. */
-function firstReason(stderr: string): string {
-  const lines = stderr.split('\n').map((line) => line.trim());
-  const reason = lines.find((line) => /^(fatal|error|ssh|remote: error|ERROR)\b/.test(line));
-  return (reason ?? lines.find((line) => line !== '') ?? '').slice(0, 500);
-}
+const programMissing =
+  /: (command )?not found$|^git: '.*' is not a git command|cannot run .*: No such file or directory/m;
+
+const partial = /promisor remote|lazy fetching disabled/i;
+
+const remoteDamaged = /corruption on the remote side/i;
 
 // Tested before `notFound`: after every failure of ssh, git adds that the repository may not exist.
 const unreachable =
@@ -35,13 +52,39 @@ const unreachable =
 const notFound =
   /not found|does not appear to be a git repository|does not exist|no such file or directory|authentication failed|could not read (username|password)|terminal prompts disabled|permission denied|access denied|host key verification failed|not valid: is this a git repository|not a git repository|invalid gitfile format|unable to update url base|dubious ownership|returned error: 4\d\d|not exported/i;
 
-const locked = /\.lock': file exists|unable to create .*\.lock|cannot lock ref|unable to lock/i;
+const damaged =
+  /is corrupt|object file .* is empty|bad object|bad tree object|missing (blob|tree|commit|tag|object)|unable to read (tree|sha1 file|[0-9a-f]{40})|could not read [0-9a-f]{40}|failed to (read object|traverse parents)|(could not|unable to) parse (object|commit)|hash mismatch|unresolved deltas|does not match index|index file .* is too small|not a git packfile|not point to a valid object|cannot read existing object|did not send all necessary objects|inflate:|mmap failed|unable to unpack [0-9a-f]{40}|garbage at end of loose object/i;
 
 function classify(stderr: string): GitFailure {
-  if (locked.test(stderr)) return 'locked';
+  if (programMissing.test(stderr)) return 'program_missing';
+  if (partial.test(stderr)) return 'partial';
+  if (remoteDamaged.test(stderr)) return 'remote_damaged';
+  if (damaged.test(stderr)) return 'damaged';
   if (unreachable.test(stderr)) return 'unreachable';
   if (notFound.test(stderr)) return 'not_found';
   // Sometimes this is all that ssh says.
   if (/could not read from remote repository/i.test(stderr)) return 'unreachable';
   return 'other';
+}
+
+/** What git adds after a failure of another program, which has told the reason before. */
+const consequence =
+  /could not read from remote repository|remote end hung up|early eof|invalid index-pack output|protocol error|died with error|possible repository corruption|error: external filter|smudge filter .* failed/i;
+
+const noise =
+  /^(hint|warning|warning: permanently added|cloning into|from |remote: (counting|compressing|total|enumerating))|^please make sure|^and the repository exists|^the most similar command/i;
+
+/** The line that says why. Around it git prints progress, hints, and errors that only follow from it. */
+function findReason(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !noise.test(line));
+  const causes = lines.filter((line) => !consequence.test(line));
+  const reason =
+    causes.find((line) => programMissing.test(line) || /^remote: (fatal|error)\b/i.test(line)) ??
+    causes.find((line) => /^(fatal|error|ssh)\b/i.test(line)) ??
+    causes.at(-1) ??
+    lines[0];
+  return (reason ?? '').slice(0, 500);
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { gitEnvironment } from './git-environment.ts';
 import { GitError } from './git-error.ts';
 
 export interface GitOptions {
+  /** The root folder by default, so that git does not read the configuration of a repository around the server's. */
   readonly cwd?: string;
   readonly signal?: AbortSignal;
   readonly input?: string;
@@ -9,10 +11,10 @@ export interface GitOptions {
   readonly timeoutMs?: number;
   /** Whether git may read repositories on this machine. False by default: git refuses the protocol `file`. */
   readonly allowFile?: boolean;
-  /** A file that git reads instead of the user's own configuration; see local-repository.ts. */
-  readonly globalConfig?: string;
   /** Added to git's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How stdin and stdout are read as text; UTF-8 by default. `latin1` keeps each byte as one character. */
+  readonly encoding?: 'utf8' | 'latin1';
 }
 
 const maxStdout = 64 * 1024 * 1024;
@@ -45,8 +47,8 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
   return new Promise((resolve, reject) => {
     // In a process group of its own, so that its children (ssh, remote-https, index-pack) can be killed with it.
     const child = spawn('git', [...settings, ...args], {
-      cwd: options.cwd,
-      env: gitEnvironment(options),
+      cwd: options.cwd ?? '/',
+      env: { ...gitEnvironment(options.allowFile ?? false), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
@@ -78,7 +80,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
       stderr = (stderr + chunk.toString()).slice(-maxStderr);
     });
     child.stdin.on('error', () => {}); // git may end before it has read all
-    child.stdin.end(options.input ?? '');
+    child.stdin.end(options.input ?? '', options.encoding ?? 'utf8');
 
     const settle = (finish: () => void) => {
       clearTimeout(timer);
@@ -94,7 +96,7 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
           reject(new GitError(command, `no answer within ${options.timeoutMs} ms`, null, 'timeout'));
         else if (stopped) reject(new GitError(command, stopped, null, 'other'));
         else if (code !== 0) reject(new GitError(command, stderr, code));
-        else resolve(Buffer.concat(stdout).toString());
+        else resolve(Buffer.concat(stdout).toString(options.encoding));
       }),
     );
   });
@@ -104,21 +106,4 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
 function commandOf(args: readonly string[]): string {
   const takesValue = (arg: string | undefined) => arg === '-C' || arg === '--git-dir';
   return args.find((arg, index) => !arg.startsWith('-') && !takesValue(args[index - 1])) ?? 'command';
-}
-
-function gitEnvironment(options: GitOptions): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'));
-  return {
-    ...Object.fromEntries(inherited),
-    LC_ALL: 'C',
-    // Nothing answers a prompt here: git must fail instead of asking.
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ASKPASS: 'true',
-    SSH_ASKPASS: 'true',
-    GCM_INTERACTIVE: 'never',
-    GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oConnectTimeout=15',
-    GIT_ALLOW_PROTOCOL: options.allowFile ? 'http:https:ssh:file' : 'http:https:ssh',
-    ...(options.globalConfig ? { GIT_CONFIG_GLOBAL: options.globalConfig } : {}),
-    ...options.env,
-  };
 }

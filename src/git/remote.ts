@@ -1,10 +1,13 @@
+import { isRefName } from '../repository/branch-name.ts';
 import { runGit } from './git.ts';
 import { toGitAddress } from './git-address.ts';
 import { GitError } from './git-error.ts';
-import { withLocalRepoAccess } from './local-repository.ts';
+import { bytesOfName, nameOfBytes } from './ref-name.ts';
+import { withRepoAccess } from './repository-access.ts';
 import {
   BaseRefNotFoundError,
   RepositoryEmptyError,
+  RepositoryIncompleteError,
   RepositoryNotFoundError,
   RepositoryUnreachableError,
 } from './repository-errors.ts';
@@ -13,12 +16,13 @@ import {
 export interface Remote {
   /** Names without `refs/heads/`. */
   readonly branches: ReadonlySet<string>;
-  /** Full names of branches and tags, each with the id of its object. */
+  /** Full names of branches and tags, as bytes (see ref-name.ts), each with the id of its object. */
   readonly refs: ReadonlyMap<string, string>;
   /** The branch that HEAD names, else `main`, `master` or the only branch; undefined when there is none of these. */
   readonly defaultBranch: string | undefined;
   /** The commit that HEAD leads to, on a branch or detached; undefined when HEAD names a branch that does not exist. */
   readonly head: string | undefined;
+  readonly objectFormat: 'sha1' | 'sha256';
 }
 
 export interface ListRemoteOptions {
@@ -32,15 +36,16 @@ export interface ListRemoteOptions {
 /**
  * Asks the repository for its branches and tags.
  *
- * Throws RepositoryNotFoundError, RepositoryEmptyError or RepositoryUnreachableError; the signal's reason when it
- * aborts.
+ * Throws RepositoryNotFoundError, RepositoryEmptyError, RepositoryIncompleteError or RepositoryUnreachableError; the
+ * signal's reason when it aborts.
  */
 export async function listRemote(repoUrl: string, options: ListRemoteOptions): Promise<Remote> {
   const address = toGitAddress(repoUrl, options);
   try {
-    const listing = await withLocalRepoAccess(address, (access) =>
+    const listing = await withRepoAccess(address, (access) =>
       runGit(['ls-remote', '--symref', '--', address.url], {
         ...access,
+        encoding: 'latin1',
         signal: options.signal,
         timeoutMs: options.timeoutMs ?? 30_000,
       }),
@@ -57,12 +62,14 @@ export async function listRemote(repoUrl: string, options: ListRemoteOptions): P
  * fetched. Throws BaseRefNotFoundError.
  */
 export function resolveBaseRef(remote: Remote, baseRef: string | null): string {
-  const start = baseRef ?? remote.head ?? remote.defaultBranch;
+  if (baseRef === null && remote.head !== undefined) return remote.head;
+  const start = baseRef ?? remote.defaultBranch;
   if (start === undefined) {
     throw new BaseRefNotFoundError('The repository has no default branch; name a ref to start from.');
   }
+  const name = bytesOfName(start);
   const oid =
-    remote.refs.get(`refs/heads/${start}`) ?? remote.refs.get(`refs/tags/${start}`) ?? remote.refs.get(start);
+    remote.refs.get(`refs/heads/${name}`) ?? remote.refs.get(`refs/tags/${name}`) ?? remote.refs.get(name);
   if (oid !== undefined) return oid;
   if (/^[0-9a-f]{7,64}$/i.test(start)) return start.toLowerCase();
   throw new BaseRefNotFoundError(`The repository has no branch, tag or commit "${start.slice(0, 200)}".`);
@@ -78,6 +85,8 @@ export function repositoryError(error: unknown): unknown {
   if (!(error instanceof GitError)) return error;
   switch (error.failure) {
     case 'not_found':
+    // The remote's host has no git, or this one has no ssh.
+    case 'program_missing':
       return new RepositoryNotFoundError(
         `The repository does not exist or may not be read: ${error.message}`,
         {
@@ -89,11 +98,27 @@ export function repositoryError(error: unknown): unknown {
       return new RepositoryUnreachableError(`The repository's host cannot be reached: ${error.message}`, {
         cause: error,
       });
-    case 'locked':
+    case 'partial':
+      return new RepositoryIncompleteError(
+        `The repository is a partial clone, which cannot send all of its files: ${error.message}`,
+        { cause: error },
+      );
+    case 'remote_damaged':
+    case 'damaged':
+      return new RepositoryIncompleteError(`The repository is damaged: ${error.message}`, { cause: error });
     case 'other':
       return error;
   }
 }
+
+/** Ids of all objects that the remote listed, each once. */
+export function listedObjects(remote: Remote): Set<string> {
+  const oids = new Set(remote.refs.values());
+  if (remote.head !== undefined) oids.add(remote.head);
+  return oids;
+}
+
+const headPrefix = 'ref: refs/heads/';
 
 function parseListing(listing: string): Remote {
   const refs = new Map<string, string>();
@@ -101,24 +126,26 @@ function parseListing(listing: string): Remote {
   let named: string | undefined;
   for (const line of listing.split('\n')) {
     const [value = '', name = ''] = line.split('\t');
-    if (name === 'HEAD' && value.startsWith('ref: refs/heads/'))
-      named = value.slice('ref: refs/heads/'.length);
+    if (name === 'HEAD' && value.startsWith(headPrefix)) named = nameOfBytes(value.slice(headPrefix.length));
+    else if (!isCommitId(value)) continue;
     else if (name === 'HEAD') head = value;
-    // A name that ends with `^{}` is no ref: it gives what an annotated tag points to.
-    else if (/^refs\/(heads|tags)\//.test(name) && !name.endsWith('^{}')) refs.set(name, value);
+    // Git skips names that it would not accept. A name that ends with `^{}` gives what an annotated tag points to.
+    else if (/^refs\/(heads|tags)\//.test(name) && isRefName(name)) refs.set(name, value);
   }
   if (refs.size === 0 && head === undefined)
     throw new RepositoryEmptyError('The repository is empty: it has no commit to start from.');
   const branches = new Set(
     [...refs.keys()]
       .filter((ref) => ref.startsWith('refs/heads/'))
-      .map((ref) => ref.slice('refs/heads/'.length)),
+      .map((ref) => nameOfBytes(ref.slice('refs/heads/'.length))),
   );
   const candidates = [named, 'main', 'master', branches.size === 1 ? [...branches][0] : undefined];
+  const [anyObject = head] = refs.values();
   return {
     branches,
     refs,
     head,
     defaultBranch: candidates.find((branch) => branch !== undefined && branches.has(branch)),
+    objectFormat: anyObject?.length === 64 ? 'sha256' : 'sha1',
   };
 }

@@ -14,6 +14,13 @@ export class RepositoryUnreachableError extends Error {
   readonly retryable = true;
 }
 
+/** The repository is damaged, or it is a partial clone, so that it cannot send all of its objects. */
+export class RepositoryIncompleteError extends Error {
+  override readonly name = 'RepositoryIncompleteError';
+  readonly code = 'REPOSITORY_INCOMPLETE' satisfies TaskErrorCode;
+  readonly retryable = false;
+}
+
 /** The repository has no commit to start a branch from. */
 export class RepositoryEmptyError extends Error {
   override readonly name = 'RepositoryEmptyError';

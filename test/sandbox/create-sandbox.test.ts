@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createGitRepository } from '../support/git-repository.ts';
@@ -159,57 +159,6 @@ describe('createSandbox', () => {
     }
     await sandboxes.provider.createSandbox(request(repository.path), context());
     await expect(stat(trap)).rejects.toThrow('ENOENT');
-  });
-
-  it('succeeds when a killed git has left locks in the mirror', async () => {
-    await using repository = await createGitRepository();
-    await using sandboxes = await openLocalSandboxes();
-    await sandboxes.provider.createSandbox(request(repository.path), context());
-    const [name = ''] = await readdir(join(sandboxes.dataDir, 'mirrors'));
-    const lock = join(sandboxes.dataDir, 'mirrors', name, 'refs', 'heads', 'main.lock');
-    await mkdir(join(lock, '..'), { recursive: true });
-    await writeFile(lock, '');
-
-    const first = await repository.commit('first.txt', '1');
-    const two = await sandboxes.provider.createSandbox(request(repository.path, { key: 'two' }), context());
-    expect(gitIn(two.cwd, 'rev-parse', 'HEAD')).toBe(first); // fetched past the mirror
-
-    const old = new Date(Date.now() - 600_000);
-    await utimes(lock, old, old);
-    const second = await repository.commit('second.txt', '2');
-    const three = await sandboxes.provider.createSandbox(
-      request(repository.path, { key: 'three' }),
-      context(),
-    );
-    expect(gitIn(three.cwd, 'rev-parse', 'HEAD')).toBe(second);
-    await expect(stat(lock)).rejects.toThrow('ENOENT');
-  });
-
-  it('has the branch topic/one after the remote replaced topic by it', async () => {
-    await using repository = await createGitRepository();
-    await using sandboxes = await openLocalSandboxes();
-    repository.git('branch', 'topic');
-    await sandboxes.provider.createSandbox(request(repository.path), context());
-    repository.git('branch', '--delete', 'topic');
-    repository.git('branch', 'topic/one');
-    const wanted = request(repository.path, { key: 'two', baseRef: 'topic/one' });
-    const { cwd } = await sandboxes.provider.createSandbox(wanted, context());
-    expect(gitIn(cwd, 'branch', '--remotes', '--list', 'origin/topic*').trim()).toBe('origin/topic/one');
-  });
-
-  it('checks out a shallow repository whose HEAD is detached', async () => {
-    await using repository = await createGitRepository();
-    await using sandboxes = await openLocalSandboxes();
-    await using shallow = await createGitRepository({ empty: true });
-    await repository.commit('two.txt', '2');
-    const commit = await repository.commit('three.txt', '3');
-    shallow.git('fetch', '--quiet', '--depth=1', `file://${repository.path}`, 'main');
-    shallow.git('checkout', '--quiet', '--detach', 'FETCH_HEAD');
-    for (const key of ['one', 'two']) {
-      const { cwd } = await sandboxes.provider.createSandbox(request(shallow.path, { key }), context());
-      expect(gitIn(cwd, 'log', '--format=%H')).toBe(commit);
-      expect(gitIn(cwd, 'status', '--porcelain')).toBe('');
-    }
   });
 
   it('leaves nothing behind when the signal aborts', async () => {

@@ -12,7 +12,9 @@ export interface GitRepository extends AsyncDisposable {
   commit(file: string, content: string): Promise<string>;
 }
 
-export async function createGitRepository(options: { empty?: boolean } = {}): Promise<GitRepository> {
+export async function createGitRepository(
+  options: { empty?: boolean; objectFormat?: 'sha1' | 'sha256' } = {},
+): Promise<GitRepository> {
   const path = await realpath(await mkdtemp(join(tmpdir(), 'groundcrew-repository-')));
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'));
   const env = {
@@ -38,7 +40,7 @@ export async function createGitRepository(options: { empty?: boolean } = {}): Pr
       await rm(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-  git('init', '--quiet', '--initial-branch=main');
+  git('init', '--quiet', '--initial-branch=main', `--object-format=${options.objectFormat ?? 'sha1'}`);
   if (!options.empty) await repository.commit('README.md', '# A repository\n');
   return repository;
 }

@@ -1,18 +1,20 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { toGitAddress } from '../../git/git-address.ts';
+import { readOperatorConfig } from '../../git/git-config.ts';
 import { listRemote, resolveBaseRef } from '../../git/remote.ts';
 import { InvalidBranchError } from '../../git/repository-errors.ts';
 import { isAlive } from '../../process-identity.ts';
 import { redact } from '../../redact.ts';
 import { isBranchName } from '../../repository/branch-name.ts';
 import type { CreateSandboxRequest, SandboxRef, StepContext } from '../provider.ts';
-import { makeCheckout } from './checkout/checkout.ts';
-import { updateMirror } from './checkout/mirror.ts';
+import { type CheckoutRequest, makeCheckout } from './checkout/checkout.ts';
+import { isDamage, Mirror } from './checkout/mirror.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
 import { sandboxGone } from './errors.ts';
 import { exists, type LocalFolders, rmOptions, transitionalFolders } from './folders.ts';
 import { markersEnvironment } from './processes.ts';
+import { makeHome } from './sandbox-home.ts';
 import { localSandbox, pathsIn, type SandboxPaths, transitionalName } from './sandbox-paths.ts';
 
 /** The content of `sandbox.json`. */
@@ -56,21 +58,31 @@ export async function createSandbox(
     context.log(`Looking at ${redact(request.repoUrl)}`);
     const remote = await listRemote(request.repoUrl, { allowLocal: folders.allowLocalRepos, signal });
     const start = remote.branches.has(request.branch) ? '' : resolveBaseRef(remote, request.baseRef);
-    const mirror = await updateMirror(folders.mirrors, address, remote, signal);
-    context.log(`Checking out ${request.branch}`);
-    const env = markersEnvironment(paths.marker);
-    const { branch } = request;
-    await makeCheckout({
+    const operator = await readOperatorConfig();
+    const checkout: CheckoutRequest = {
       folder: draft.root,
-      name: 'checkout',
+      name: basename(draft.checkout),
       address,
       remote,
-      mirror,
-      branch,
+      operator,
+      mirror: new Mirror(folders.mirrors, address, remote.objectFormat),
+      repair: false,
+      branch: request.branch,
       start,
-      env,
+      env: markersEnvironment(paths.marker),
       signal,
-    });
+      log: (line) => context.log(line),
+    };
+    context.log(`Checking out ${request.branch}`);
+    try {
+      await makeCheckout(checkout);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      context.log('The copy of the repository on this machine is damaged. All of it is fetched again.');
+      await rm(draft.checkout, rmOptions);
+      await makeCheckout({ ...checkout, repair: true });
+    }
+    await makeHome(draft.home, address, operator);
     const description: SandboxDescription = { ...describe(request), createdAt: new Date().toISOString() };
     await writeFile(draft.description, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
     signal.throwIfAborted();

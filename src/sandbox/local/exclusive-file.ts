@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 /**
  * Writes `content` as JSON to `path` unless the file exists, and returns whether it did. Of any number of callers, in any
@@ -18,6 +18,13 @@ export async function writeOnce(path: string, content: unknown): Promise<boolean
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+/** Writes `content` as JSON to `path`, over what is there. Readers see the whole old or the whole new content. */
+export async function replaceFile(path: string, content: unknown): Promise<void> {
+  const draft = `${path}~${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, JSON.stringify(content), { mode: 0o600, flag: 'wx' });
+  await rename(draft, path);
 }
 
 /** Reads what `writeOnce` wrote; undefined when the file does not exist. */

@@ -19,6 +19,10 @@ export const taskErrorCodes = {
     when: 'The repository has no commit that a branch could start from.',
     remedy: 'Push a first commit, then retry the task.',
   },
+  REPOSITORY_INCOMPLETE: {
+    when: 'The repository is a partial clone or is damaged, so that it cannot send all of its objects.',
+    remedy: 'Give the URL of a complete repository, for example the one it was cloned from, in a new task.',
+  },
   BASE_REF_NOT_FOUND: {
     when: 'The repository has no branch, tag or commit with the name in `baseRef`.',
     remedy: 'Create a new task with another `baseRef`, or push the missing branch and retry the task.',

@@ -1,12 +1,17 @@
-import { copyFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type GitOptions, runGit } from '../../../git/git.ts';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { RepoAddress } from '../../../git/git-address.ts';
+import { configSection, type OperatorConfig } from '../../../git/git-config.ts';
 import { GitError } from '../../../git/git-error.ts';
-import { withLocalRepoAccess } from '../../../git/local-repository.ts';
-import { isCommitId, type Remote, repositoryError } from '../../../git/remote.ts';
+import { bytesOfName } from '../../../git/ref-name.ts';
+import { isCommitId, type Remote } from '../../../git/remote.ts';
+import { withRepoAccess } from '../../../git/repository-access.ts';
 import { BaseRefNotFoundError } from '../../../git/repository-errors.ts';
-import type { Mirror } from './mirror.ts';
+import { LocalSandboxError } from '../errors.ts';
+import { exists } from '../folders.ts';
+import { fetchError, isDamage, type Mirror } from './mirror.ts';
+import { NewRepository } from './new-repository.ts';
+import { packedRefs } from './packed-refs.ts';
 
 export interface CheckoutRequest {
   /** An existing folder, and the name of the checkout to make in it. */
@@ -14,7 +19,10 @@ export interface CheckoutRequest {
   readonly name: string;
   readonly address: RepoAddress;
   readonly remote: Remote;
+  readonly operator: OperatorConfig;
   readonly mirror: Mirror;
+  /** Whether all objects are fetched again, because the mirror is damaged. */
+  readonly repair: boolean;
   /** A name that git accepts; see branch-name.ts. */
   readonly branch: string;
   /** The object at which a new branch starts. A branch that the remote has starts at the remote's. */
@@ -22,100 +30,124 @@ export interface CheckoutRequest {
   /** Environment of every git that works here, so that it can be found and killed. */
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
 }
 
 /**
  * Makes a repository that borrows the mirror's objects, has the real remote as `origin`, and `branch` checked out. It
- * may be moved afterwards.
+ * finds the mirror by a relative path, so that both may be moved together.
  */
 export async function makeCheckout(request: CheckoutRequest): Promise<void> {
-  const { address, remote, branch, signal } = request;
-  // Relative to the folder: if the sandbox is destroyed meanwhile, git fails instead of creating the folder again.
-  const options: GitOptions = { cwd: request.folder, env: request.env, signal };
-  const git = (args: readonly string[], more: GitOptions = {}) =>
-    runGit(['-C', request.name, ...args], { ...options, ...more });
+  const { remote, mirror, branch } = request;
+  const repository = new NewRepository(request.folder, request.name, request.env, request.signal);
+  await repository.init(branch, remote.objectFormat);
+  if (request.repair) await mirror.repair(repository, remote);
+  else await mirror.update(repository, remote);
+  const objects = join(repository.gitFolder, 'objects');
+  await repository.write('objects/info/alternates', `${relative(objects, mirror.objects)}\n`);
+  await repository.write('packed-refs', packedRefs(trackingRefs(remote)));
+  await setDefaultBranch(repository, remote);
+  await configure(repository, request);
 
-  await runGit(['init', '--quiet', '--template=', '--', request.name], options);
-  const gitFolder = join(request.folder, request.name, '.git');
-  await writeFile(
-    join(gitFolder, 'objects', 'info', 'alternates'),
-    `${join(request.mirror.path, 'objects')}\n`,
-  );
-  // Where the mirror's history ends because the remote's does, so does this one's.
-  await copyFile(join(request.mirror.path, 'shallow'), join(gitFolder, 'shallow')).catch(ignoreMissing);
-  await git(['remote', 'add', '--', 'origin', address.url]);
+  const existing = remote.refs.get(`refs/heads/${bytesOfName(branch)}`);
+  const commit = await commitOf(existing ?? request.start, request.address, repository);
+  await repository.git(['update-ref', `refs/heads/${branch}`, commit]);
+  await checkOut(repository);
+  await logMissingFiles(request);
+}
 
-  if (request.mirror.complete) await git(['update-ref', '--stdin', '-z'], { input: refsOf(remote) });
-  else await fetchFrom(address, git, ['--tags', '--end-of-options', 'origin']);
-  const isNew = !remote.branches.has(branch);
-  const commit = await commitOf(isNew ? request.start : `refs/remotes/origin/${branch}`, address, git);
-
-  await git(['update-ref', `refs/heads/${branch}`, commit]);
-  await git(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
-  if (remote.defaultBranch !== undefined) {
-    await git(['symbolic-ref', 'refs/remotes/origin/HEAD', `refs/remotes/origin/${remote.defaultBranch}`]);
+/** As after `git clone`, files of submodules are not there, nor those of Git LFS unless the operator has set it up. */
+async function logMissingFiles({ folder, name, operator, log }: CheckoutRequest): Promise<void> {
+  if (await exists(join(folder, name, '.gitmodules'))) {
+    log('The folders of submodules are empty. "git submodule update --init" fetches their files.');
   }
-  if (!isNew) {
-    await git(['config', '--', `branch.${branch}.remote`, 'origin']);
-    await git(['config', '--', `branch.${branch}.merge`, `refs/heads/${branch}`]);
+  const attributes = await readFile(join(folder, name, '.gitattributes'), 'utf8').catch(() => '');
+  if (/\bfilter=lfs\b/.test(attributes) && !operator.filters.has('lfs')) {
+    log('Files of Git LFS are pointers, because Git LFS is not set up where the worker runs.');
   }
-  await nameCommitter(git);
-  await git(['reset', '--quiet', '--hard']);
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+function* trackingRefs(remote: Remote): Iterable<[string, string]> {
+  for (const [ref, oid] of remote.refs) yield [ref.replace(/^refs\/heads\//, 'refs/remotes/origin/'), oid];
 }
 
-type Git = (args: readonly string[], more?: GitOptions) => Promise<string>;
-
-/** Commands for `git update-ref --stdin -z`. Git checks each name: they come from the remote. */
-function refsOf(remote: Remote): string {
-  return [...remote.refs]
-    .map(([ref, oid]) => `create ${ref.replace(/^refs\/heads\//, 'refs/remotes/origin/')}\0${oid}\0`)
-    .join('');
+/** What `origin` alone stands for, in `git log origin` for example. */
+async function setDefaultBranch(repository: NewRepository, { defaultBranch }: Remote): Promise<void> {
+  // A branch of the name HEAD would point to itself.
+  if (defaultBranch === undefined || defaultBranch === 'HEAD') return;
+  await mkdir(join(repository.gitFolder, 'refs', 'remotes', 'origin'), { recursive: true });
+  const target = `refs/remotes/origin/${bytesOfName(defaultBranch)}`;
+  await repository.write('refs/remotes/origin/HEAD', `ref: ${target}\n`);
 }
 
-async function fetchFrom(address: RepoAddress, git: Git, args: readonly string[]): Promise<void> {
+async function configure(repository: NewRepository, request: CheckoutRequest): Promise<void> {
+  const { address, remote, branch, operator } = request;
+  const sections = [
+    configSection('remote', 'origin', [
+      ['url', address.url],
+      ['fetch', '+refs/heads/*:refs/remotes/origin/*'],
+    ]),
+    configSection('user', null, Object.entries(operator.user)),
+  ];
+  if (remote.branches.has(branch)) {
+    const upstream = configSection('branch', branch, [
+      ['remote', 'origin'],
+      ['merge', `refs/heads/${branch}`],
+    ]);
+    sections.push(upstream);
+  }
+  await appendFile(join(repository.gitFolder, 'config'), sections.join(''));
+}
+
+/** The commit that an object's id leads to. It is fetched by its whole id when no branch or tag leads to it. */
+async function commitOf(oid: string, address: RepoAddress, repository: NewRepository): Promise<string> {
+  const peel = () =>
+    repository.git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${oid}^{commit}`]);
   try {
-    await withLocalRepoAccess(address, (access) =>
-      git(['fetch', '--quiet', '--update-shallow', ...args], access),
+    return (await peel()).trim();
+  } catch (error) {
+    if (!(error instanceof GitError) || isDamage(error)) throw error;
+    if (!isCommitId(oid)) throw noCommit(oid, error);
+  }
+  try {
+    await fetchCommit(oid, address, repository);
+    return (await peel()).trim();
+  } catch (error) {
+    if (!(error instanceof GitError) || isDamage(error)) throw error;
+    throw noCommit(oid, error);
+  }
+}
+
+async function fetchCommit(oid: string, address: RepoAddress, repository: NewRepository): Promise<void> {
+  try {
+    await withRepoAccess(address, (access) =>
+      repository.git(
+        [
+          ...['fetch', '--quiet', '--update-shallow', '--no-tags', '--no-write-fetch-head'],
+          ...['--end-of-options', 'origin', oid],
+        ],
+        access,
+      ),
     );
   } catch (error) {
     const isUnknown = error instanceof GitError && /not our ref|unadvertised object/.test(error.stderr);
-    throw isUnknown ? error : repositoryError(error);
+    throw isUnknown ? error : fetchError(error);
   }
 }
 
-/** The commit that a ref or an object's id leads to; fetched by its whole id when no branch or tag brought it along. */
-async function commitOf(name: string, address: RepoAddress, git: Git): Promise<string> {
-  const peel = () => git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]);
+function noCommit(oid: string, cause: Error): BaseRefNotFoundError {
+  return new BaseRefNotFoundError(`The repository has no commit ${oid}, or more than one.`, { cause });
+}
+
+async function checkOut(repository: NewRepository): Promise<void> {
   try {
-    return (await peel()).trim();
+    await repository.git(['reset', '--quiet', '--hard']);
   } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    if (!isCommitId(name)) throw noCommit(name, error);
-  }
-  try {
-    await fetchFrom(address, git, ['--no-tags', '--end-of-options', 'origin', name]);
-    return (await peel()).trim();
-  } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    throw noCommit(name, error);
-  }
-}
-
-function noCommit(name: string, cause: Error): BaseRefNotFoundError {
-  return new BaseRefNotFoundError(`The repository has no commit ${name}, or more than one.`, { cause });
-}
-
-/** Commits need an author: use the operator's git identity, or ours. */
-async function nameCommitter(git: Git): Promise<void> {
-  for (const [setting, fallback] of [
-    ['user.name', 'Groundcrew'],
-    ['user.email', 'groundcrew@localhost'],
-  ] as const) {
-    const value = await git(['config', '--get', setting]).catch(() => '');
-    await git(['config', '--', setting, value.trim() || fallback]);
+    if (!(error instanceof GitError) || error.failure !== 'program_missing') throw error;
+    throw new LocalSandboxError(
+      'SANDBOX_FAILED',
+      `The repository needs a program that is not installed where the worker runs: ${error.message}`,
+      { retryable: false, cause: error },
+    );
   }
 }
