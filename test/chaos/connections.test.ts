@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
+import { isRunning } from '../support/processes.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
@@ -58,7 +59,7 @@ seededTest(
     await app.settled(30_000);
     report(`${tasks} tasks settled after the last cut`, `${Math.round(performance.now() - began)} ms`);
     await expectConsistency(app, { statuses: ['running'] });
-    expect([api, ...workers].filter(({ pid }) => !isAlive(pid))).toEqual([]);
+    expect([api, ...workers].filter(({ pid }) => !isRunning(pid))).toEqual([]);
     // The connection to the database is no part of a step: its loss uses up no attempt.
     const failures = await app.sql(
       `select step, error ->> 'code' as code, count(*)::int as count from task_event where kind = 'step.failed' group by 1, 2`,
@@ -149,12 +150,3 @@ it.concurrent(
   },
   testTimeout,
 );
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -19,7 +18,7 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedPostgres, startEmbedded } from '../../../src/db/embedded/start.ts';
 import { createLogger } from '../../../src/log.ts';
-import { type StartedProcess, startProcess } from '../../support/processes.ts';
+import { isRunning, type StartedProcess, startProcess } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const logger = createLogger('silent');
@@ -84,7 +83,7 @@ describe('startEmbedded', () => {
     const postmaster = await postmasterPid();
     holder.kill('SIGKILL');
     await holder.exit;
-    await waitFor(() => !isAlive(postmaster), 5_000);
+    await waitFor(() => !isRunning(postmaster), 5_000);
 
     const next = await start();
     expect(await query(next.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }]);
@@ -100,12 +99,12 @@ describe('startEmbedded', () => {
     }
     holder.kill('SIGKILL');
     await holder.exit;
-    expect(isAlive(postmaster)).toBe(true);
+    expect(isRunning(postmaster)).toBe(true);
 
     const began = performance.now();
     const next = await start();
     expect(performance.now() - began).toBeLessThan(5_000);
-    expect(isAlive(postmaster)).toBe(false);
+    expect(isRunning(postmaster)).toBe(false);
     expect(await query(next.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }]);
   });
 
@@ -164,7 +163,7 @@ describe('startEmbedded', () => {
 
     const next = await start();
     expect(await query(next.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    expect(isAlive(stranger.pid)).toBe(true);
+    expect(isRunning(stranger.pid)).toBe(true);
   });
 
   it("keeps the server up after a terminal's Ctrl-C until its process stops it", async () => {
@@ -265,16 +264,6 @@ async function query(url: string, text: string): Promise<unknown[]> {
 
 async function postmasterPid(): Promise<number> {
   return Number.parseInt(await readFile(join(dataDir, 'postgres/data/postmaster.pid'), 'utf8'), 10);
-}
-
-/** A process that ended keeps its pid until its parent waits for it, but has no command line any more. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !linux || readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
-  } catch {
-    return false;
-  }
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
