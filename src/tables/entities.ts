@@ -184,6 +184,10 @@ const WorkerEntity = defineEntity({
     lock: p.integer().autoincrement().generated('identity'),
     /** The ids under which Graphile Worker locks its jobs. */
     poolIds: p.array().columnType('text[]'),
+    /** What its process is recognized by on its host; null: it cannot be recognized. */
+    host: p.text().nullable(),
+    pid: p.integer().nullable(),
+    processStart: p.text().nullable(),
     startedAt: createdNow(),
     heartbeatAt: createdNow(),
   },

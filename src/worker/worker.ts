@@ -74,9 +74,9 @@ export class Worker {
       wakeUp: ({ taskId, epoch }) => this.#activeTasks.lost(taskId, epoch),
     });
     if (exclusive) {
-      const reclaimed = await reclaimFromAllWorkers(db);
-      if (reclaimed.tasks.length > 0) logger.info(reclaimed, 'took over the tasks of the previous process');
-    } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, this.#draining.signal);
+      const tasks = await reclaimFromAllWorkers(db);
+      if (tasks.length > 0) logger.info({ tasks }, 'took over the tasks of the previous process');
+    } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
     await Promise.all(this.#runners.map((runner) => runner.start()));
     this.#sweeps.start();
   }

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { findBinaries } from '../../src/db/embedded/binaries.ts';
 import { clusterName, openCluster } from '../../src/db/embedded/cluster.ts';
 import { prepareClusterDir } from '../../src/db/embedded/cluster-dir.ts';
@@ -17,6 +18,8 @@ export interface OwnCluster extends AsyncDisposable {
   stop(): Promise<void>;
   /** Kills the postmaster with SIGKILL; its backends end by themselves. */
   kill(): Promise<void>;
+  /** One backend, with SIGKILL: the postmaster ends all others, recovers and goes on, with the start time that it had. */
+  crashBackend(): Promise<void>;
   start(): Promise<void>;
 }
 
@@ -66,6 +69,15 @@ export async function createOwnCluster(): Promise<OwnCluster> {
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
       await server.stop();
+    },
+    async crashBackend() {
+      const client = new Client({ connectionString: url });
+      const lost = new Promise<void>((resolve) => client.once('end', resolve));
+      client.on('error', () => {});
+      await client.connect();
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      process.kill(rows[0]?.pid as number, 'SIGKILL');
+      await lost;
     },
     async [Symbol.asyncDispose]() {
       await server?.stop();

@@ -33,7 +33,12 @@ test('many processes migrate an empty database at once, and a later one changes 
     const before = await state();
     expect(before).toEqual({
       workspaces: 1,
-      migrations: ['migration-001-tasks', 'migration-002-requested-sandboxes', 'migration-003-retention'],
+      migrations: [
+        'migration-001-tasks',
+        'migration-002-requested-sandboxes',
+        'migration-003-retention',
+        'migration-004-worker-process',
+      ],
     });
     await migrate(database.url);
     expect(await state()).toEqual(before);

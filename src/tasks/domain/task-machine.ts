@@ -31,7 +31,10 @@ export type MachineEvent =
       nextAttemptAt: Timestamp | null;
       backTo?: StepName;
     }
-  /** The worker stops in the middle of the step: not a failure, and no attempt is used up. */
+  /**
+   * The worker stops in the middle of the step, or has not come back after an outage of the database: not a failure, and no
+   * attempt is used up.
+   */
   | { type: 'stepInterrupted'; at: Timestamp; step: StepName }
   | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
   | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }

@@ -26,7 +26,7 @@ interface LeasedRow extends TaskRow {
 
 /**
  * Leases the task under a new epoch. Null when it needs no work or another worker holds it (if that one is dead,
- * {@link reclaimFromDeadWorkers} frees it). A worker that already holds it, because the reply was lost, gets it again.
+ * {@link reclaimFromDeadWorker} frees it). A worker that already holds it, because the reply was lost, gets it again.
  * Throws WorkerDeclaredDeadError.
  */
 export async function leaseTask(db: Database, taskId: string, workerId: string): Promise<LeasedTask | null> {

@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { ClientBase } from 'pg';
 import type { Database } from '../../tables/database.ts';
+import { interruptAttempt } from './interrupt-attempt.ts';
 import { requeueTasks, revokeLeases } from './task-leases.ts';
 
 // All statements on the table `worker`. A worker that runs has a row there and, on a connection of its own, an advisory
@@ -9,23 +10,13 @@ import { requeueTasks, revokeLeases } from './task-leases.ts';
 /** The first key of the workers' advisory locks; the second is the worker's number. */
 export const workerLockClass = 471_300;
 
-/** Milliseconds without a heartbeat after which a worker whose lock is free counts as dead. */
-const killedAfterMs = 1_000;
-/** The same for a worker that still has its lock: it hangs, or its network has gone silent. */
-const hungAfterMs = 9_000;
-/** After a restart of the database every worker's lock is free until it has connected again. */
-const reconnectTimeMs = 3_000;
-
-/** Safe to repeat when the reply was lost. */
-export async function registerWorker(
-  client: ClientBase,
-  workerId: string,
-  poolIds: readonly string[],
-): Promise<void> {
-  await client.query('insert into worker (id, pool_ids) values ($1, $2) on conflict (id) do nothing', [
-    workerId,
-    poolIds,
-  ]);
+/** What a process is recognized by on its host. */
+export interface WorkerProcess {
+  /** Equal only for processes that see each other's pids. */
+  readonly host: string;
+  readonly pid: number;
+  /** Opaque: tells the process from a later one with the same pid. */
+  readonly start: string;
 }
 
 export interface HeartbeatInput {
@@ -34,6 +25,19 @@ export interface HeartbeatInput {
   readonly poolIds: readonly string[];
   /** Whether the session of `client` has the worker's lock already. */
   readonly hasLock: boolean;
+}
+
+/** `process` is null when it cannot be recognized. Safe to repeat when the reply was lost. */
+export async function registerWorker(
+  client: ClientBase,
+  { workerId, poolIds }: Pick<HeartbeatInput, 'workerId' | 'poolIds'>,
+  process: WorkerProcess | null,
+): Promise<void> {
+  await client.query(
+    `insert into worker (id, pool_ids, host, pid, process_start) values ($1, $2, $3, $4, $5)
+     on conflict (id) do nothing`,
+    [workerId, poolIds, process?.host, process?.pid, process?.start],
+  );
 }
 
 /**
@@ -52,48 +56,94 @@ export async function recordHeartbeat(
   return rows[0] ? { hasLock: rows[0].has_lock } : null;
 }
 
-export interface Reclaimed {
-  readonly workers: readonly string[];
-  readonly tasks: readonly string[];
+/** Milliseconds without a heartbeat that make a worker suspect although it has its lock. */
+const suspectAfterMs = 5_000;
+
+/** A worker that may be dead, and what the database can say of it. */
+export interface SuspectWorker {
+  readonly id: string;
+  /** Null: unknown. */
+  readonly process: WorkerProcess | null;
+  readonly isLockFree: boolean;
+  /** Opaque; changes with each heartbeat. */
+  readonly heartbeatAt: string;
+  readonly heartbeatAgeMs: number;
+  /** Whether a session of any process of Groundcrew is open that was there before the last heartbeat. */
+  readonly hasOlderSession: boolean;
+  /** Whether this server has neither been started nor recovered from a crash since the last heartbeat. */
+  readonly hasOlderServer: boolean;
+}
+
+/** The workers, other than this one, whose lock is free or whose heartbeat is overdue. */
+export async function findSuspectWorkers(db: Database, workerId: string): Promise<SuspectWorker[]> {
+  // A free lock is given back with the statement's own transaction. A crash of one process of the server leaves its start
+  // time as it is, but resets the statistics.
+  const { rows } = await sql<{
+    id: string;
+    host: string | null;
+    pid: number;
+    process_start: string;
+    is_lock_free: boolean;
+    heartbeat_at: string;
+    heartbeat_age_ms: number;
+    has_older_session: boolean;
+    has_older_server: boolean;
+  }>`
+    select id, host, pid, process_start, is_lock_free, heartbeat_at::text,
+      extract(epoch from now() - heartbeat_at)::float8 * 1000 as heartbeat_age_ms,
+      exists (
+        select from pg_stat_activity
+        where backend_type = 'client backend' and datname = current_database() and usename = current_user
+          and backend_start < heartbeat_at
+      ) as has_older_session,
+      greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_archiver)) < heartbeat_at
+        as has_older_server
+    from (
+      select worker.*, pg_try_advisory_xact_lock(${workerLockClass}, lock) as is_lock_free
+      from worker where id <> ${workerId}
+    ) other
+    where is_lock_free or heartbeat_at < now() - ${suspectAfterMs} * interval '1 millisecond'
+  `.execute(db.kysely);
+  return rows.map((row) => ({
+    id: row.id,
+    process: row.host === null ? null : { host: row.host, pid: row.pid, start: row.process_start },
+    isLockFree: row.is_lock_free,
+    heartbeatAt: row.heartbeat_at,
+    heartbeatAgeMs: row.heartbeat_age_ms,
+    hasOlderSession: row.has_older_session,
+    hasOlderServer: row.has_older_server,
+  }));
 }
 
 /**
- * Takes the jobs and tasks of dead workers away from them, and queues the tasks again: one transaction. Safe in many
- * workers at once.
+ * Declares a worker dead: takes its jobs and tasks away from it and queues the tasks again, in one transaction. Its running
+ * attempts fail once another worker leases them, or end here without a failure if `keepsAttempts`. Returns the tasks; null
+ * if the worker has come back since it was looked at, or if another worker does the same at this moment.
  */
-export function reclaimFromDeadWorkers(
+export function reclaimFromDeadWorker(
   db: Database,
-  workerId: string,
-  options: { readonly detectKilled: boolean; readonly detectHung: boolean },
-): Promise<Reclaimed> {
-  const isOlderThan = (instant: RawBuilder<unknown>, ms: number) =>
-    sql`${instant} < now() - ${ms} * interval '1 millisecond'`;
+  { id, isLockFree, heartbeatAt }: SuspectWorker,
+  { keepsAttempts }: { readonly keepsAttempts: boolean },
+): Promise<string[] | null> {
   return db.transaction(async (tx) => {
-    const { rows } = await sql<{ id: string }>`
-      select id from worker
-      where id <> ${workerId}
-        and (${options.detectKilled} and ${isOlderThan(sql`heartbeat_at`, killedAfterMs)}
-          and ${isOlderThan(sql`pg_postmaster_start_time()`, reconnectTimeMs)}
-          and pg_try_advisory_xact_lock(${workerLockClass}, lock)
-          or ${options.detectHung} and ${isOlderThan(sql`heartbeat_at`, hungAfterMs)})
-      for update skip locked`.execute(tx.kysely);
-    return removeWorkers(tx, rows);
+    const { rows } = await sql`
+      select from worker
+      where id = ${id} and heartbeat_at = ${heartbeatAt}
+        and (not ${isLockFree} or pg_try_advisory_xact_lock(${workerLockClass}, lock))
+      for update skip locked
+    `.execute(tx.kysely);
+    if (rows.length === 0) return null;
+    return removeWorker(tx, id, keepsAttempts);
   });
 }
 
-/** Whether a worker's lock is free that has not been judged yet: it was killed, or is about to connect again. */
-export async function hasSuspectWorkers(db: Database): Promise<boolean> {
-  // The lock is given back with the statement's own transaction.
-  const { rows } = await sql`
-    select from worker where pg_try_advisory_xact_lock(${workerLockClass}, lock) limit 1`.execute(db.kysely);
-  return rows.length > 0;
-}
-
-/** For the only process that may use the database: every worker that stands in it is dead. */
-export function reclaimFromAllWorkers(db: Database): Promise<Reclaimed> {
+/** For the only process that may use the database: every worker that stands in it is dead. Returns the tasks. */
+export function reclaimFromAllWorkers(db: Database): Promise<string[]> {
   return db.transaction(async (tx) => {
-    const { rows } = await sql<{ id: string }>`select id from worker for update`.execute(tx.kysely);
-    return removeWorkers(tx, rows);
+    const workers = await tx.kysely.selectFrom('worker').select('id').forUpdate().execute();
+    const tasks: string[] = [];
+    for (const { id } of workers) tasks.push(...(await removeWorker(tx, id, false)));
+    return tasks;
   });
 }
 
@@ -102,22 +152,21 @@ export async function deregisterWorker(db: Database, workerId: string): Promise<
   await sql`
     with gone as (
       delete from worker where id = ${workerId} and not exists (select from task where leased_by = ${workerId})
-      returning *
+      returning pool_ids
     )
-    select graphile_worker.force_unlock_workers(pool_ids) from gone`.execute(db.kysely);
+    select graphile_worker.force_unlock_workers(pool_ids) from gone
+  `.execute(db.kysely);
 }
 
-async function removeWorkers(tx: Database, workers: readonly { readonly id: string }[]): Promise<Reclaimed> {
-  const ids = workers.map(({ id }) => id);
-  const tasks: string[] = [];
+async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): Promise<string[]> {
   // Tasks before jobs, the order in which every write locks them: the other one is a deadlock with a write that adds a job.
-  for (const id of ids) tasks.push(...(await revokeLeases(tx, id)));
-  for (const id of ids) {
-    // Graphile Worker itself would keep the jobs locked for four hours.
-    await sql`
-      with gone as (delete from worker where id = ${id} returning *)
-      select graphile_worker.force_unlock_workers(pool_ids) from gone`.execute(tx.kysely);
-  }
-  if (tasks.length > 0) await requeueTasks(tx, tasks);
-  return { workers: ids, tasks };
+  const tasks = await revokeLeases(tx, id);
+  if (keepsAttempts) for (const taskId of tasks) await interruptAttempt(tx, taskId);
+  // Graphile Worker itself would keep the jobs locked for four hours.
+  await sql`
+    with gone as (delete from worker where id = ${id} returning pool_ids)
+    select graphile_worker.force_unlock_workers(pool_ids) from gone
+  `.execute(tx.kysely);
+  await requeueTasks(tx, tasks);
+  return tasks;
 }

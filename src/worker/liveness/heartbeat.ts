@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { recordHeartbeat, registerWorker } from '../../tasks/store/worker-registry.ts';
+import { ownProcess } from './host-process.ts';
 
 const heartbeatMs = 400;
 /** Milliseconds between two heartbeats that count as a gap. */
@@ -34,7 +35,8 @@ export class Heartbeat {
         this.#connections += 1;
         this.#hasLock = false;
         if (!this.#isRegistered) {
-          await registerWorker(client, this.#workerId, this.#poolIds);
+          const worker = { workerId: this.#workerId, poolIds: this.#poolIds };
+          await registerWorker(client, worker, await ownProcess());
           this.#isRegistered = true;
         }
         await this.#beat(client);

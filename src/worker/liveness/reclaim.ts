@@ -2,28 +2,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
-import { hasSuspectWorkers, reclaimFromDeadWorkers } from '../../tasks/store/worker-registry.ts';
+import { findSuspectWorkers, reclaimFromDeadWorker } from '../../tasks/store/worker-registry.ts';
 import type { Heartbeat } from './heartbeat.ts';
-
-/**
- * Milliseconds for which a worker must have had an unbroken heartbeat before it declares others dead: an outage that hit it
- * probably hit them too.
- */
-const minStableMs = 3_000;
+import { stateOf } from './host-process.ts';
+import { type Judge, verdictOn } from './verdict.ts';
 
 /** Takes over the tasks of workers that are dead. */
-export async function reclaimDeadWorkers(db: Database, heartbeat: Heartbeat, logger: Logger): Promise<void> {
-  const isStable = heartbeat.stableForMs > minStableMs;
-  const reclaimed = await reclaimFromDeadWorkers(db, heartbeat.workerId, {
-    detectKilled: isStable || !heartbeat.connectionWasLost,
-    detectHung: isStable,
-  });
-  if (reclaimed.workers.length > 0) logger.warn(reclaimed, 'took over the tasks of dead workers');
+export async function reclaimDeadWorkers(
+  db: Database,
+  heartbeat: Pick<Heartbeat, 'workerId' | 'stableForMs' | 'connectionWasLost'>,
+  logger: Logger,
+): Promise<void> {
+  const { workerId, stableForMs, connectionWasLost } = heartbeat;
+  await judgeSuspects(db, workerId, { stableForMs, connectionWasLost, isStarting: false }, logger);
 }
 
 /** Milliseconds: more than it takes until a worker counts as dead that was killed just before this one was started. */
-const deadWorkerGraceMs = 1_500;
-const deadWorkerPollMs = 50;
+const graceMs = 1_500;
+const pollMs = 50;
 
 /**
  * Takes over the tasks of killed workers before this worker takes any job, so that interrupted work runs before queued work
@@ -32,13 +28,29 @@ const deadWorkerPollMs = 50;
 export async function reclaimKilledWorkers(
   db: Database,
   workerId: string,
+  logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadline = performance.now() + deadWorkerGraceMs;
-  do {
-    const detect = { detectKilled: true, detectHung: false };
-    await retryWhileUnavailable(() => reclaimFromDeadWorkers(db, workerId, detect), signal);
-    if (!(await retryWhileUnavailable(() => hasSuspectWorkers(db), signal))) return;
-    await delay(deadWorkerPollMs, undefined, { signal });
-  } while (performance.now() < deadline);
+  const judge = { stableForMs: 0, connectionWasLost: false, isStarting: true };
+  const deadline = performance.now() + graceMs;
+  const hasOpenCase = () => retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, logger), signal);
+  while ((await hasOpenCase()) && performance.now() < deadline) await delay(pollMs, undefined, { signal });
+}
+
+/** Whether a worker remains that may have been killed although nothing proves it yet. */
+async function judgeSuspects(db: Database, workerId: string, judge: Judge, logger: Logger): Promise<boolean> {
+  let hasOpenCase = false;
+  for (const suspect of await findSuspectWorkers(db, workerId)) {
+    const process = await stateOf(suspect.process);
+    const verdict = verdictOn(suspect, process, judge);
+    if (verdict === 'undecided') {
+      hasOpenCase ||= suspect.isLockFree && process !== 'alive';
+      continue;
+    }
+    const keepsAttempts = verdict === 'lostInOutage';
+    const tasks = await reclaimFromDeadWorker(db, suspect, { keepsAttempts });
+    if (tasks)
+      logger.warn({ worker: suspect.id, verdict, tasks }, 'declared a worker dead and took over its tasks');
+  }
+  return hasOpenCase;
 }

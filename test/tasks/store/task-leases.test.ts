@@ -14,13 +14,7 @@ import {
   revokeLeases,
   WorkerDeclaredDeadError,
 } from '../../../src/tasks/store/task-leases.ts';
-import {
-  reclaimFromAllWorkers,
-  reclaimFromDeadWorkers,
-  workerLockClass,
-} from '../../../src/tasks/store/worker-registry.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
-import { waitFor } from '../../support/wait-for.ts';
 import { at, eventsToRunning, started } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
@@ -161,81 +155,6 @@ describe('I9 reclaiming', () => {
     expect(await leasesOf(tasks.db, worker)).toHaveLength(2);
     await freeOrphanedLease(tasks.db, worker, newer);
     expect(await leasesOf(tasks.db, worker)).toEqual([kept]);
-  });
-
-  // After a restart of the database every lock is free for a while, which says nothing of its owner.
-  const databaseIsUp = () =>
-    waitFor(async () => {
-      const [row] = await tasks.sql<{ up: boolean }>(
-        `select pg_postmaster_start_time() < now() - interval '4 seconds' as up`,
-      );
-      return row?.up === true;
-    });
-
-  it('spares a worker with a heartbeat or a held lock', async () => {
-    await databaseIsUp();
-    const me = await newWorker();
-    const living = await newWorker();
-    const locked = await newWorker();
-    const dead = await newWorker();
-    const task = await tasks.create();
-    await tasks.lease(task.id, dead);
-    await tasks.sql(`update worker set heartbeat_at = now() - interval '5 seconds' where id in (?, ?)`, [
-      locked,
-      dead,
-    ]);
-    await tasks.sql(`delete from worker where id not in (?, ?, ?, ?)`, [me, living, locked, dead]);
-    await tasks.db.em().transactional(async (tx) => {
-      await tx.execute(
-        `select pg_advisory_xact_lock(${workerLockClass}, lock) from worker where id = '${locked}'`,
-      );
-      const rescued = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: true });
-      expect(rescued.workers).toEqual([dead]);
-    });
-    const rows = await tasks.sql<{ id: string }>('select id from worker order by id');
-    expect(new Set(rows.map(({ id }) => id))).toEqual(new Set([me, living, locked]));
-  });
-
-  it('reclaims from a hung worker when the judge is stable', async () => {
-    const me = await newWorker();
-    const hung = await newWorker();
-    const task = await tasks.create();
-    await tasks.lease(task.id, hung);
-    await tasks.sql(`delete from worker where id not in (?, ?)`, [me, hung]);
-    await tasks.sql(`update worker set heartbeat_at = now() - interval '20 seconds' where id = ?`, [hung]);
-    await tasks.db.em().transactional(async (tx) => {
-      await tx.execute(
-        `select pg_advisory_xact_lock(${workerLockClass}, lock) from worker where id = '${hung}'`,
-      );
-      const unsure = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: false });
-      expect(unsure.workers).toEqual([]);
-      const sure = await reclaimFromDeadWorkers(tasks.db, me, { detectKilled: true, detectHung: true });
-      expect(sure.workers).toEqual([hung]);
-      expect(sure.tasks).toHaveLength(1);
-    });
-  });
-
-  it('reclaims from all workers for the only process', async () => {
-    await tasks.sql('delete from worker');
-    const gone = [await newWorker(), await newWorker()];
-    const task = await tasks.create();
-    await tasks.lease(task.id, gone[1] as string);
-    const rescued = await reclaimFromAllWorkers(tasks.db);
-    expect(new Set(rescued.workers)).toEqual(new Set(gone));
-    expect(await leasesOf(tasks.db, gone[1] as string)).toEqual([]);
-    expect(await jobsOf(task)).toHaveLength(1);
-  });
-
-  it("unlocks the dead worker's jobs", async () => {
-    await tasks.sql('delete from worker');
-    await endJobs();
-    const task = await tasks.create();
-    const pool = newId('event');
-    await tasks.sql(`insert into worker (id, pool_ids) values ('pools', array[?]::text[])`, [pool]);
-    await tasks.sql(`update graphile_worker._private_jobs set locked_at = now(), locked_by = ?`, [pool]);
-    expect((await jobsOf(task))[0]?.locked_at).not.toBeNull();
-    await reclaimFromAllWorkers(tasks.db);
-    expect((await jobsOf(task))[0]?.locked_at).toBeNull();
   });
 });
 

@@ -154,7 +154,7 @@ describe('a task', () => {
     const at = new Date().toISOString();
     await harness.stored.change(made.id, { type: 'stepStarted', at, step: 'ensure_name', deadlineAt: at });
     await harness.stored.sql('delete from graphile_worker._private_jobs');
-    await harness.stored.sql(`update worker set heartbeat_at = now() - interval '1 minute'`);
+    await harness.stored.sql(`update worker set heartbeat_at = now() - interval '1500 milliseconds'`);
     await harness.startWorker();
     const task = await harness.until(made.id, 'running');
     expect(stepOf(task.state, 'ensure_name')).toMatchObject({ attempt: 2, error: { code: 'WORKER_LOST' } });
