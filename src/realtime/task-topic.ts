@@ -67,7 +67,8 @@ export class TaskTopic {
 
   /** Announces that this revision exists. */
   announce(revision: number): void {
-    this.#announced = Math.max(this.#announced, revision);
+    // Not Math.max: a wake-up may say anything, and NaN would hide all later announcements.
+    if (revision > this.#announced) this.#announced = revision;
   }
 
   /** The announced revision does not exist (NOTIFY is untrusted); stop looking for it. */

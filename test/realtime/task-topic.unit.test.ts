@@ -89,6 +89,13 @@ describe('TaskTopic', () => {
     expect(topic.gap).toBeUndefined();
   });
 
+  it('ignores an announcement that is not a number', () => {
+    const { topic } = openSeeded({ seed: 2, after: 2 });
+    topic.announce(Number.NaN);
+    topic.announce(3);
+    expect(topic.gap).toMatchObject({ after: 2 });
+  });
+
   it('keeps announcements that arrive before its task is known', () => {
     const { topic } = openTopic();
     topic.retain();

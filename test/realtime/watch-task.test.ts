@@ -196,7 +196,8 @@ describe('Hub.watchTask', () => {
     const { hub, stored, workspaceId } = await watchDatabase();
     const { id, project } = await stored.create();
     const subscription = await hub.watchTask(workspaceId, id, 1);
-    for (const payload of ['', 'nonsense', `${id} 1000 0 ${workspaceId} ${project.id}`]) {
+    const payloads = ['x', '1000'].map((revision) => `${id} ${revision} 0 ${workspaceId} ${project.id}`);
+    for (const payload of ['', 'nonsense', ...payloads]) {
       await stored.sql(`select pg_notify('groundcrew_task', ?)`, [payload]);
     }
     await stored.reviseTimes(id, 3);
