@@ -1,4 +1,4 @@
-import { parseRepoUrl } from '../repository/repo-url.ts';
+import { describeRefusal, parseRepoUrl } from '../repository/repo-url.ts';
 import { RepositoryNotFoundError } from './repository-errors.ts';
 
 /** A repository's address that git cannot mistake for an option or a remote helper, nor a remote one for a path. */
@@ -14,11 +14,11 @@ export interface RepoAddress {
  */
 export function toGitAddress(repoUrl: string, options: { allowLocal: boolean }): RepoAddress {
   const repo = parseRepoUrl(repoUrl);
-  if (!repo) throw refused('it is not the URL of a git repository');
-  if (repo.local && !options.allowLocal) throw refused('paths on this server are not allowed');
+  if (!repo) throw refused(describeRefusal(repoUrl));
+  if (repo.local && !options.allowLocal) throw refused('Paths on this server are not allowed.');
   return { url: repo.url, localPath: repo.local ? repo.url : undefined };
 }
 
 function refused(why: string): RepositoryNotFoundError {
-  return new RepositoryNotFoundError(`The address of the repository is refused: ${why}.`);
+  return new RepositoryNotFoundError(`The address of the repository is refused. ${why}`);
 }

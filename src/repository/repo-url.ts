@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 
 /** The address of a repository. */
 export interface RepoUrl {
-  /** The address for git: as given, without the white space around it. */
+  /** The address for git: as given, without the white space around it, and with `%20` for a space in a URL. */
   readonly url: string;
   /** The same for all spellings of one address: with and without `.git`, a last slash or the default port. */
   readonly canonical: string;
@@ -16,7 +16,9 @@ const maxLength = 1000;
 const host = String.raw`(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])`;
 const user = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
 const urlPattern = new RegExp(`^(https?|ssh)://(?:(${user})@)?(${host})(?::(\\d{1,5}))?/(.+)$`, 'i');
-const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![:-])([^\\s:]+)$`);
+const scpPattern = new RegExp(`^(?:(${user})@)?(${host}):(?![: -])((?:[^\\s:]| )+)$`);
+/** `C:\repo`, `C:/repo`, `\\server\share`, and `file:///C:/repo`. */
+const windowsPath = /^[a-z]:(?:\/|.*\\)|^\\\\|^file:\/\/\/[a-z](?::|%3a)/i;
 const defaultPorts: Record<string, string> = { http: '80', https: '443', ssh: '22' };
 
 /**
@@ -26,7 +28,25 @@ const defaultPorts: Record<string, string> = { http: '80', https: '443', ssh: '2
 export function parseRepoUrl(input: string): RepoUrl | null {
   const url = input.trim();
   if (url === '' || url.length > maxLength || hasControlCharacter(url)) return null;
+  if (windowsPath.test(url)) return null;
   return parseLocal(url) ?? parseRemote(url) ?? parseScpLike(url);
+}
+
+/** Why `parseRepoUrl` returns null for the input, in sentences for users. They contain nothing of the input. */
+export function describeRefusal(input: string): string {
+  const url = input.trim();
+  if (windowsPath.test(url)) return 'Windows paths are not supported. Use the URL of a git repository.';
+  const [, scheme = '', credential = ''] = /^(https?|ssh):\/\/([^/?#\s]*)@/i.exec(url) ?? [];
+  if (credential !== '') {
+    const isSsh = scheme.toLowerCase() === 'ssh';
+    const hasPassword = credential.includes(':');
+    if (isSsh && hasPassword) return 'Take the password out of the URL. Git on the server uses its SSH keys.';
+    if (!isSsh) {
+      const excess = hasPassword ? 'the user name and the password' : 'the user name';
+      return `Take ${excess} out of the URL. Git on the server gets them from its credential helper.`;
+    }
+  }
+  return 'This is not the URL of a git repository. Use https, ssh, the form user@host:path, or an absolute path.';
 }
 
 function parseLocal(url: string): RepoUrl | null {
@@ -45,8 +65,9 @@ function parseRemote(url: string): RepoUrl | null {
   // The user of an http URL is part of a credential, and all who see the project would see it.
   if (userName !== undefined && scheme !== 'ssh') return null;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return null;
-  const path = repositoryPath(pathAsGiven);
-  if (path === null || /[?#\s]/.test(pathAsGiven)) return null;
+  // Over http, git accepts a space as `%20` only, and over ssh in both forms.
+  const path = repositoryPath(pathAsGiven.replaceAll(' ', '%20'));
+  if (path === null || /[?#\s]/.test(path)) return null;
   const authority = [
     userName === undefined ? '' : `${userName}@`,
     hostName.toLowerCase(),
@@ -54,9 +75,9 @@ function parseRemote(url: string): RepoUrl | null {
   ].join('');
   return {
     // Git accepts the names of protocols in lower case only.
-    url: scheme + url.slice(scheme.length),
+    url: scheme + url.slice(scheme.length).replaceAll(' ', '%20'),
     canonical: `${scheme}://${authority}/${path}`,
-    name: lastParts(path, 2),
+    name: lastParts(path, 2).replaceAll('%20', ' '),
     local: false,
   };
 }

@@ -1,4 +1,4 @@
-import { parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
+import { describeRefusal, parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
 import type { Database } from '../tables/database.ts';
 import { IdempotencyConflictError, InvalidInputError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
@@ -76,10 +76,7 @@ export async function createTask(
 function parseRepoInput(repoUrl: string, allowLocal: boolean): RepoUrl {
   const repo = parseRepoUrl(repoUrl);
   if (!repo) {
-    throw new InvalidInputError(
-      'repoUrl is not the URL of a git repository: https, ssh or scp-like without a password, or an absolute path.',
-      { field: 'repoUrl' },
-    );
+    throw new InvalidInputError(describeRefusal(repoUrl), { field: 'repoUrl' });
   }
   if (repo.local && !allowLocal) {
     throw new InvalidInputError('This server takes no repositories of its own file system.', {

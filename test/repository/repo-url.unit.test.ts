@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRepoUrl } from '../../src/repository/repo-url.ts';
+import { describeRefusal, parseRepoUrl } from '../../src/repository/repo-url.ts';
 
 describe('parseRepoUrl', () => {
   it.each([
@@ -18,6 +18,15 @@ describe('parseRepoUrl', () => {
     ['github.com:o/r/', 'github.com:o/r', 'o/r'],
     ['git@Example.com:/srv/git/r.git', 'git@example.com:/srv/git/r', 'git/r'],
     ['git@Example.com:~user/r.git', 'git@example.com:~user/r', '~user/r'],
+    [
+      'https://dev.azure.com/org/My Project/_git/r',
+      'https://dev.azure.com/org/My%20Project/_git/r',
+      '_git/r',
+    ],
+    ['https://h/My%20Project/r', 'https://h/My%20Project/r', 'My Project/r'],
+    ['ssh://git@h/a b/r.git', 'ssh://git@h/a%20b/r', 'a b/r'],
+    ['git@h:a b/r.git', 'git@h:a b/r', 'a b/r'],
+    ['/srv/a b', '/srv/a b', 'a b'],
     ['/srv/repositories/r/', '/srv/repositories/r', 'r'],
     ['/srv/./repositories//r', '/srv/repositories/r', 'r'],
     ['/srv/repositories/r/.git', '/srv/repositories/r/.git', 'r'],
@@ -34,6 +43,11 @@ describe('parseRepoUrl', () => {
 
   it('returns the protocol in lower case', () =>
     expect(parseRepoUrl('HTTPS://github.com/O/r')?.url).toBe('https://github.com/O/r'));
+
+  it('returns an address with spaces in the form that git accepts', () => {
+    expect(parseRepoUrl('https://h/a b/r')?.url).toBe('https://h/a%20b/r');
+    expect(parseRepoUrl('git@h:a b/r')?.url).toBe('git@h:a b/r');
+  });
 
   it('distinguishes upper and lower case in paths', () => {
     expect(parseRepoUrl('https://h/O/r')?.canonical).not.toBe(parseRepoUrl('https://h/o/r')?.canonical);
@@ -75,7 +89,14 @@ describe('parseRepoUrl', () => {
     'https://h/.git',
     'https://h/o/r?x=1',
     'https://h/o/r#main',
-    'https://h/o r',
+    'https://h/o\u00a0r',
+    'h: o r',
+    'C:\\repo',
+    'c:repo\\part',
+    'C:/repo',
+    '\\\\server\\share',
+    'file:///C:/repo',
+    'file:///c%3A/repo',
     'https://user:secret@h/o/r',
     'https://token@h/o/r',
     'ssh://git:secret@h/o/r',
@@ -91,5 +112,25 @@ describe('parseRepoUrl', () => {
     `https://h/${'x'.repeat(1_000)}`,
   ])('returns null for %j', (input) => {
     expect(parseRepoUrl(input)).toBeNull();
+  });
+});
+
+describe('describeRefusal', () => {
+  it.each([
+    ['https://myorg@dev.azure.com/myorg/proj/_git/repo', 'Take the user name out of the URL.'],
+    ['https://user@bitbucket.org/o/r.git', 'Take the user name out of the URL.'],
+    ['HTTPS://user@h/o/r', 'Take the user name out of the URL.'],
+    ['https://user:secret@h/o/r', 'Take the user name and the password out of the URL.'],
+    ['ssh://git:secret@h/o/r', 'Take the password out of the URL.'],
+    ['C:\\Users\\me\\repo', 'Windows paths are not supported.'],
+    ['file:///C:/repo', 'Windows paths are not supported.'],
+    ['\\\\server\\share', 'Windows paths are not supported.'],
+    ['ssh://git@h', 'This is not the URL of a git repository.'],
+    ['o/r', 'This is not the URL of a git repository.'],
+    ['', 'This is not the URL of a git repository.'],
+  ])('explains for %j: %s', (input, sentence) => {
+    expect(parseRepoUrl(input)).toBeNull();
+    expect(describeRefusal(input)).toContain(sentence);
+    expect(describeRefusal(input)).not.toContain('secret');
   });
 });
