@@ -8,6 +8,6 @@ const groundcrew = createGroundcrew({ url, token });
 const { id } = await groundcrew.createTask({ repoUrl: process.argv[2], prompt: 'Say hello' });
 for await (const task of groundcrew.watchTask(id, { afterRevision: 0 })) {
   console.log(task.revision, task.status, task.error?.message ?? '');
-  if (task.status === 'RUNNING' || task.status === 'ERROR') break;
+  if (!task.status.startsWith('INIT_')) break;
 }
 await groundcrew.close();
