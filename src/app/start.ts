@@ -7,6 +7,7 @@ import { loadProviders, type Providers } from '../sandbox/registry.ts';
 import { type Database, openDatabase } from '../tables/database.ts';
 import { migrate } from '../tables/migrate.ts';
 import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
+import { readLocations } from '../worker/locations.ts';
 import { Worker } from '../worker/worker.ts';
 
 /** What a process does: `start` has both roles, and an embedded database unless DATABASE_URL is set. */
@@ -87,6 +88,7 @@ async function startWorker(
   shared: Shared & { readonly exclusive: boolean },
   parts: AsyncDisposableStack,
 ): Promise<void> {
-  const worker = parts.adopt(new Worker(shared), (each) => each.stop());
+  const locations = await readLocations(shared.providers);
+  const worker = parts.adopt(new Worker({ ...shared, locations }), (each) => each.stop());
   await worker.start();
 }

@@ -11,6 +11,12 @@
  */
 export interface SandboxProvider {
   readonly name: string;
+  /**
+   * Where the provider's sandboxes lie: a stable id of 1 to 64 letters, digits, dots, "-" or "_". Only workers whose provider
+   * has the same location are asked for the sandboxes that were made there. Called once, at the start of a worker. Left out:
+   * every worker reaches every sandbox.
+   */
+  location?(): Promise<string>;
   /** Makes the sandbox of `key` with the repository checked out on `branch`, or adopts the one that exists. */
   createSandbox(request: CreateSandboxRequest, context: StepContext): Promise<SandboxRef>;
   /** Installs and starts the agent's server in the sandbox, or finds it running. Resolves when it answers. */

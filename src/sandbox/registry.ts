@@ -70,6 +70,9 @@ function faultOf(exported: unknown): string | undefined {
   if (typeof provider.name !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(provider.name)) {
     return 'has no valid name';
   }
+  if (provider.location !== undefined && typeof provider.location !== 'function') {
+    return 'has a location that is no method';
+  }
   const method = methods.find((name) => typeof provider[name] !== 'function');
   return method && `has no method ${method}`;
 }

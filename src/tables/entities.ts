@@ -156,6 +156,8 @@ const SandboxEntity = defineEntity({
     failures: p.integer().default(0),
     createdAt: createdNow(),
     updatedAt: createdNow(),
+    /** Only workers whose provider has this location reach the sandbox; null: every worker does. */
+    location: p.text().nullable(),
   },
 });
 

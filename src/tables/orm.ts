@@ -7,6 +7,7 @@ import { Migration001Tasks } from './migrations/migration-001-tasks.ts';
 import { Migration002RequestedSandboxes } from './migrations/migration-002-requested-sandboxes.ts';
 import { Migration003Retention } from './migrations/migration-003-retention.ts';
 import { Migration004WorkerProcess } from './migrations/migration-004-worker-process.ts';
+import { Migration005SandboxLocation } from './migrations/migration-005-sandbox-location.ts';
 
 /** `timeoutMs` limits each statement. Undefined: no limit, for migrations of large tables. */
 export function ormOptions(url: string, poolSize: number, timeoutMs?: number): Options {
@@ -30,6 +31,7 @@ export function ormOptions(url: string, poolSize: number, timeoutMs?: number): O
         { name: 'migration-002-requested-sandboxes', class: Migration002RequestedSandboxes },
         { name: 'migration-003-retention', class: Migration003Retention },
         { name: 'migration-004-worker-process', class: Migration004WorkerProcess },
+        { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
       ],
       tableName: 'groundcrew_migration',
       snapshot: false,

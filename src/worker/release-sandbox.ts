@@ -3,15 +3,18 @@ import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import {
   findSandboxToRelease,
+  handOnRelease,
   recordSandboxReleased,
   scheduleReleaseRetry,
 } from '../tasks/store/sandbox-ledger.ts';
 import { runAttempt } from './attempt.ts';
+import { isReachable, type Locations } from './locations.ts';
 
 export interface ReleaseDependencies {
   readonly db: Database;
   readonly logger: Logger;
   readonly providers: Providers;
+  readonly locations: Locations;
   readonly interrupt: AbortSignal;
 }
 
@@ -19,9 +22,10 @@ const timeoutMs = 60_000;
 
 /** Has the provider destroy a sandbox that its task no longer needs. Schedules another attempt when that fails. */
 export async function releaseSandbox(key: string, dependencies: ReleaseDependencies): Promise<void> {
-  const { db, providers, interrupt } = dependencies;
+  const { db, providers, locations, interrupt } = dependencies;
   const sandbox = await findSandboxToRelease(db, key);
   if (!sandbox) return;
+  if (!isReachable(locations, sandbox.provider, sandbox.location)) return handOnRelease(db, sandbox);
   const logger = dependencies.logger.child({ taskId: sandbox.taskId, sandbox: key });
   try {
     const provider = providers.get(sandbox.provider);

@@ -7,13 +7,15 @@ import { PreparedClient } from '../db/prepared-client.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
-import { type JobName, jobs } from '../tasks/store/jobs.ts';
+import { type JobName, jobNameAt, jobs } from '../tasks/store/jobs.ts';
+import { takeOverSandboxes } from '../tasks/store/sandbox-ledger.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
 import { ActiveTasks } from './active-tasks.ts';
 import { JobRunner } from './job-runner.ts';
 import { Heartbeat } from './liveness/heartbeat.ts';
 import { reclaimKilledWorkers } from './liveness/reclaim.ts';
+import type { Locations } from './locations.ts';
 import {
   type MaintenanceDependencies,
   maintenanceCron,
@@ -31,6 +33,7 @@ export interface WorkerOptions {
   readonly db: Database;
   readonly listener: WakeUpListener;
   readonly providers: Providers;
+  readonly locations: Locations;
   readonly logger: Logger;
   /** Whether no other process uses the database. Then every worker that is registered in it is dead. */
   readonly exclusive: boolean;
@@ -69,11 +72,12 @@ export class Worker {
 
   /** Resolves once it takes jobs. */
   async start(): Promise<void> {
-    const { db, listener, logger, exclusive } = this.#options;
+    const { db, listener, locations, logger, exclusive } = this.#options;
     this.#unsubscribe = listener.subscribe({
       wakeUp: ({ taskId, epoch }) => this.#activeTasks.lost(taskId, epoch),
     });
     if (exclusive) {
+      for (const [provider, location] of locations) await takeOverSandboxes(db, provider, location);
       const tasks = await reclaimFromAllWorkers(db);
       if (tasks.length > 0) logger.info({ tasks }, 'took over the tasks of the previous process');
     } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
@@ -114,17 +118,26 @@ export class Worker {
    */
   #createRunners(): JobRunner[] {
     const { config, logger } = this.#options;
-    const { provisionTask, ...others } = this.#tasks();
+    const { provisionTask, releaseSandbox, ...others } = this.#tasks();
+    const places = [...new Set(this.#options.locations.values())];
+    const at = (name: 'provisionTask' | 'releaseSandbox', task: Task) => ({
+      [name]: task,
+      ...Object.fromEntries(places.map((location) => [jobNameAt(name, location), task])),
+    });
     const shared = {
       pool: this.#pool,
       logger,
       onPool: (poolId: string) => this.#heartbeat.attachPool(poolId),
     };
     return [
-      new JobRunner({ ...shared, tasks: { provisionTask }, concurrency: config.concurrency }),
       new JobRunner({
         ...shared,
-        tasks: others,
+        tasks: at('provisionTask', provisionTask),
+        concurrency: config.concurrency,
+      }),
+      new JobRunner({
+        ...shared,
+        tasks: { ...at('releaseSandbox', releaseSandbox), ...others },
         concurrency: releaseConcurrency,
         cronItems: maintenanceCron(config.retentionDays),
       }),

@@ -19,6 +19,7 @@ const modules = {
   'none.mjs': 'export const provider = {}',
   'nameless.mjs': `export default { name: '', ${methods} }`,
   'half.mjs': `export default { name: 'half', createSandbox(){} }`,
+  'placed.mjs': `export default { name: 'placed', location: 'here', ${methods} }`,
   'throws.mjs': 'throw new Error("no\\nkey")',
   'syntax.mjs': 'export default {',
 };
@@ -49,6 +50,7 @@ describe('loadProviders', () => {
     ['none.mjs', /is no sandbox provider/],
     ['nameless.mjs', /no valid name/],
     ['half.mjs', /has no method ensureAgent/],
+    ['placed.mjs', /has a location that is no method/],
     ['throws.mjs', /no key/],
     ['syntax.mjs', /./],
   ])('throws a ConfigError of one line for the module %s', async (name, message) => {

@@ -38,6 +38,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-002-requested-sandboxes',
         'migration-003-retention',
         'migration-004-worker-process',
+        'migration-005-sandbox-location',
       ],
     });
     await migrate(database.url);

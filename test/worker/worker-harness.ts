@@ -113,6 +113,7 @@ export async function startWorkerHarness(env: Readonly<Record<string, string>> =
         db: stored.db,
         listener,
         providers,
+        locations: new Map(),
         logger,
         exclusive: false,
       });

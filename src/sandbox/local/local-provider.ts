@@ -72,6 +72,10 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
   return {
     name: 'local',
 
+    async location() {
+      return (await folders()).location;
+    },
+
     async createSandbox(request, context) {
       try {
         return await createSandbox(await folders(), request, context);

@@ -3,7 +3,7 @@ import type { Database } from '../../tables/database.ts';
 import { newId } from '../domain/id.ts';
 import type { Project, Task } from '../domain/task.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
-import { addProvisionJob, toRunAt } from './jobs.ts';
+import { addProvisionJobForAnyWorker, toRunAt } from './jobs.ts';
 import { toTimestamp } from './task-rows.ts';
 import { sendWakeUp } from './wake-up.ts';
 
@@ -49,7 +49,7 @@ export async function insertTask(
       insert into task_event (id, task_id, revision, kind, status, state, at)
       select ${newId('event')}, id, revision, 'task.created', status, state, created_at from inserted
     )
-    select ${sendWakeUp('inserted')}, ${addProvisionJob(sql.ref('inserted.id'), toRunAt('now'))},
+    select ${sendWakeUp('inserted')}, ${addProvisionJobForAnyWorker(sql.ref('inserted.id'), toRunAt('now'))},
       project_of_task.id, project_of_task.name, project_of_task.created_at
     from inserted, project_of_task
   `.execute(db.kysely);

@@ -27,9 +27,35 @@ export function toRunAt(runAt: NonNullable<WritePlan['job']>['runAt']): Timestam
   return runAt === 'first' ? runFirst : runAt;
 }
 
-/** SQL that adds the job which provisions a task, or moves the one that waits. Its value is the job's id. */
+/** A job under this name is run only by workers that reach the sandboxes of the location; see `sandbox.location`. */
+export function jobNameAt(name: 'provisionTask' | 'releaseSandbox', location: string): string {
+  return `${name}:${location}`;
+}
+
+/**
+ * SQL that adds the job which provisions a task, or moves the one that waits. Its value is the job's id. It is for the
+ * workers that reach the task's sandbox, as the ledger stood before the statement.
+ */
 export function addProvisionJob(taskId: RawBuilder<unknown>, runAt: Timestamp | null): RawBuilder<unknown> {
-  return sql`(graphile_worker.add_job('provisionTask', json_build_object('taskId', ${taskId}),
+  const name = sql`'provisionTask' || coalesce(
+    (select ':' || located.location from sandbox located where located.task_id = ${taskId}), '')`;
+  return addProvisionJobNamed(name, taskId, runAt);
+}
+
+/** The same for any worker: of tasks without a sandbox, or where something is to be recorded that needs no sandbox. */
+export function addProvisionJobForAnyWorker(
+  taskId: RawBuilder<unknown>,
+  runAt: Timestamp | null,
+): RawBuilder<unknown> {
+  return addProvisionJobNamed(sql`'provisionTask'`, taskId, runAt);
+}
+
+function addProvisionJobNamed(
+  name: RawBuilder<unknown>,
+  taskId: RawBuilder<unknown>,
+  runAt: Timestamp | null,
+): RawBuilder<unknown> {
+  return sql`(graphile_worker.add_job(${name}, json_build_object('taskId', ${taskId}),
     run_at => ${runAt}::timestamptz, job_key => ${provisionJobKey(taskId)})).id`;
 }
 
@@ -37,12 +63,17 @@ export function provisionJobKey(taskId: RawBuilder<unknown>): RawBuilder<unknown
   return sql`'provision:' || ${taskId}`;
 }
 
-/** SQL that adds the job which releases a sandbox, or moves the one that waits. `delay` is an SQL interval. */
+/**
+ * SQL that adds the job which releases a sandbox, or moves the one that waits, for the workers that reach the sandbox.
+ * `delay` is an SQL interval.
+ */
 export function addReleaseJob(
   key: RawBuilder<unknown>,
   delay: RawBuilder<unknown> = sql`interval '0'`,
 ): RawBuilder<unknown> {
-  return sql`(graphile_worker.add_job('releaseSandbox', json_build_object('key', ${key}),
+  const name = sql`'releaseSandbox' || coalesce(
+    (select ':' || located.location from sandbox located where located.key = ${key}), '')`;
+  return sql`(graphile_worker.add_job(${name}, json_build_object('key', ${key}),
     run_at => now() + ${delay}, job_key => ${releaseJobKey(key)})).id`;
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { changeTask } from './change-task.ts';
-import { addReleaseJob, hasRunnableJob, releaseJobKey } from './jobs.ts';
+import { addProvisionJob, addReleaseJob, hasRunnableJob, releaseJobKey } from './jobs.ts';
 
 // Every sandbox that was ever intended is a row: `requested` from before it is made, `releasing` once it is to be
 // destroyed, `released` when its provider says that it is gone.
@@ -10,6 +10,8 @@ export interface SandboxToRelease {
   readonly key: string;
   readonly taskId: string;
   readonly provider: string;
+  /** Null: every worker reaches it. */
+  readonly location: string | null;
   /** Attempts to release it that failed. */
   readonly failures: number;
 }
@@ -18,12 +20,13 @@ export interface SandboxToRelease {
 export async function findSandboxToRelease(db: Database, key: string): Promise<SandboxToRelease | null> {
   const row = await db.kysely
     .selectFrom('sandbox')
-    .select(['key', 'task_id', 'provider', 'failures'])
+    .select(['key', 'task_id', 'provider', 'location', 'failures'])
     .where('key', '=', key)
     .where('state', '=', 'releasing')
     .executeTakeFirst();
   if (!row) return null;
-  return { key: row.key, taskId: row.task_id, provider: row.provider, failures: row.failures };
+  const { task_id: taskId, provider, location, failures } = row;
+  return { key, taskId, provider, location, failures };
 }
 
 export async function recordSandboxReleased(db: Database, { key, taskId }: SandboxToRelease): Promise<void> {
@@ -34,6 +37,38 @@ export async function recordSandboxReleased(db: Database, { key, taskId }: Sandb
     .set({ state: 'released', failures: 0, updated_at: sql<string>`now()` })
     .where('key', '=', key)
     .execute();
+}
+
+/** Gives a release that came to the wrong worker to those that reach the sandbox. */
+export async function handOnRelease(db: Database, { key }: SandboxToRelease): Promise<void> {
+  await sql`
+    select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = ${key} and state = 'releasing'
+  `.execute(db.kysely);
+}
+
+/**
+ * For the only process that may use the database: all sandboxes of the provider that are not released lie at `location`,
+ * because the database lies in the same folder. Moves their jobs there.
+ */
+export async function takeOverSandboxes(db: Database, provider: string, location: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const moved = await tx.kysely
+      .updateTable('sandbox')
+      .set({ location })
+      .where('provider', '=', provider)
+      .where('state', '<>', 'released')
+      .where('location', 'is distinct from', location)
+      .returning('key')
+      .execute();
+    const keys = moved.map(({ key }) => key);
+    await sql`
+      select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = any(${keys}) and state = 'releasing'
+    `.execute(tx.kysely);
+    await sql`
+      select ${addProvisionJob(sql.ref('task.id'), null)} from task join sandbox on sandbox.task_id = task.id
+      where sandbox.key = any(${keys}) and task.wake_at is not null
+    `.execute(tx.kysely);
+  });
 }
 
 /** Schedules the next attempt: after a second at first, every 30 seconds in the end. */
@@ -50,14 +85,20 @@ export async function scheduleReleaseRetry(db: Database, { key }: SandboxToRelea
 }
 
 /**
- * Releases again the sandboxes of closed tasks which exist again because the provider ignored the signal. Returns their
- * keys.
+ * Releases again the sandboxes of closed tasks which exist again because the provider ignored the signal. They were seen at
+ * `location` (null: the provider has none); those of another location are left alone, because what was seen is a copy.
+ * Returns their keys.
  */
-export async function requeueRelease(db: Database, keys: readonly string[]): Promise<string[]> {
+export async function requeueRelease(
+  db: Database,
+  keys: readonly string[],
+  location: string | null,
+): Promise<string[]> {
   const { rows } = await sql<{ key: string }>`
     with leaked as (
       update sandbox set state = 'releasing', updated_at = now() from task
       where sandbox.key = any(${keys}) and task.id = sandbox.task_id and task.status in ('canceled', 'archived')
+        and (sandbox.location is null or sandbox.location = ${location}::text)
         and (sandbox.state <> 'releasing' or sandbox.updated_at < now() - interval '45 seconds')
       returning sandbox.key
     )

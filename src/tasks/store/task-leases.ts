@@ -2,7 +2,13 @@ import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
-import { addProvisionJob, hasRunnableJob, provisionJobKey, toRunAt } from './jobs.ts';
+import {
+  addProvisionJob,
+  addProvisionJobForAnyWorker,
+  hasRunnableJob,
+  provisionJobKey,
+  toRunAt,
+} from './jobs.ts';
 import { type TaskRow, toTask } from './task-rows.ts';
 
 /** A task as its worker has it. */
@@ -11,6 +17,8 @@ export interface LeasedTask {
   readonly task: Task;
   readonly endpoint: unknown;
   readonly sandboxMetadata: Record<string, unknown> | null;
+  /** Where the task's sandbox lies; null: every worker reaches it, or it was never requested. */
+  readonly sandboxLocation: string | null;
 }
 
 /** This worker was declared dead and has not registered again yet; it may not lease tasks. */
@@ -22,6 +30,7 @@ interface LeasedRow extends TaskRow {
   readonly epoch: number;
   readonly endpoint: unknown;
   readonly sandbox_metadata: Record<string, unknown> | null;
+  readonly sandbox_location: string | null;
 }
 
 /**
@@ -43,7 +52,8 @@ export async function leaseTask(db: Database, taskId: string, workerId: string):
         updated_at, state, epoch, endpoint, sandbox_metadata
     )
     select exists (select from alive) as alive, leased.*, project.repo_url as project_repo_url,
-      project.name as project_name, project.created_at as project_created_at
+      project.name as project_name, project.created_at as project_created_at,
+      (select location from sandbox where sandbox.task_id = leased.id) as sandbox_location
     from (select) one left join (leased join project on project.id = leased.project_id) on true
   `.execute(db.kysely);
   const [row] = rows;
@@ -55,6 +65,7 @@ export async function leaseTask(db: Database, taskId: string, workerId: string):
     task: toTask(leased),
     endpoint: leased.endpoint,
     sandboxMetadata: leased.sandbox_metadata,
+    sandboxLocation: leased.sandbox_location,
   };
 }
 
@@ -90,10 +101,10 @@ export async function revokeLeases(db: Database, workerId: string): Promise<stri
   return rows.map(({ id }) => id);
 }
 
-/** Gives each of these tasks a job that runs before all that wait. */
+/** Gives each of these tasks a job that runs before all that wait, on any worker: it records what was interrupted. */
 export async function requeueTasks(db: Database, ids: readonly string[]): Promise<void> {
   await sql`
-    select ${addProvisionJob(sql.ref('interrupted.id'), toRunAt('first'))}
+    select ${addProvisionJobForAnyWorker(sql.ref('interrupted.id'), toRunAt('first'))}
     from unnest(${ids}::text[]) as interrupted (id)
   `.execute(db.kysely);
 }

@@ -21,6 +21,8 @@ export interface Change {
   /** Set by the worker that holds the task; left out when the change comes from outside. */
   readonly lease?: Lease;
   readonly workerData?: WorkerData;
+  /** Where the sandbox will lie that the event requests; null: every worker reaches it. */
+  readonly sandboxLocation?: string | null;
   /** The prompt of a session that is added. */
   readonly sessionPrompt?: string | null;
   /** The idempotency key of the call, for what it makes. */
@@ -55,9 +57,9 @@ export async function writeTask(
       ),`
     : nothing;
   const requestedSandbox = sql`, requested_sandbox as (
-      insert into sandbox (key, task_id, provider, state)
-      select ${sandboxKey(from.id)}, id, provider, 'requested' from changed
-      on conflict (key) do update set state = 'requested', updated_at = now()
+      insert into sandbox (key, task_id, provider, state, location)
+      select ${sandboxKey(from.id)}, id, provider, 'requested', ${change.sandboxLocation ?? null} from changed
+      on conflict (key) do update set state = 'requested', location = excluded.location, updated_at = now()
     )`;
   const releasedSandbox = sql`, released_sandbox as (
       update sandbox set state = 'releasing', updated_at = now() from changed

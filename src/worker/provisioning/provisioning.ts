@@ -13,6 +13,7 @@ import type { LeasedTask } from '../../tasks/store/task-leases.ts';
 import { readSessionPrompt } from '../../tasks/store/task-queries.ts';
 import type { ActiveTasks } from '../active-tasks.ts';
 import { runAttempt } from '../attempt.ts';
+import { isReachable, type Locations } from '../locations.ts';
 import { type AttemptTarget, sessionTarget, stepTarget } from './attempt-target.ts';
 import { StepError, toTaskFailure } from './failure.ts';
 import { retryDelay } from './retry-delay.ts';
@@ -25,6 +26,7 @@ export interface ProvisionDependencies {
   readonly db: Database;
   readonly logger: Logger;
   readonly providers: Providers;
+  readonly locations: Locations;
   readonly allowLocalRepos: boolean;
   readonly activeTasks: ActiveTasks;
   workerId(): string;
@@ -58,7 +60,8 @@ export class Provisioning {
     this.#dependencies = dependencies;
     this.#lost = lost;
     this.#logger = dependencies.logger.child({ taskId: leased.task.id });
-    this.#copy = new WorkingCopy(dependencies.db, leased, lost, this.#logger);
+    const location = dependencies.locations.get(leased.task.provider) ?? null;
+    this.#copy = new WorkingCopy(dependencies.db, leased, location, lost, this.#logger);
   }
 
   /** Throws LeaseLostError when the lease is lost meanwhile. */
@@ -100,7 +103,7 @@ export class Provisioning {
 
   async #attempt(target: AttemptTarget): Promise<boolean> {
     const { draining, stepTimeoutMs } = this.#dependencies;
-    if (draining.aborted) return this.#copy.release(now());
+    if (draining.aborted || !this.#reachesSandbox()) return this.#copy.release(now());
     if (!this.#mayAttempt(target)) return this.#copy.release(later(now(), suspectRetryMs));
     const timeoutMs = stepTimeoutMs ?? defaultTimeoutMs[target.step];
     const at = now();
@@ -109,6 +112,12 @@ export class Provisioning {
     // Otherwise the task has changed meanwhile: the loop reads it again.
     if (!stillLeased || attempt?.startedAt !== at || attempt.deadlineAt === null) return stillLeased;
     return this.#runAttempt(target, attempt, timeoutMs);
+  }
+
+  /** Otherwise the job that the release adds goes to a worker that reaches it. */
+  #reachesSandbox(): boolean {
+    const { task, sandboxLocation } = this.#copy.leased;
+    return isReachable(this.#dependencies.locations, task.provider, sandboxLocation);
   }
 
   /**
@@ -185,12 +194,14 @@ export class Provisioning {
 
   /** The provider ignored its signal. If the task was closed meanwhile its sandbox may exist again: release it again. */
   #onLateCompletion(): void {
-    const { db, interrupt } = this.#dependencies;
-    retryWhileUnavailable(() => requeueRelease(db, [sandboxKey(this.#copy.task.id)]), interrupt).catch(
-      (error: unknown) => {
-        this.#logger.warn({ err: error }, 'could not release the sandbox again; the sweep will');
-      },
-    );
+    const { db, interrupt, locations } = this.#dependencies;
+    const location = locations.get(this.#copy.task.provider) ?? null;
+    retryWhileUnavailable(
+      () => requeueRelease(db, [sandboxKey(this.#copy.task.id)], location),
+      interrupt,
+    ).catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'could not release the sandbox again; the sweep will');
+    });
   }
 }
 

@@ -17,11 +17,14 @@ export class WorkingCopy {
   readonly #db: Database;
   readonly #lost: AbortSignal;
   readonly #logger: Logger;
+  /** Where this worker's provider makes the task's sandbox. */
+  readonly #location: string | null;
   #leased: LeasedTask;
 
-  constructor(db: Database, leased: LeasedTask, lost: AbortSignal, logger: Logger) {
+  constructor(db: Database, leased: LeasedTask, location: string | null, lost: AbortSignal, logger: Logger) {
     this.#db = db;
     this.#leased = leased;
+    this.#location = location;
     this.#lost = lost;
     this.#logger = logger;
   }
@@ -44,9 +47,8 @@ export class WorkingCopy {
       return this.#write(() => settleName(this.#db, task, lease, result.remoteBranches));
     }
     const { event, workerData } = result;
-    const stillLeased = await this.#write(() =>
-      changeTask(this.#db, task.id, { event, lease, ...(workerData ? { workerData } : {}) }, task),
-    );
+    const change = { event, lease, sandboxLocation: this.#location, ...(workerData ? { workerData } : {}) };
+    const stillLeased = await this.#write(() => changeTask(this.#db, task.id, change, task));
     this.#leased = { ...this.#leased, ...workerData } as LeasedTask;
     return stillLeased;
   }

@@ -1,6 +1,5 @@
 import type { Logger } from '../../log.ts';
 import type { SandboxProvider } from '../../sandbox/provider.ts';
-import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
 import { requeueRelease } from '../../tasks/store/sandbox-ledger.ts';
 import { runAttempt } from '../attempt.ts';
@@ -9,35 +8,32 @@ const listTimeoutMs = 10_000;
 
 interface SandboxSweep {
   readonly db: Database;
-  readonly providers: Providers;
+  readonly provider: SandboxProvider;
+  /** Where this worker's provider looks; null: everywhere. */
+  readonly location: string | null;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Releases again the sandboxes that providers list although their task is closed. */
+/** Releases again the sandboxes that the provider lists although their task is closed. */
 export async function sweepSandboxes(sweep: SandboxSweep): Promise<void> {
-  const { providers, logger, signal } = sweep;
-  for (const name of providers.names) {
-    const provider = providers.get(name);
-    if (!provider) continue;
-    try {
-      await sweepProvider(provider, sweep);
-    } catch (error) {
-      if (!signal.aborted) logger.warn({ err: error, provider: name }, 'could not sweep the sandboxes');
-    }
+  const { provider, logger, signal } = sweep;
+  try {
+    await releaseLeaked(sweep);
+  } catch (error) {
+    if (!signal.aborted)
+      logger.warn({ err: error, provider: provider.name }, 'could not sweep the sandboxes');
   }
 }
 
-async function sweepProvider(provider: SandboxProvider, { db, logger, signal }: SandboxSweep): Promise<void> {
+async function releaseLeaked({ db, provider, location, logger, signal }: SandboxSweep): Promise<void> {
   const log = (line: string) => logger.info({ provider: provider.name, line }, 'provider');
   const listed = await runAttempt({ number: 1, timeoutMs: listTimeoutMs, signal, log }, (context) =>
     provider.listSandboxes(context),
   );
   // Only what stands in the ledger is released: anything else was made by another installation.
-  const leaked = await requeueRelease(
-    db,
-    listed.map(({ key }) => key),
-  );
+  const keys = listed.map(({ key }) => key);
+  const leaked = await requeueRelease(db, keys, location);
   if (leaked.length === 0) return;
   logger.warn({ provider: provider.name, leaked: leaked.length, keys: leaked }, 'leaked sandboxes');
 }

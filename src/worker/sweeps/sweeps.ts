@@ -1,12 +1,14 @@
 import { isConnectionError } from '../../db/connection-error.ts';
 import type { Logger } from '../../log.ts';
 import { runEvery } from '../../run-every.ts';
+import type { SandboxProvider } from '../../sandbox/provider.ts';
 import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
 import { acquireSweepTurn } from '../../tasks/store/sweep-turns.ts';
 import type { ActiveTasks } from '../active-tasks.ts';
 import type { Heartbeat } from '../liveness/heartbeat.ts';
 import { reclaimDeadWorkers } from '../liveness/reclaim.ts';
+import type { Locations } from '../locations.ts';
 import { sweepLeases } from './leases.ts';
 import { sweepOverdue } from './overdue.ts';
 import { sweepSandboxes } from './sandboxes.ts';
@@ -15,6 +17,7 @@ export interface SweepDependencies {
   readonly db: Database;
   readonly logger: Logger;
   readonly providers: Providers;
+  readonly locations: Locations;
   readonly heartbeat: Heartbeat;
   readonly activeTasks: ActiveTasks;
 }
@@ -30,13 +33,18 @@ export class Sweeps {
   }
 
   start(): void {
-    const { db, logger, providers, heartbeat, activeTasks } = this.#dependencies;
+    const { db, logger, providers, locations, heartbeat, activeTasks } = this.#dependencies;
     const { signal } = this.#stopping;
     this.#running = Promise.all([
       this.#every(250, 'workers', () => reclaimDeadWorkers(db, heartbeat, logger)),
       this.#every(500, 'leases', () => sweepLeases(db, heartbeat.workerId, activeTasks)),
       this.#oncePerCluster(2_000, 'overdue', () => sweepOverdue(db, logger)),
-      this.#oncePerCluster(15_000, 'sandboxes', () => sweepSandboxes({ db, providers, logger, signal })),
+      ...providers.names.map((name) => {
+        const location = locations.get(name) ?? null;
+        const sweep = { db, provider: providers.get(name) as SandboxProvider, location, logger, signal };
+        const turn = ['sandboxes', name, ...(location === null ? [] : [location])].join(' ');
+        return this.#oncePerCluster(15_000, turn, () => sweepSandboxes(sweep));
+      }),
     ]);
   }
 

@@ -49,7 +49,13 @@ async function canceledTask(days: number, input: Parameters<StoredTasks['create'
   await addSession(tasks.db, tasks.workspace.id, { taskId: task.id });
   await cancel(task.id);
   const key = sandboxKey(task.id);
-  await recordSandboxReleased(tasks.db, { key, taskId: task.id, provider: 'local', failures: 0 });
+  await recordSandboxReleased(tasks.db, {
+    key,
+    taskId: task.id,
+    provider: 'local',
+    location: null,
+    failures: 0,
+  });
   await age(task.id, days);
   return task;
 }
