@@ -1,7 +1,8 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-// Fails when a Markdown file names a file, a folder or an npm script of this project that does not exist.
+// Fails when a Markdown file names a file, a folder or an npm script of this project that does not exist, and when README.md
+// shows other code than the example that a test runs.
 
 const documents = globSync('{*,docs/**/*}.md', { exclude: ['CHANGELOG.md'] });
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
@@ -20,6 +21,12 @@ const problems = documents.flatMap((document) => {
     ...named(commands).filter((name) => !(name in scripts)),
   ].map((name) => `${document} names ${name}, which does not exist`);
 });
+
+const example = 'examples/watch-task.mjs';
+const code = readFileSync(example, 'utf8').replace(/^(\/\/.*\n)+\n/, '');
+if (!readFileSync('README.md', 'utf8').includes(`\`\`\`js\n${code}\`\`\`\n`)) {
+  problems.push(`README.md shows other code than ${example}`);
+}
 
 if (problems.length > 0) {
   process.stderr.write(`${problems.join('\n')}\n`);

@@ -10,12 +10,6 @@ import { startProcess } from '../support/processes.ts';
 const readme = await readFile('README.md', 'utf8');
 
 describe('README.md', () => {
-  it('shows the code of examples/watch-task.mjs', async () => {
-    const example = await readFile('examples/watch-task.mjs', 'utf8');
-    const code = example.slice(example.indexOf('import '));
-    expect(readme).toContain(`\`\`\`js\n${code}\`\`\`\n`);
-  });
-
   it('lists the settings that src/config.ts reads, and no others', async () => {
     const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## Agents'));
     const rows = [...table.matchAll(/^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|/gm)].flatMap(([, names = '']) =>
