@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Config } from '../../config.ts';
-import { applicationName } from '../../db/connection.ts';
 import { isConnectionError, isDatabaseError } from '../../db/connection-error.ts';
 import { DataDirInUseError, EmbeddedPostgresError } from '../../db/embedded/error.ts';
 import { startEmbedded } from '../../db/embedded/start.ts';
@@ -66,7 +65,7 @@ async function* checkAt(url: string, setting: string): AsyncGenerator<Finding> {
   const connect = async () => {
     const client = new Client({
       connectionString: url,
-      application_name: `${applicationName} doctor`,
+      application_name: 'groundcrew doctor',
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
     });
