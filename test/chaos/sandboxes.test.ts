@@ -110,10 +110,10 @@ it.concurrent(
       await app.cancelTask(id);
       await app.provider.waitForCall('destroySandbox', { key });
       const row = moment === 'before the commit' ? await lock.promise : undefined;
-      const backend = await row?.waiter();
+      await row?.waited();
       worker.kill('SIGKILL');
       await worker.exit;
-      if (backend) await app.sql('select pg_terminate_backend($1)', [backend]);
+      await row?.terminateWaiters();
       await row?.release();
       rule.remove();
       const next = await app.startWorker();

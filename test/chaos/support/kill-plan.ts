@@ -31,7 +31,7 @@ export interface Cell {
   parkedAt: number | undefined;
   /** Whether a worker was held here already: later attempts pass. */
   spent: boolean;
-  lock: { row: RowLock; backend: number } | undefined;
+  lock: RowLock | undefined;
   readonly calls: { step: StepName; pid: number; at: number }[];
 }
 
@@ -102,15 +102,15 @@ export class KillPlan {
       if (!cell.lock) continue;
       // Without this PostgreSQL completes the statement of the dead worker: that is the moment `in the commit`.
       if (cell.moment === 'before the commit') {
-        await this.#app.sql('select pg_terminate_backend($1)', [cell.lock.backend]);
+        await cell.lock.terminateWaiters();
       }
-      await cell.lock.row.release();
+      await cell.lock.release();
     }
     return { cells, at };
   }
 
   async release(): Promise<void> {
-    await Promise.all(this.cells.map(({ lock }) => lock?.row.release()));
+    await Promise.all(this.cells.map(({ lock }) => lock?.release()));
   }
 
   /** Returns the milliseconds from the kill to the next call, for each task that needs one more call. */
@@ -157,9 +157,9 @@ export class KillPlan {
     if (moment === 'before the commit' || moment === 'in the commit') {
       cell.spent = true;
       const row = await lockTask(this.#app, cell.taskId);
-      void row.waiter(10_000).then(
-        (backend) => {
-          cell.lock = { row, backend };
+      void row.waited(10_000).then(
+        () => {
+          cell.lock = row;
           cell.parkedAt = pid;
         },
         () => row.release(),
