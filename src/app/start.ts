@@ -33,6 +33,8 @@ export async function startGroundcrew(role: Role, config: Config, logger: Logger
     const { databaseUrl, exclusive } = await findDatabase(role, config, logger, parts, failed.reject);
     await migrate(databaseUrl);
     const db = parts.adopt(await openDatabase(databaseUrl, { poolSize }), (each) => each.close());
+    parts.defer(() => db.clock.stop());
+    await db.clock.start((error) => logger.debug({ err: error }, 'could not read the clock of the database'));
     const { dataDir, allowLocalRepos } = config;
     const providers = await loadProviders(config.providers, {
       local: () => {

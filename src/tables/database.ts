@@ -1,6 +1,7 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { answerTimeoutMs } from '../db/connection.ts';
+import { DatabaseClock } from '../db/database-clock.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
 
@@ -8,12 +9,14 @@ import type { Tables } from './tables.ts';
 export class Database {
   readonly orm: MikroORM;
   readonly kysely: Kysely<Tables>;
+  readonly clock: DatabaseClock;
   readonly #transaction: Transaction<Tables> | undefined;
 
-  constructor(orm: MikroORM, transaction?: Transaction<Tables>) {
+  constructor(orm: MikroORM, within?: { transaction: Transaction<Tables>; clock: DatabaseClock }) {
     this.orm = orm;
-    this.#transaction = transaction;
-    this.kysely = transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
+    this.#transaction = within?.transaction;
+    this.kysely = within?.transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
+    this.clock = within?.clock ?? new DatabaseClock(() => readClock(this.kysely));
   }
 
   /** A new EntityManager, without entities that were read before. */
@@ -28,7 +31,9 @@ export class Database {
    * lost during BEGIN or COMMIT.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
-    return this.kysely.transaction().execute((transaction) => work(new Database(this.orm, transaction)));
+    return this.kysely
+      .transaction()
+      .execute((transaction) => work(new Database(this.orm, { transaction, clock: this.clock })));
   }
 
   close(): Promise<void> {
@@ -39,4 +44,12 @@ export class Database {
 /** Connects at the first query. Close it when done. */
 export async function openDatabase(url: string, options: { poolSize: number }): Promise<Database> {
   return new Database(await MikroORM.init(ormOptions(url, options.poolSize, answerTimeoutMs)));
+}
+
+async function readClock(kysely: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql<{ ms: number }>`
+    select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as ms`.execute(kysely);
+  const [row] = rows;
+  if (!row) throw new Error('PostgreSQL did not tell the time.');
+  return row.ms;
 }

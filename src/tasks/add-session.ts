@@ -37,7 +37,7 @@ export async function addSession(
     db,
     known.id,
     {
-      event: { type: 'sessionAdded', at: new Date().toISOString(), sessionId, agent },
+      event: { type: 'sessionAdded', sessionId, agent },
       sessionPrompt: input.prompt,
       idempotencyKey: key === null ? undefined : { key, inputHash, objectId: sessionId },
     },

@@ -37,11 +37,11 @@ export async function createTask(
       field: 'provider',
     });
   }
-  const at = new Date().toISOString();
+  const at = db.clock.now();
   const agent = input.agent ?? defaults.defaultAgent;
   const sessionId = newId('session');
   const task: NewTask = {
-    id: newId('task'),
+    id: newId('task', at),
     workspaceId,
     repoUrl: repo.url,
     prompt: input.prompt,

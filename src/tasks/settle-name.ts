@@ -19,7 +19,7 @@ export function settleName(
   const title = task.state.title ?? titleFromPrompt(task.prompt);
   return db.transaction(async (tx) => {
     const branchName = task.state.branchName ?? (await findFreeBranch(tx, task, title, remoteBranches));
-    const event = { type: 'nameSettled', at: new Date().toISOString(), title, branchName } as const;
+    const event = { type: 'nameSettled', title, branchName } as const;
     return changeTask(tx, task.id, { event, lease }, task);
   });
 }

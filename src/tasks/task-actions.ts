@@ -36,7 +36,7 @@ async function act(
 ): Promise<Task> {
   const known = await findTask(db, workspaceId, id);
   if (!known) throw new NotFoundError('The task does not exist.');
-  const changed = await changeTask(db, id, { event: { type, at: new Date().toISOString() } }, known);
+  const changed = await changeTask(db, id, { event: { type } }, known);
   if (!changed) throw new NotFoundError('The task does not exist.');
   const { task, outcome } = changed;
   if (outcome === 'changed' || task.state.status === already) return task;

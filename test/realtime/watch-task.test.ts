@@ -104,7 +104,6 @@ describe('Hub.watchTask', () => {
     const created = await stored.create();
     const { id } = created;
     const live = await hub.watchTask(workspaceId, id, 0);
-    const at = '2026-11-22T08:10:13.123Z';
     const sessionId = newId('session');
     const error = { code: 'SANDBOX_FAILED', message: 'No room.', step: null, retryable: true } as const;
     const [nameStarted, nameSettled, sandboxStarted, ...toRunning] = eventsToRunning(created);
@@ -114,14 +113,14 @@ describe('Hub.watchTask', () => {
       nameSettled,
       sandboxStarted,
       failed('create_sandbox', null),
-      { type: 'taskRetried', at },
+      { type: 'taskRetried' },
       started('create_sandbox'),
       ...toRunning,
-      { type: 'sessionAdded', at, sessionId, agent: 'demo' },
-      { type: 'sessionStarted', at, sessionId, deadlineAt: at },
-      { type: 'sessionFailed', at, sessionId, error, nextAttemptAt: null },
-      { type: 'taskArchived', at },
-      { type: 'sandboxReleased', at },
+      { type: 'sessionAdded', sessionId, agent: 'demo' },
+      { type: 'sessionStarted', sessionId, timeoutMs: 60_000 },
+      { type: 'sessionFailed', sessionId, error, retryMs: null },
+      { type: 'taskArchived' },
+      { type: 'sandboxReleased' },
     ] as const) {
       if (event) written.push(await stored.change(id, event));
     }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/domain/id.ts';
-import { at, eventsToRunning, failed, started, succeeded } from '../tasks/domain/machine-states.ts';
+import { eventsToRunning, failed, started, succeeded } from '../tasks/domain/machine-states.ts';
 import { repoUrl, type StartedApp, startApp } from './started-app.ts';
 
 let app: StartedApp;
@@ -116,7 +116,7 @@ describe('a task', () => {
     await app.stored.change(
       task.id,
       started('ensure_name'),
-      failed('ensure_name', '2026-11-22T08:12:00.000Z'),
+      failed('ensure_name', 60_000),
       ...eventsToRunning(task),
     );
     const { task: shown } = await app.ask<{ task: Record<string, unknown> }>(
@@ -364,7 +364,6 @@ describe('the list of tasks', () => {
     const settled = await app.stored.create({ prompt: 'p' });
     await app.stored.change(settled.id, started('ensure_name'), {
       type: 'nameSettled',
-      at,
       title: 'A zweihänder',
       branchName: 'b',
     });

@@ -5,11 +5,11 @@ import { type Role, startGroundcrew } from '../../src/app/start.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import type { TaskStatus } from '../../src/tasks/domain/status.ts';
-import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import { fetchGraphql, type GraphqlResponse } from '../support/fetch-graphql.ts';
 import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
-import { at, eventsToRunning, failed, started } from '../tasks/domain/machine-states.ts';
+import { eventsToRunning, failed, started } from '../tasks/domain/machine-states.ts';
 
 /** Groundcrew in this process, with its own database and a scripted provider. */
 export interface StartedApp extends AsyncDisposable {
@@ -82,7 +82,7 @@ export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<St
   return app;
 }
 
-function eventsTo(status: TaskStatus, toRunning: MachineEvent[]): MachineEvent[] {
+function eventsTo(status: TaskStatus, toRunning: NewMachineEvent[]): NewMachineEvent[] {
   const toError = [started('ensure_name'), failed('ensure_name', null)];
   switch (status) {
     case 'init_enqueue_provision':
@@ -100,8 +100,8 @@ function eventsTo(status: TaskStatus, toRunning: MachineEvent[]): MachineEvent[]
     case 'error':
       return toError;
     case 'canceled':
-      return [...toRunning, { type: 'taskCanceled', at }];
+      return [...toRunning, { type: 'taskCanceled' }];
     case 'archived':
-      return [...toRunning, { type: 'taskArchived', at }];
+      return [...toRunning, { type: 'taskArchived' }];
   }
 }

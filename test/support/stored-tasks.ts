@@ -3,7 +3,7 @@ import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
 import { newId } from '../../src/tasks/domain/id.ts';
 import type { Lease } from '../../src/tasks/domain/lease.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
-import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import { currentStep } from '../../src/tasks/domain/task-state.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { changeTask, readTask } from '../../src/tasks/store/change-task.ts';
@@ -74,7 +74,7 @@ export class StoredTasks implements AsyncDisposable {
   }
 
   /** Applies these events to the task; each must be accepted. */
-  async change(taskId: string, ...events: MachineEvent[]): Promise<Task> {
+  async change(taskId: string, ...events: NewMachineEvent[]): Promise<Task> {
     let task: Task | undefined;
     for (const event of events) {
       const changed = await changeTask(this.db, taskId, { event });
@@ -88,11 +88,10 @@ export class StoredTasks implements AsyncDisposable {
   async revise(taskId: string): Promise<Task> {
     for (;;) {
       const task = await this.#read(taskId);
-      const at = new Date().toISOString();
-      const event: MachineEvent =
+      const event: NewMachineEvent =
         currentStep(task.state)?.state === 'running'
-          ? { type: 'stepInterrupted', step: 'ensure_name', at }
-          : { type: 'stepStarted', step: 'ensure_name', at, deadlineAt: at };
+          ? { type: 'stepInterrupted', step: 'ensure_name' }
+          : { type: 'stepStarted', step: 'ensure_name', timeoutMs: 0 };
       const changed = await changeTask(this.db, taskId, { event }, task);
       // Refused when another caller has revised the task first.
       if (changed?.outcome === 'changed') return changed.task;

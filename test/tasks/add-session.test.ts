@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSession } from '../../src/tasks/add-session.ts';
 import { newId } from '../../src/tasks/domain/id.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
-import type { MachineEvent } from '../../src/tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateSessionInput } from '../../src/tasks/input.ts';
 import { findTask, readSessionPrompt } from '../../src/tasks/store/task-queries.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
-import { at, eventsToRunning, failed, started } from './domain/machine-states.ts';
+import { eventsToRunning, failed, started } from './domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ const jobsOf = (task: Task) =>
   tasks.sql('select * from graphile_worker.jobs where key = ?', [`provision:${task.id}`]);
 const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');
 
-const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
+const toError: NewMachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
 
 describe('createSession', () => {
   it('stores a session with its prompt that waits for its task', async () => {
@@ -57,7 +57,7 @@ describe('createSession', () => {
 
   it.each(['taskCanceled', 'taskArchived'] as const)('is refused after %s', async (type) => {
     const task = await tasks.create();
-    await tasks.change(task.id, ...toError, { type, at });
+    await tasks.change(task.id, ...toError, { type });
     const status = type === 'taskCanceled' ? 'canceled' : 'archived';
     await expect(create({ taskId: task.id })).rejects.toMatchObject({ code: 'INVALID_STATE', status });
   });
@@ -135,7 +135,7 @@ describe('I10 an idempotency key', () => {
     const task = await tasks.create();
     const input = { taskId: task.id, idempotencyKey: newId('event') };
     const session = await create(input);
-    await tasks.change(task.id, { type: 'taskCanceled', at });
+    await tasks.change(task.id, { type: 'taskCanceled' });
     expect(await create(input)).toMatchObject({ id: session.id, status: 'closed' });
   });
 });

@@ -1,12 +1,19 @@
-import { TypeID, typeid } from 'typeid-js';
+import { TypeID } from 'typeid-js';
+import type { Timestamp } from './task.ts';
+import { UuidSequence } from './uuid-sequence.ts';
 
 /** The kinds of objects that have an id. */
 const idKinds = ['workspace', 'project', 'task', 'session', 'event'] as const;
 export type IdKind = (typeof idKinds)[number];
 
-/** A new TypeID: prefixed with its kind, and sortable by creation (UUIDv7). https://github.com/jetify-com/typeid */
-export function newId(kind: IdKind): string {
-  return typeid(kind).toString();
+const uuids = new UuidSequence();
+
+/**
+ * A new TypeID: prefixed with its kind, and sortable by creation (UUIDv7). `at` is when that was by the database's clock;
+ * left out where nothing sorts by the id. https://github.com/jetify-com/typeid
+ */
+export function newId(kind: IdKind, at?: Timestamp): string {
+  return TypeID.fromUUIDBytes(kind, uuids.next(at === undefined ? Date.now() : Date.parse(at))).toString();
 }
 
 /** The kind of an id that came from a client; null when it is malformed, so that no object can have it. */

@@ -1,6 +1,5 @@
 import { type StepName, statusOfStep, type TaskAction, type TaskStatus, taskActions } from './status.ts';
 import type { Sandbox, Steps, TaskFailure, TaskState, Timestamp } from './task.ts';
-
 import {
   closeTask,
   currentStep,
@@ -15,12 +14,13 @@ import {
   withStepSucceeded,
   withStepsUndone,
 } from './task-state.ts';
+import { addMs } from './timestamp.ts';
 
 /** What can happen to a task. Each accepted event is one revision. */
 export type MachineEvent =
-  | { type: 'stepStarted'; at: Timestamp; step: StepName; deadlineAt: Timestamp }
+  | { type: 'stepStarted'; at: Timestamp; step: StepName; timeoutMs: number }
   /**
-   * `nextAttemptAt` is null when the step is given up. `backTo` names an earlier step whose result is gone; provisioning
+   * `retryMs` is the pause before the next attempt, and null when the step is given up. `backTo` names an earlier step whose result is gone; provisioning
    * continues with that step.
    */
   | {
@@ -28,7 +28,7 @@ export type MachineEvent =
       at: Timestamp;
       step: StepName;
       error: TaskFailure;
-      nextAttemptAt: Timestamp | null;
+      retryMs: number | null;
       backTo?: StepName;
     }
   /**
@@ -42,13 +42,13 @@ export type MachineEvent =
   | { type: 'sessionOpened'; at: Timestamp; sessionId: string }
   | { type: 'provisioned'; at: Timestamp }
   | { type: 'sessionAdded'; at: Timestamp; sessionId: string; agent: string }
-  | { type: 'sessionStarted'; at: Timestamp; sessionId: string; deadlineAt: Timestamp }
+  | { type: 'sessionStarted'; at: Timestamp; sessionId: string; timeoutMs: number }
   | {
       type: 'sessionFailed';
       at: Timestamp;
       sessionId: string;
       error: TaskFailure;
-      nextAttemptAt: Timestamp | null;
+      retryMs: number | null;
     }
   | { type: 'sessionInterrupted'; at: Timestamp; sessionId: string }
   | { type: 'taskRetried'; at: Timestamp }
@@ -57,6 +57,9 @@ export type MachineEvent =
   | { type: 'sandboxReleased'; at: Timestamp };
 
 export type MachineEventType = MachineEvent['type'];
+/** What happens, without the time: that is known when it is written. */
+export type NewMachineEvent = WithoutTime<MachineEvent>;
+type WithoutTime<E> = E extends MachineEvent ? Omit<E, 'at'> : never;
 type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
 
 /** What an accepted event leads to: the state from then on, and what the history shows. */
@@ -139,7 +142,7 @@ export function transition(state: TaskState, event: MachineEvent): Transition | 
 }
 
 const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<T>) => Transition | null } = {
-  stepStarted(state, { step: name, at, deadlineAt }) {
+  stepStarted(state, { step: name, at, timeoutMs }) {
     const step = currentStep(state);
     if (step?.name !== name || step.state === 'running') return null;
     const status = statusOfStep[name];
@@ -148,7 +151,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       attempt: step.attempt + 1,
       startedAt: at,
       finishedAt: null,
-      deadlineAt,
+      deadlineAt: addMs(at, timeoutMs),
       nextAttemptAt: null,
     });
     const sessions =
@@ -163,7 +166,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     };
   },
 
-  stepFailed(state, { step: name, at, error, nextAttemptAt, backTo }) {
+  stepFailed(state, { step: name, at, error, retryMs, backTo }) {
     const step = runningStep(state, name);
     if (!step) return null;
     let next = withStep(state, name, {
@@ -171,11 +174,11 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       failures: step.failures + 1,
       finishedAt: at,
       deadlineAt: null,
-      nextAttemptAt,
+      nextAttemptAt: nextAttemptAt(at, retryMs),
       error,
     });
     if (backTo) next = withStepsUndone(next, backTo, name);
-    if (nextAttemptAt === null) {
+    if (retryMs === null) {
       const sessions =
         name === 'create_session' ? withFirstSession(next, { status: 'error', error }) : next.sessions;
       next = { ...withoutNextAttempts(next), status: 'error', error, sessions };
@@ -247,26 +250,26 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     };
   },
 
-  sessionStarted(state, { at, sessionId, deadlineAt }) {
+  sessionStarted(state, { at, sessionId, timeoutMs }) {
     const session = state.sessions.find(({ id }) => id === sessionId);
     if (session?.status !== 'pending_session_create' || session.deadlineAt !== null) return null;
     const next = withSession(state, sessionId, {
       attempt: session.attempt + 1,
       startedAt: at,
-      deadlineAt,
+      deadlineAt: addMs(at, timeoutMs),
       nextAttemptAt: null,
     });
     return { state: next, kind: 'session.started', step: null, error: null };
   },
 
-  sessionFailed(state, { sessionId, error, nextAttemptAt }) {
+  sessionFailed(state, { at, sessionId, error, retryMs }) {
     const session = startingSession(state, sessionId);
     if (!session) return null;
     const next = withSession(state, sessionId, {
-      status: nextAttemptAt === null ? 'error' : session.status,
+      status: retryMs === null ? 'error' : session.status,
       failures: session.failures + 1,
       deadlineAt: null,
-      nextAttemptAt,
+      nextAttemptAt: nextAttemptAt(at, retryMs),
       error,
     });
     return { state: next, kind: 'session.failed', step: null, error };
@@ -314,3 +317,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     return { state: { ...state, sandbox: null }, kind: 'sandbox.released', step: null, error: null };
   },
 };
+
+function nextAttemptAt(at: Timestamp, retryMs: number | null): Timestamp | null {
+  return retryMs === null ? null : addMs(at, retryMs);
+}

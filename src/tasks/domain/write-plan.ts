@@ -1,13 +1,14 @@
 import { nextWork, type Work } from './next-work.ts';
 import type { TaskState, Timestamp } from './task.ts';
 import type { MachineEvent } from './task-machine.ts';
+import { msBetween } from './timestamp.ts';
 
 /** What one accepted event does besides changing the state. The store only carries it out. */
 export interface WritePlan {
-  /** When a worker has to look at the task next; null: never, unless something is asked of it. */
-  readonly wakeAt: Timestamp | null;
-  /** The job that makes a worker look, added or moved. `first`: before all jobs that wait. */
-  readonly job: { readonly runAt: Timestamp | 'now' | 'first' } | null;
+  /** Milliseconds until a worker has to look at the task; null: never, unless something is asked of it. */
+  readonly wakeInMs: number | null;
+  /** The job that makes a worker look, added or moved: in so many milliseconds, or before all jobs that wait. */
+  readonly job: { readonly runInMs: number | 'first' } | null;
   /** The worker that made the change gives its lease up with it. */
   readonly releasesLease: boolean;
   /** Whatever worker holds the task loses it: the epoch rises. */
@@ -25,8 +26,8 @@ export function planWrite(to: TaskState, event: MachineEvent, byWorker: boolean)
   const isClosing = event.type === 'taskCanceled' || event.type === 'taskArchived';
   const releasesLease = byWorker && (isInterruption || work.type === 'wait' || work.type === 'nothing');
   return {
-    wakeAt: wakeAt(work, event.at),
-    job: jobFor(work, byWorker, releasesLease, isInterruption),
+    wakeInMs: wakeInMs(work, event.at),
+    job: jobFor(work, event.at, byWorker, releasesLease, isInterruption),
     releasesLease,
     revokesLease: isClosing,
     sandbox: isClosing
@@ -38,18 +39,18 @@ export function planWrite(to: TaskState, event: MachineEvent, byWorker: boolean)
   };
 }
 
-function wakeAt(work: Work, now: Timestamp): Timestamp | null {
+function wakeInMs(work: Work, now: Timestamp): number | null {
   switch (work.type) {
     case 'nothing':
       return null;
     case 'wait':
-      return work.until;
+      return msBetween(now, work.until);
     case 'startStep':
     case 'stepRunning':
     case 'finishProvisioning':
     case 'startSession':
     case 'sessionRunning':
-      return now;
+      return 0;
   }
 }
 
@@ -57,13 +58,19 @@ function wakeAt(work: Work, now: Timestamp): Timestamp | null {
  * A worker that keeps its lease continues by itself, and a wait has its job already: a change from outside needs a job
  * only where something can begin now.
  */
-function jobFor(work: Work, byWorker: boolean, releasesLease: boolean, runFirst: boolean): WritePlan['job'] {
+function jobFor(
+  work: Work,
+  now: Timestamp,
+  byWorker: boolean,
+  releasesLease: boolean,
+  runFirst: boolean,
+): WritePlan['job'] {
   switch (work.type) {
     case 'startStep':
     case 'startSession':
-      return byWorker && !releasesLease ? null : { runAt: runFirst ? 'first' : 'now' };
+      return byWorker && !releasesLease ? null : { runInMs: runFirst ? 'first' : 0 };
     case 'wait':
-      return byWorker ? { runAt: work.until } : null;
+      return byWorker ? { runInMs: msBetween(now, work.until) } : null;
     case 'stepRunning':
     case 'sessionRunning':
     case 'finishProvisioning':

@@ -15,8 +15,9 @@ export type ChangeResult =
   | { readonly outcome: 'duplicateKey'; readonly task: Task };
 
 /**
- * Applies an event to a task. `current` is the task as the caller read it; where it has changed since, it is read again and
- * the machine asked again. Null: the task does not exist. With a lease: throws LeaseLostError once that is gone.
+ * Applies an event to a task, under the database's time. `current` is the task as the caller read it; where it has changed
+ * since, it is read again and the machine asked again. Null: the task does not exist. With a lease: throws LeaseLostError
+ * once that is gone.
  */
 export async function changeTask(
   db: Database,
@@ -24,14 +25,18 @@ export async function changeTask(
   change: Change,
   current?: Task,
 ): Promise<ChangeResult | null> {
-  const { event, lease } = change;
+  const { lease } = change;
   let task = current ?? (await readTask(db, taskId, lease));
   while (task) {
+    // A history never goes back in time, also where a clock was set back or differs by a moment.
+    const now = db.clock.now();
+    const at = now < task.updatedAt ? task.updatedAt : now;
+    const event = { ...change.event, at };
     const to = transition(task.state, event);
     if (!to) return { outcome: 'refused', task };
     const plan = planWrite(to.state, event, lease !== undefined);
-    if (await writeTask(db, task, to, change, plan)) {
-      const changed = { ...task, revision: task.revision + 1, updatedAt: event.at, state: to.state };
+    if (await writeTask(db, task, to, at, change, plan)) {
+      const changed = { ...task, revision: task.revision + 1, updatedAt: at, state: to.state };
       return { outcome: 'changed', task: changed, leaseReleased: plan.releasesLease };
     }
     const latest = await readTask(db, taskId, lease);

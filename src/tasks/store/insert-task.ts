@@ -3,7 +3,7 @@ import type { Database } from '../../tables/database.ts';
 import { newId } from '../domain/id.ts';
 import type { Project, Task } from '../domain/task.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
-import { addProvisionJobForAnyWorker, toRunAt } from './jobs.ts';
+import { addProvisionJobForAnyWorker } from './jobs.ts';
 import { toTimestamp } from './task-rows.ts';
 import { sendWakeUp } from './wake-up.ts';
 
@@ -29,7 +29,7 @@ export async function insertTask(
       select id, name, created_at from project where workspace_id = ${workspaceId} and repo_url = ${project.repoUrl}
     ), inserted_project as (
       insert into project (id, workspace_id, repo_url, name, created_at)
-      select ${newId('project')}, ${workspaceId}, ${project.repoUrl}, ${project.name}, ${createdAt}::timestamptz
+      select ${newId('project', createdAt)}, ${workspaceId}, ${project.repoUrl}, ${project.name}, ${createdAt}::timestamptz
       where not exists (select from existing_project)
       on conflict do nothing returning id, name, created_at
     ), project_of_task as (
@@ -40,7 +40,7 @@ export async function insertTask(
         state, created_at, updated_at, wake_at)
       select ${task.id}, ${workspaceId}, project_of_task.id, ${task.repoUrl}, ${task.prompt}, ${task.provider},
         ${task.agent}, ${task.baseRef}, ${task.revision}::int, ${state.status}, ${JSON.stringify(state)}::jsonb,
-        ${createdAt}::timestamptz, ${createdAt}::timestamptz, ${createdAt}::timestamptz
+        ${createdAt}::timestamptz, ${createdAt}::timestamptz, now()
       from project_of_task ${idempotencyKey ? sql`, inserted_key` : sql``}
       returning id, revision, epoch, workspace_id, project_id, prompt, status, state, created_at
     ), first_session as (
@@ -49,7 +49,7 @@ export async function insertTask(
       insert into task_event (id, task_id, revision, kind, status, state, at)
       select ${newId('event')}, id, revision, 'task.created', status, state, created_at from inserted
     )
-    select ${sendWakeUp('inserted')}, ${addProvisionJobForAnyWorker(sql.ref('inserted.id'), toRunAt('now'))},
+    select ${sendWakeUp('inserted')}, ${addProvisionJobForAnyWorker(sql.ref('inserted.id'), 0)},
       project_of_task.id, project_of_task.name, project_of_task.created_at
     from inserted, project_of_task
   `.execute(db.kysely);

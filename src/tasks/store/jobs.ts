@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { z } from 'zod';
-import type { Timestamp } from '../domain/task.ts';
+import { farAheadMs } from '../domain/next-work.ts';
 import type { WritePlan } from '../domain/write-plan.ts';
 
 /**
@@ -16,16 +16,14 @@ export const jobs = {
 export type JobName = keyof typeof jobs;
 
 /**
- * `run_at` of a job for interrupted work. Graphile Worker runs jobs in the order of `run_at`, so 1970 puts it ahead of
- * everything queued.
+ * SQL of the instant that lies so many milliseconds ahead by the database's clock. What a worker or a job waits for is never
+ * an instant of a process's own clock: that may be wrong by hours.
  */
-const runFirst: Timestamp = new Date(0).toISOString();
-
-/** The parameter `runAt` of `addProvisionJob`; null is now by the database's clock. */
-export function toRunAt(runAt: NonNullable<WritePlan['job']>['runAt']): Timestamp | null {
-  if (runAt === 'now') return null;
-  return runAt === 'first' ? runFirst : runAt;
+export function inMs(ms: number | null): RawBuilder<unknown> {
+  return sql`(now() + ${ms}::int * interval '1 millisecond')`;
 }
+
+type RunInMs = NonNullable<WritePlan['job']>['runInMs'];
 
 /** A job under this name is run only by workers that reach the sandboxes of the location; see `sandbox.location`. */
 export function jobNameAt(name: 'provisionTask' | 'releaseSandbox', location: string): string {
@@ -36,27 +34,29 @@ export function jobNameAt(name: 'provisionTask' | 'releaseSandbox', location: st
  * SQL that adds the job which provisions a task, or moves the one that waits. Its value is the job's id. It is for the
  * workers that reach the task's sandbox, as the ledger stood before the statement.
  */
-export function addProvisionJob(taskId: RawBuilder<unknown>, runAt: Timestamp | null): RawBuilder<unknown> {
+export function addProvisionJob(taskId: RawBuilder<unknown>, runInMs: RunInMs): RawBuilder<unknown> {
   const name = sql`'provisionTask' || coalesce(
     (select ':' || located.location from sandbox located where located.task_id = ${taskId}), '')`;
-  return addProvisionJobNamed(name, taskId, runAt);
+  return addProvisionJobNamed(name, taskId, runInMs);
 }
 
 /** The same for any worker: of tasks without a sandbox, or where something is to be recorded that needs no sandbox. */
 export function addProvisionJobForAnyWorker(
   taskId: RawBuilder<unknown>,
-  runAt: Timestamp | null,
+  runInMs: RunInMs,
 ): RawBuilder<unknown> {
-  return addProvisionJobNamed(sql`'provisionTask'`, taskId, runAt);
+  return addProvisionJobNamed(sql`'provisionTask'`, taskId, runInMs);
 }
 
 function addProvisionJobNamed(
   name: RawBuilder<unknown>,
   taskId: RawBuilder<unknown>,
-  runAt: Timestamp | null,
+  runInMs: RunInMs,
 ): RawBuilder<unknown> {
+  // Graphile Worker runs jobs in the order of `run_at`, so 1970 puts a job ahead of everything queued.
+  const runAt = runInMs === 'first' ? sql`to_timestamp(0)` : inMs(runInMs);
   return sql`(graphile_worker.add_job(${name}, json_build_object('taskId', ${taskId}),
-    run_at => ${runAt}::timestamptz, job_key => ${provisionJobKey(taskId)})).id`;
+    run_at => ${runAt}, job_key => ${provisionJobKey(taskId)})).id`;
 }
 
 export function provisionJobKey(taskId: RawBuilder<unknown>): RawBuilder<unknown> {
@@ -86,7 +86,8 @@ export function hasRunnableJob(key: RawBuilder<unknown>, lockedFor: string): Raw
   return sql<boolean>`exists (
     select from graphile_worker.jobs j
     where j.key = ${key} and (
-      j.locked_at > now() - ${sql.lit(lockedFor)}::interval or j.locked_at is null and j.attempts < j.max_attempts
+      j.locked_at between now() - ${sql.lit(lockedFor)}::interval and ${inMs(farAheadMs)}
+      or j.locked_at is null and j.attempts < j.max_attempts and j.run_at < ${inMs(farAheadMs)}
     )
   )`;
 }

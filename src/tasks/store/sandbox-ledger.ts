@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
+import { farAheadMs } from '../domain/next-work.ts';
 import { changeTask } from './change-task.ts';
-import { addProvisionJob, addReleaseJob, hasRunnableJob, releaseJobKey } from './jobs.ts';
+import { addProvisionJob, addReleaseJob, hasRunnableJob, inMs, releaseJobKey } from './jobs.ts';
 
 // Every sandbox that was ever intended is a row: `requested` from before it is made, `releasing` once it is to be
 // destroyed, `released` when its provider says that it is gone.
@@ -31,7 +32,7 @@ export async function findSandboxToRelease(db: Database, key: string): Promise<S
 
 export async function recordSandboxReleased(db: Database, { key, taskId }: SandboxToRelease): Promise<void> {
   // Write the task event first: once the ledger says released, no sweep retries it.
-  await changeTask(db, taskId, { event: { type: 'sandboxReleased', at: new Date().toISOString() } });
+  await changeTask(db, taskId, { event: { type: 'sandboxReleased' } });
   await db.kysely
     .updateTable('sandbox')
     .set({ state: 'released', failures: 0, updated_at: sql<string>`now()` })
@@ -65,7 +66,7 @@ export async function takeOverSandboxes(db: Database, provider: string, location
       select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = any(${keys}) and state = 'releasing'
     `.execute(tx.kysely);
     await sql`
-      select ${addProvisionJob(sql.ref('task.id'), null)} from task join sandbox on sandbox.task_id = task.id
+      select ${addProvisionJob(sql.ref('task.id'), 0)} from task join sandbox on sandbox.task_id = task.id
       where sandbox.key = any(${keys}) and task.wake_at is not null
     `.execute(tx.kysely);
   });
@@ -99,7 +100,7 @@ export async function requeueRelease(
       update sandbox set state = 'releasing', updated_at = now() from task
       where sandbox.key = any(${keys}) and task.id = sandbox.task_id and task.status in ('canceled', 'archived')
         and (sandbox.location is null or sandbox.location = ${location}::text)
-        and (sandbox.state <> 'releasing' or sandbox.updated_at < now() - interval '45 seconds')
+        and (sandbox.state <> 'releasing' or sandbox.updated_at not between ${inMs(-45_000)} and ${inMs(farAheadMs)})
       returning sandbox.key
     )
     select key, ${addReleaseJob(sql.ref('leaked.key'))} as job from leaked
@@ -112,7 +113,7 @@ export async function requeueStuckReleases(db: Database): Promise<string[]> {
   const { rows } = await sql<{ key: string }>`
     with stuck as (
       update sandbox set updated_at = now()
-      where state = 'releasing' and updated_at < now() - interval '60 seconds'
+      where state = 'releasing' and updated_at not between ${inMs(-60_000)} and ${inMs(farAheadMs)}
         and not ${hasRunnableJob(releaseJobKey(sql.ref('sandbox.key')), '90 seconds')}
       returning key
     )

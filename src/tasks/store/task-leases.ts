@@ -1,13 +1,14 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
-import type { Task, Timestamp } from '../domain/task.ts';
+import { farAheadMs } from '../domain/next-work.ts';
+import type { Task } from '../domain/task.ts';
 import {
   addProvisionJob,
   addProvisionJobForAnyWorker,
   hasRunnableJob,
+  inMs,
   provisionJobKey,
-  toRunAt,
 } from './jobs.ts';
 import { type TaskRow, toTask } from './task-rows.ts';
 
@@ -70,22 +71,22 @@ export async function leaseTask(db: Database, taskId: string, workerId: string):
 }
 
 /**
- * Releases the lease when there is nothing to do until `until`, and schedules a job for then; null: nothing is to be done
+ * Releases the lease when there is nothing to do for `pauseMs`, and schedules a job for then; null: nothing is to be done
  * at all. False if the task moved past `revision`: read it again.
  */
 export async function releaseTask(
   db: Database,
   { taskId, epoch }: Lease,
   revision: number,
-  until: Timestamp | null,
+  pauseMs: number | null,
 ): Promise<boolean> {
   const { rows } = await sql`
     with released as (
-      update task set leased_by = null, wake_at = ${until}
+      update task set leased_by = null, wake_at = ${inMs(pauseMs)}
       where id = ${taskId} and epoch = ${epoch} and revision = ${revision}
       returning id
     )
-    select case when ${until !== null} then ${addProvisionJob(sql.ref('released.id'), until)} end from released
+    select case when ${pauseMs !== null} then ${addProvisionJob(sql.ref('released.id'), pauseMs ?? 0)} end from released
   `.execute(db.kysely);
   return rows.length > 0;
 }
@@ -104,7 +105,7 @@ export async function revokeLeases(db: Database, workerId: string): Promise<stri
 /** Gives each of these tasks a job that runs before all that wait, on any worker: it records what was interrupted. */
 export async function requeueTasks(db: Database, ids: readonly string[]): Promise<void> {
   await sql`
-    select ${addProvisionJobForAnyWorker(sql.ref('interrupted.id'), toRunAt('first'))}
+    select ${addProvisionJobForAnyWorker(sql.ref('interrupted.id'), 'first')}
     from unnest(${ids}::text[]) as interrupted (id)
   `.execute(db.kysely);
 }
@@ -121,7 +122,7 @@ export async function freeOrphanedLease(
       where id = ${taskId} and leased_by = ${workerId} and epoch = ${epoch}
       returning id
     )
-    select ${addProvisionJob(sql.ref('freed.id'), toRunAt('first'))} from freed
+    select ${addProvisionJob(sql.ref('freed.id'), 'first')} from freed
   `.execute(db.kysely);
 }
 
@@ -136,11 +137,11 @@ export async function requeueOverdueTasks(db: Database): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     with overdue as (
       select id from task
-      where wake_at < now() - ${overdueAfterMs} * interval '1 millisecond' and leased_by is null
+      where (wake_at < ${inMs(-overdueAfterMs)} or wake_at > ${inMs(farAheadMs)}) and leased_by is null
         and not ${hasRunnableJob(provisionJobKey(sql.ref('task.id')), '10 seconds')}
       order by wake_at limit 100
     )
-    select id, ${addProvisionJob(sql.ref('overdue.id'), toRunAt('first'))} as job from overdue
+    select id, ${addProvisionJob(sql.ref('overdue.id'), 'first')} as job from overdue
   `.execute(db.kysely);
   return rows.map(({ id }) => id);
 }

@@ -3,11 +3,11 @@ import type { Database } from '../../tables/database.ts';
 import { sandboxKey } from '../domain/external-keys.ts';
 import { newId } from '../domain/id.ts';
 import type { Lease } from '../domain/lease.ts';
-import type { Task } from '../domain/task.ts';
-import type { MachineEvent, Transition } from '../domain/task-machine.ts';
+import type { Task, Timestamp } from '../domain/task.ts';
+import type { NewMachineEvent, Transition } from '../domain/task-machine.ts';
 import type { WritePlan } from '../domain/write-plan.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
-import { addProvisionJob, addReleaseJob, toRunAt } from './jobs.ts';
+import { addProvisionJob, addReleaseJob, inMs } from './jobs.ts';
 import { sendWakeUp } from './wake-up.ts';
 
 /** What only workers need to know of a task; undefined leaves it as it is. */
@@ -17,7 +17,7 @@ export interface WorkerData {
 }
 
 export interface Change {
-  readonly event: MachineEvent;
+  readonly event: NewMachineEvent;
   /** Set by the worker that holds the task; left out when the change comes from outside. */
   readonly lease?: Lease;
   readonly workerData?: WorkerData;
@@ -42,6 +42,7 @@ export async function writeTask(
   db: Database,
   from: Task,
   to: Transition,
+  at: Timestamp,
   change: Change,
   plan: WritePlan,
 ): Promise<boolean> {
@@ -74,7 +75,7 @@ export async function writeTask(
   const { rows } = await sql`
     with ${insertedKey} changed as (
       update task set revision = revision + 1, status = ${to.state.status},
-        state = ${JSON.stringify(to.state)}::jsonb, updated_at = ${change.event.at}, wake_at = ${plan.wakeAt}
+        state = ${JSON.stringify(to.state)}::jsonb, updated_at = ${at}, wake_at = ${inMs(plan.wakeInMs)}
         ${plan.revokesLease ? sql`, epoch = epoch + 1` : nothing}
         ${plan.revokesLease || plan.releasesLease ? sql`, leased_by = null` : nothing}
         ${endpoint === undefined ? nothing : sql`, endpoint = ${JSON.stringify(endpoint)}::jsonb`}
@@ -93,7 +94,7 @@ export async function writeTask(
     ${plan.sandbox === 'release' ? releasedSandbox : nothing}
     ${plan.addsSession === null ? nothing : addedSession}
     select ${sendWakeUp('changed')}
-      ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), toRunAt(plan.job.runAt))}` : nothing}
+      ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), plan.job.runInMs)}` : nothing}
       ${plan.sandbox === 'release' ? sql`, (select count(${addReleaseJob(sql.ref('released_sandbox.key'))}) from released_sandbox)` : nothing}
     from changed`.execute(db.kysely);
   return rows.length > 0;

@@ -1,6 +1,6 @@
 import type { StepName } from '../../tasks/domain/status.ts';
-import type { AttemptState, TaskFailure, TaskState, Timestamp } from '../../tasks/domain/task.ts';
-import type { MachineEvent } from '../../tasks/domain/task-machine.ts';
+import type { AttemptState, TaskFailure, TaskState } from '../../tasks/domain/task.ts';
+import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
 import { stepOf } from '../../tasks/domain/task-state.ts';
 import { createSandbox } from './steps/create-sandbox.ts';
 import { createLaterSession, createSession } from './steps/create-session.ts';
@@ -16,9 +16,9 @@ export interface AttemptTarget {
   readonly failedStep: StepName | null;
   readonly run: Step;
   attemptsIn(state: TaskState): AttemptState | undefined;
-  started(at: Timestamp, deadlineAt: Timestamp): MachineEvent;
-  interrupted(at: Timestamp): MachineEvent;
-  failed(at: Timestamp, error: TaskFailure, nextAttemptAt: Timestamp | null): MachineEvent;
+  started(timeoutMs: number): NewMachineEvent;
+  interrupted(): NewMachineEvent;
+  failed(error: TaskFailure, retryMs: number | null): NewMachineEvent;
 }
 
 const steps = {
@@ -40,12 +40,12 @@ export function stepTarget(step: StepName): AttemptTarget {
     failedStep: step,
     run: steps[step],
     attemptsIn: (state) => stepOf(state, step),
-    started: (at, deadlineAt) => ({ type: 'stepStarted', at, step, deadlineAt }),
-    interrupted: (at) => ({ type: 'stepInterrupted', at, step }),
-    failed(at, error, nextAttemptAt) {
+    started: (timeoutMs) => ({ type: 'stepStarted', step, timeoutMs }),
+    interrupted: () => ({ type: 'stepInterrupted', step }),
+    failed(error, retryMs) {
       const backTo = step === 'ensure_name' ? undefined : rollbackStepByCode[error.code];
       const rollback = backTo && backTo !== step ? { backTo } : {};
-      return { type: 'stepFailed', at, step, error, nextAttemptAt, ...rollback };
+      return { type: 'stepFailed', step, error, retryMs, ...rollback };
     },
   };
 }
@@ -56,8 +56,8 @@ export function sessionTarget(sessionId: string): AttemptTarget {
     failedStep: null,
     run: createLaterSession(sessionId),
     attemptsIn: (state) => state.sessions.find(({ id }) => id === sessionId),
-    started: (at, deadlineAt) => ({ type: 'sessionStarted', at, sessionId, deadlineAt }),
-    interrupted: (at) => ({ type: 'sessionInterrupted', at, sessionId }),
-    failed: (at, error, nextAttemptAt) => ({ type: 'sessionFailed', at, sessionId, error, nextAttemptAt }),
+    started: (timeoutMs) => ({ type: 'sessionStarted', sessionId, timeoutMs }),
+    interrupted: () => ({ type: 'sessionInterrupted', sessionId }),
+    failed: (error, retryMs) => ({ type: 'sessionFailed', sessionId, error, retryMs }),
   };
 }

@@ -7,7 +7,8 @@ import { sandboxKey } from '../../tasks/domain/external-keys.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import { nextWork } from '../../tasks/domain/next-work.ts';
 import type { StepName } from '../../tasks/domain/status.ts';
-import type { AttemptState, TaskFailure, Timestamp } from '../../tasks/domain/task.ts';
+import type { AttemptState, TaskFailure } from '../../tasks/domain/task.ts';
+import { msBetween } from '../../tasks/domain/timestamp.ts';
 import { requeueRelease } from '../../tasks/store/sandbox-ledger.ts';
 import type { LeasedTask } from '../../tasks/store/task-leases.ts';
 import { readSessionPrompt } from '../../tasks/store/task-queries.ts';
@@ -17,7 +18,7 @@ import { isReachable, type Locations } from '../locations.ts';
 import { type AttemptTarget, sessionTarget, stepTarget } from './attempt-target.ts';
 import { StepError, toTaskFailure } from './failure.ts';
 import { retryDelay } from './retry-delay.ts';
-import { now, type StepResult, type StepWork } from './steps/step.ts';
+import type { StepResult, StepWork } from './steps/step.ts';
 import { WorkingCopy } from './working-copy.ts';
 
 const workerLost: TaskErrorCode = 'WORKER_LOST';
@@ -71,7 +72,8 @@ export class Provisioning {
   }
 
   #doNextWork(): Promise<boolean> {
-    const work = nextWork(this.#copy.task.state, now());
+    const now = this.#dependencies.db.clock.now();
+    const work = nextWork(this.#copy.task.state, now);
     switch (work.type) {
       case 'startStep':
         return this.#attempt(stepTarget(work.step.name));
@@ -82,9 +84,9 @@ export class Provisioning {
       case 'sessionRunning':
         return this.#failInterruptedAttempt(sessionTarget(work.session.id));
       case 'finishProvisioning':
-        return this.#copy.commit({ type: 'provisioned', at: now() });
+        return this.#copy.commit({ type: 'provisioned' });
       case 'wait':
-        return this.#copy.release(work.until);
+        return this.#copy.release(msBetween(now, work.until));
       case 'nothing':
         return this.#copy.release(null);
     }
@@ -103,14 +105,14 @@ export class Provisioning {
 
   async #attempt(target: AttemptTarget): Promise<boolean> {
     const { draining, stepTimeoutMs } = this.#dependencies;
-    if (draining.aborted || !this.#reachesSandbox()) return this.#copy.release(now());
-    if (!this.#mayAttempt(target)) return this.#copy.release(later(now(), suspectRetryMs));
+    if (draining.aborted || !this.#reachesSandbox()) return this.#copy.release(0);
+    if (!this.#mayAttempt(target)) return this.#copy.release(suspectRetryMs);
     const timeoutMs = stepTimeoutMs ?? defaultTimeoutMs[target.step];
-    const at = now();
-    const stillLeased = await this.#copy.commit(target.started(at, later(at, timeoutMs)));
+    const number = (target.attemptsIn(this.#copy.task.state)?.attempt ?? 0) + 1;
+    const stillLeased = await this.#copy.commit(target.started(timeoutMs));
     const attempt = target.attemptsIn(this.#copy.task.state);
     // Otherwise the task has changed meanwhile: the loop reads it again.
-    if (!stillLeased || attempt?.startedAt !== at || attempt.deadlineAt === null) return stillLeased;
+    if (!stillLeased || attempt?.attempt !== number || attempt.deadlineAt === null) return stillLeased;
     return this.#runAttempt(target, attempt, timeoutMs);
   }
 
@@ -152,7 +154,7 @@ export class Provisioning {
       );
     } catch (error) {
       if (this.#lost.aborted) throw this.#lost.reason;
-      if (interrupt.aborted) return this.#copy.commit(target.interrupted(now()));
+      if (interrupt.aborted) return this.#copy.commit(target.interrupted());
       logger.warn({ err: error }, 'attempt failed');
       return this.#commitFailure(target, this.#toFailure(target, error));
     }
@@ -180,16 +182,13 @@ export class Provisioning {
     return { ...toTaskFailure(error, target.step), step: target.failedStep };
   }
 
-  /** Schedules the next attempt after `delayMs`, or after the usual pause, unless none is left or none can help. */
-  #commitFailure(target: AttemptTarget, error: TaskFailure, delayMs?: number): Promise<boolean> {
+  /** Schedules the next attempt after `pauseMs`, or after the usual pause, unless none is left or none can help. */
+  #commitFailure(target: AttemptTarget, error: TaskFailure, pauseMs?: number): Promise<boolean> {
     const { stepMaxAttempts, retryBaseMs } = this.#dependencies;
     const failures = (target.attemptsIn(this.#copy.task.state)?.failures ?? 0) + 1;
-    const at = now();
-    const nextAttemptAt =
-      error.retryable && failures < stepMaxAttempts
-        ? later(at, delayMs ?? retryDelay(failures, retryBaseMs))
-        : null;
-    return this.#copy.commit(target.failed(at, error, nextAttemptAt));
+    const isRetried = error.retryable && failures < stepMaxAttempts;
+    const retryMs = isRetried ? (pauseMs ?? retryDelay(failures, retryBaseMs)) : null;
+    return this.#copy.commit(target.failed(error, retryMs));
   }
 
   /** The provider ignored its signal. If the task was closed meanwhile its sandbox may exist again: release it again. */
@@ -203,8 +202,4 @@ export class Provisioning {
       this.#logger.warn({ err: error }, 'could not release the sandbox again; the sweep will');
     });
   }
-}
-
-function later(at: Timestamp, ms: number): Timestamp {
-  return new Date(Date.parse(at) + ms).toISOString();
 }

@@ -2,8 +2,8 @@ import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
-import type { Task, Timestamp } from '../../tasks/domain/task.ts';
-import type { MachineEvent } from '../../tasks/domain/task-machine.ts';
+import type { Task } from '../../tasks/domain/task.ts';
+import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
 import { settleName } from '../../tasks/settle-name.ts';
 import { type ChangeResult, changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
@@ -37,7 +37,7 @@ export class WorkingCopy {
     return this.#leased.task;
   }
 
-  commit(event: MachineEvent): Promise<boolean> {
+  commit(event: NewMachineEvent): Promise<boolean> {
     return this.commitResult({ event });
   }
 
@@ -53,10 +53,10 @@ export class WorkingCopy {
     return stillLeased;
   }
 
-  /** Releases the lease until there is work again; null: until a client asks for some. */
-  async release(until: Timestamp | null): Promise<boolean> {
+  /** Releases the lease for `pauseMs`; null: until a client asks for work. */
+  async release(pauseMs: number | null): Promise<boolean> {
     const { lease, task } = this.#leased;
-    if (await retryWhileUnavailable(() => releaseTask(this.#db, lease, task.revision, until), this.#lost)) {
+    if (await retryWhileUnavailable(() => releaseTask(this.#db, lease, task.revision, pauseMs), this.#lost)) {
       return false;
     }
     const latest = await retryWhileUnavailable(() => readTask(this.#db, task.id, lease), this.#lost);

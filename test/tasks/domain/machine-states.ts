@@ -11,6 +11,8 @@ import { createTaskState } from '../../../src/tasks/domain/task-state.ts';
 
 export const at = '2026-11-22T08:10:13.123Z';
 export const later = '2026-11-22T08:11:13.123Z';
+/** Milliseconds from `at` to `later`. */
+export const laterMs = 60_000;
 export const failure = (step: StepName | null): TaskFailure => ({
   code: 'SANDBOX_FAILED',
   message: 'no room',
@@ -30,7 +32,7 @@ export const started = (step: StepName): MachineEvent => ({
   type: 'stepStarted',
   at,
   step,
-  deadlineAt: later,
+  timeoutMs: laterMs,
 });
 
 export const succeeded: Record<StepName, MachineEvent> = {
@@ -51,12 +53,12 @@ export function eventsToRunning(task: Task): MachineEvent[] {
   ];
 }
 
-export const failed = (step: StepName, nextAttemptAt: string | null, backTo?: StepName): MachineEvent => ({
+export const failed = (step: StepName, retryMs: number | null, backTo?: StepName): MachineEvent => ({
   type: 'stepFailed',
   at,
   step,
   error: failure(step),
-  nextAttemptAt,
+  retryMs,
   ...(backTo ? { backTo } : {}),
 });
 
@@ -91,7 +93,7 @@ export const tryingSecondSession = after(withSecondSession, {
   type: 'sessionStarted',
   at,
   sessionId: 'session_2',
-  deadlineAt: later,
+  timeoutMs: laterMs,
 });
 
 /** Every event of a type that makes sense in some state, with each of its parameters. */
@@ -104,7 +106,7 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
       return stepNames.flatMap((step) => {
         const earlier = stepNames.slice(1, Math.max(stepNames.indexOf(step), 1));
         return [undefined, ...earlier].flatMap((backTo) => [
-          failed(step, later, backTo),
+          failed(step, laterMs, backTo),
           failed(step, null, backTo),
         ]);
       });
@@ -120,15 +122,15 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
     case 'sessionInterrupted':
       return sessionIds.map((sessionId) => ({ type, at, sessionId }));
     case 'sessionStarted':
-      return sessionIds.map((sessionId) => ({ type, at, sessionId, deadlineAt: later }));
+      return sessionIds.map((sessionId) => ({ type, at, sessionId, timeoutMs: laterMs }));
     case 'sessionFailed':
       return sessionIds.flatMap((sessionId) =>
-        [later, null].map((nextAttemptAt) => ({
+        [laterMs, null].map((retryMs) => ({
           type,
           at,
           sessionId,
           error: failure(null),
-          nextAttemptAt,
+          retryMs,
         })),
       );
     case 'sessionAdded':

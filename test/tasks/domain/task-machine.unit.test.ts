@@ -28,6 +28,7 @@ import {
   failed,
   failure,
   later,
+  laterMs,
   provisionedSteps,
   running,
   started,
@@ -89,7 +90,7 @@ const truthTable: Record<TaskStatus, Row> = {
 
 const tries = (step: (typeof stepNames)[number]) => [
   during(step),
-  after(during(step), failed(step, later)),
+  after(during(step), failed(step, laterMs)),
   after(during(step), { type: 'stepInterrupted', at, step }),
   after(during(step), succeeded[step]),
   after(during(step), { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'demo' }),
@@ -105,11 +106,11 @@ const statesOf: Record<TaskStatus, TaskState[]> = {
   init_create_sandbox: tries('create_sandbox'),
   init_ensure_agent: [
     ...tries('ensure_agent'),
-    after(during('ensure_agent'), failed('ensure_agent', later, 'create_sandbox')),
+    after(during('ensure_agent'), failed('ensure_agent', laterMs, 'create_sandbox')),
   ],
   init_create_session: [
     ...tries('create_session'),
-    after(during('create_session'), failed('create_session', later, 'ensure_agent')),
+    after(during('create_session'), failed('create_session', laterMs, 'ensure_agent')),
   ],
   running: [running, withSecondSession, tryingSecondSession],
   error: givenUp,
@@ -172,7 +173,7 @@ describe('provisioning', () => {
   });
 
   it.each(stepNames)('keeps the last error of %s when a later attempt succeeds', (step) => {
-    const state = after(during(step), failed(step, later), started(step), succeeded[step]);
+    const state = after(during(step), failed(step, laterMs), started(step), succeeded[step]);
     expect(stepOf(state, step)).toMatchObject({
       state: 'succeeded',
       attempt: 2,
@@ -201,14 +202,14 @@ describe('provisioning', () => {
   });
 
   it('returns to create_sandbox when the sandbox is gone, and undoes the steps in it', () => {
-    const state = after(during('create_session'), failed('create_session', later, 'create_sandbox'));
+    const state = after(during('create_session'), failed('create_session', laterMs, 'create_sandbox'));
     expect(state.sandbox).toBeNull();
     expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'pending', 'pending', 'failed']);
     expect(currentStep(state)?.name).toBe('create_sandbox');
   });
 
   it('returns to ensure_agent when the agent is gone, and keeps the sandbox', () => {
-    const state = after(during('create_session'), failed('create_session', later, 'ensure_agent'));
+    const state = after(during('create_session'), failed('create_session', laterMs, 'ensure_agent'));
     expect(state.sandbox).not.toBeNull();
     expect(state.steps.map((step) => step.state)).toEqual(['succeeded', 'succeeded', 'pending', 'failed']);
   });
@@ -247,7 +248,7 @@ describe('sessions', () => {
       at,
       sessionId: 'session_2',
       error: failure(null),
-      nextAttemptAt: null,
+      retryMs: null,
     });
     expect(state).toMatchObject({ status: 'running', error: null });
     expect(state.sessions[1]).toMatchObject({ status: 'error', error: failure(null), deadlineAt: null });
@@ -270,9 +271,15 @@ describe('I3 nextWork', () => {
     }
   });
   it('waits until the next attempt is due', () => {
-    const state = after(during('create_sandbox'), failed('create_sandbox', later));
+    const state = after(during('create_sandbox'), failed('create_sandbox', laterMs));
     expect(nextWork(state, at)).toEqual({ type: 'wait', until: later });
     expect(nextWork(state, later)).toMatchObject({ type: 'startStep', step: { name: 'create_sandbox' } });
+  });
+
+  it('is to start a step whose next attempt lies so far ahead that the clock must have been set back', () => {
+    const state = after(during('create_sandbox'), failed('create_sandbox', laterMs));
+    const anHourEarlier = '2026-11-22T07:10:13.123Z';
+    expect(nextWork(state, anHourEarlier)).toMatchObject({ type: 'startStep' });
   });
   it('finds running steps, running sessions and the end of provisioning', () => {
     expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepRunning' });
@@ -379,7 +386,7 @@ function deepFreeze<T>(value: T): T {
 test('a task that was given up shows no next attempt', () => {
   const state = after(
     during('create_session'),
-    failed('create_session', later, 'ensure_agent'),
+    failed('create_session', laterMs, 'ensure_agent'),
     started('ensure_agent'),
     failed('ensure_agent', null),
   );

@@ -14,7 +14,7 @@ import {
   during,
   failed,
   failure,
-  later,
+  laterMs,
   provisionedSteps,
   running,
   started,
@@ -32,20 +32,20 @@ interface Row {
 }
 
 const nothing: WritePlan = {
-  wakeAt: null,
+  wakeInMs: null,
   job: null,
   releasesLease: false,
   revokesLease: false,
   sandbox: null,
   addsSession: null,
 };
-const continues = { wakeAt: at };
-const rests = { wakeAt: null, releasesLease: true };
-const handsOver = { wakeAt: at, job: { runAt: 'first' }, releasesLease: true } as const;
-const waits = { wakeAt: later, job: { runAt: later }, releasesLease: true };
+const continues = { wakeInMs: 0 };
+const rests = { wakeInMs: null, releasesLease: true };
+const handsOver = { wakeInMs: 0, job: { runInMs: 'first' }, releasesLease: true } as const;
+const waits = { wakeInMs: laterMs, job: { runInMs: laterMs }, releasesLease: true };
 const closes = { revokesLease: true, sandbox: 'release' } as const;
 const inError = after(during('create_sandbox'), failed('create_sandbox', null));
-const waiting = after(during('create_sandbox'), failed('create_sandbox', later));
+const waiting = after(during('create_sandbox'), failed('create_sandbox', laterMs));
 const second = { at, sessionId: 'session_2' };
 
 /** Each type of event at least once: the compiler asks for the rows of a new one. */
@@ -64,14 +64,14 @@ const table = {
     {
       when: 'a step is attempted again later',
       from: during('ensure_agent'),
-      event: failed('ensure_agent', later),
+      event: failed('ensure_agent', laterMs),
       by: 'worker',
       plan: waits,
     },
     {
       when: 'a step is attempted again now',
       from: during('ensure_agent'),
-      event: failed('ensure_agent', at),
+      event: failed('ensure_agent', 0),
       by: 'worker',
       plan: continues,
     },
@@ -150,21 +150,21 @@ const table = {
       from: running,
       event: { type: 'sessionAdded', ...second, agent: 'demo' },
       by: 'outside',
-      plan: { wakeAt: at, job: { runAt: 'now' }, addsSession: 'session_2' },
+      plan: { wakeInMs: 0, job: { runInMs: 0 }, addsSession: 'session_2' },
     },
     {
       when: 'a session is added while a step runs',
       from: during('ensure_agent'),
       event: { type: 'sessionAdded', ...second, agent: 'demo' },
       by: 'outside',
-      plan: { wakeAt: at, addsSession: 'session_2' },
+      plan: { wakeInMs: 0, addsSession: 'session_2' },
     },
     {
       when: 'a session is added while a step waits',
       from: waiting,
       event: { type: 'sessionAdded', ...second, agent: 'demo' },
       by: 'outside',
-      plan: { wakeAt: later, addsSession: 'session_2' },
+      plan: { wakeInMs: laterMs, addsSession: 'session_2' },
     },
     {
       when: 'a session is added to a task in error',
@@ -178,7 +178,7 @@ const table = {
     {
       when: 'a session is being opened',
       from: withSecondSession,
-      event: { type: 'sessionStarted', ...second, deadlineAt: later },
+      event: { type: 'sessionStarted', ...second, timeoutMs: laterMs },
       by: 'worker',
       plan: continues,
     },
@@ -187,14 +187,14 @@ const table = {
     {
       when: 'a session is attempted again later',
       from: tryingSecondSession,
-      event: { type: 'sessionFailed', ...second, error: failure(null), nextAttemptAt: later },
+      event: { type: 'sessionFailed', ...second, error: failure(null), retryMs: laterMs },
       by: 'worker',
       plan: waits,
     },
     {
       when: 'a session is given up',
       from: tryingSecondSession,
-      event: { type: 'sessionFailed', ...second, error: failure(null), nextAttemptAt: null },
+      event: { type: 'sessionFailed', ...second, error: failure(null), retryMs: null },
       by: 'worker',
       plan: rests,
     },
@@ -214,7 +214,7 @@ const table = {
       from: inError,
       event: { type: 'taskRetried', at },
       by: 'outside',
-      plan: { wakeAt: at, job: { runAt: 'now' } },
+      plan: { wakeInMs: 0, job: { runInMs: 0 } },
     },
   ],
   taskCanceled: [

@@ -5,14 +5,14 @@ import { newId } from '../../../src/tasks/domain/id.ts';
 import { LeaseLostError } from '../../../src/tasks/domain/lease.ts';
 import { type TaskStatus, taskStatuses } from '../../../src/tasks/domain/status.ts';
 import type { Task } from '../../../src/tasks/domain/task.ts';
-import type { MachineEvent } from '../../../src/tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
 import { changeTask, readTask } from '../../../src/tasks/store/change-task.ts';
 import { findTask } from '../../../src/tasks/store/task-queries.ts';
 import { parseWakeUp, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { archiveTask, cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
 import { MessageQueue } from '../../support/message-queue.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
-import { at, eventsToRunning, failed, failure, later, started, succeeded } from '../domain/machine-states.ts';
+import { eventsToRunning, failed, failure, laterMs, started, succeeded } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
@@ -28,9 +28,8 @@ const jobsOf = ({ id }: Task) =>
     'select * from graphile_worker.jobs where key in (?, ?) order by key',
     [`provision:${id}`, `release:${sandboxKey(id)}`],
   );
-const added = (count: number): MachineEvent => ({
+const added = (count: number): NewMachineEvent => ({
   type: 'sessionAdded',
-  at,
   sessionId: newId('session'),
   agent: `agent-${count}`,
 });
@@ -53,9 +52,20 @@ async function expectGapless(task: Task): Promise<void> {
 }
 
 describe('changeTask', () => {
+  it('stores no event under an earlier time than the one before it', async () => {
+    const task = await tasks.create();
+    await tasks.sql(`update task set updated_at = now() + interval '1 hour' where id = ?`, [task.id]);
+    const { updatedAt } = await current(task.id);
+    const running = await tasks.change(task.id, started('ensure_name'));
+    expect(running.updatedAt).toBe(updatedAt);
+    expect(running.state.steps[0].startedAt).toBe(updatedAt);
+    expect(Date.parse(running.state.steps[0].deadlineAt ?? '')).toBe(Date.parse(updatedAt) + laterMs);
+    await expectGapless(task);
+  });
+
   it('writes one revision to the row and to its event', async () => {
     const task = await tasks.create();
-    await tasks.change(task.id, started('ensure_name'), failed('ensure_name', later));
+    await tasks.change(task.id, started('ensure_name'), failed('ensure_name', laterMs));
     const events = await tasks.sql('select * from task_event where task_id = ? order by revision', [task.id]);
     expect(events).toMatchObject([
       { revision: 1, kind: 'task.created', status: 'init_enqueue_provision', step: null },
@@ -106,7 +116,7 @@ describe('changeTask', () => {
     const task = await tasks.create();
     const place = { taskId: task.id, workspaceId: tasks.workspace.id, projectId: task.project.id };
     expect(await heard.next()).toEqual({ ...place, revision: 1, epoch: 0 });
-    await tasks.change(task.id, started('ensure_name'), { type: 'taskCanceled', at });
+    await tasks.change(task.id, started('ensure_name'), { type: 'taskCanceled' });
     expect(await heard.next()).toEqual({ ...place, revision: 2, epoch: 0 });
     expect(await heard.next()).toEqual({ ...place, revision: 3, epoch: 1 });
   });
@@ -117,11 +127,11 @@ describe('changeTask', () => {
 });
 
 describe('I4 a worker that has lost its lease', () => {
-  const events: MachineEvent[] = [
+  const events: NewMachineEvent[] = [
     started('ensure_name'),
-    failed('ensure_name', later),
+    failed('ensure_name', laterMs),
     succeeded.ensure_name,
-    { type: 'stepInterrupted', at, step: 'ensure_name' },
+    { type: 'stepInterrupted', step: 'ensure_name' },
   ];
 
   it.each(['to another worker', 'to a cancel', 'to a rescue'])(
@@ -166,15 +176,16 @@ describe('the write of a change', () => {
     const lease = await tasks.lease(task.id, 'worker a');
     await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
     expect(await jobsOf(task)).toEqual([]);
-    const inAMinute = new Date(Date.now() + 60_000).toISOString();
-    const event = failed('ensure_name', inAMinute);
-    const changed = await changeTask(tasks.db, task.id, { event, lease });
+    const changed = await changeTask(tasks.db, task.id, { event: failed('ensure_name', laterMs), lease });
     expect(changed).toMatchObject({ leaseReleased: true });
-    const [job, ...others] = await jobsOf(task);
-    expect(others).toEqual([]);
-    expect(new Date(job?.run_at ?? 0).toISOString()).toBe(inAMinute);
-    const [row] = await tasks.sql('select leased_by, epoch from task where id = ?', [task.id]);
-    expect(row).toMatchObject({ leased_by: null });
+    expect(await jobsOf(task)).toHaveLength(1);
+    const rows = await tasks.sql(
+      `select leased_by, wake_at = run_at::timestamptz(3) as same,
+         run_at - now() between interval '50 seconds' and interval '60 seconds' as soon
+       from task, graphile_worker.jobs where task.id = ?`,
+      [task.id],
+    );
+    expect(rows).toEqual([{ leased_by: null, same: true, soon: true }]);
   });
 
   it('I5 puts the sandbox into the ledger before it is made, and releases it when the task closes', async () => {
@@ -211,7 +222,7 @@ describe('a concurrent cancel and completion', () => {
     for (let round = 0; round < 25; round += 1) {
       const task = await tasks.create();
       const events = eventsToRunning(task);
-      const last = events.pop() as MachineEvent;
+      const last = events.pop() as NewMachineEvent;
       await tasks.sql('update task set leased_by = ? where id = ?', ['worker a', task.id]);
       await tasks.change(task.id, ...events);
       const [{ epoch }] = (await tasks.sql<{ epoch: number }>('select epoch from task where id = ?', [
@@ -242,8 +253,8 @@ describe('a concurrent cancel and completion', () => {
 });
 
 describe('an action on a stored task', () => {
-  const toError: MachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
-  const ways: Record<TaskStatus, (task: Task) => MachineEvent[]> = {
+  const toError: NewMachineEvent[] = [started('ensure_name'), failed('ensure_name', null)];
+  const ways: Record<TaskStatus, (task: Task) => NewMachineEvent[]> = {
     init_enqueue_provision: () => [],
     init_ensure_name: () => [started('ensure_name')],
     init_create_sandbox: (task) => eventsToRunning(task).slice(0, 3),
@@ -251,8 +262,8 @@ describe('an action on a stored task', () => {
     init_create_session: (task) => eventsToRunning(task).slice(0, 7),
     running: eventsToRunning,
     error: () => toError,
-    canceled: () => [{ type: 'taskCanceled', at }],
-    archived: () => [...toError, { type: 'taskArchived', at }],
+    canceled: () => [{ type: 'taskCanceled' }],
+    archived: () => [...toError, { type: 'taskArchived' }],
   };
   const asked = { retry: retryTask, cancel: cancelTask, archive: archiveTask };
   const allowed = {

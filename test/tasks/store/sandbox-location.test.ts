@@ -5,7 +5,7 @@ import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import { requeueRelease, takeOverSandboxes } from '../../../src/tasks/store/sandbox-ledger.ts';
 import { leaseTask, releaseTask, requeueTasks } from '../../../src/tasks/store/task-leases.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
-import { at, started, succeeded } from '../domain/machine-states.ts';
+import { started, succeeded } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
@@ -47,7 +47,7 @@ describe('the job of a task', () => {
     const task = await taskAt('here');
     const leased = await lease(task);
     expect(leased.sandboxLocation).toBe('here');
-    await releaseTask(tasks.db, leased.lease, leased.task.revision, at);
+    await releaseTask(tasks.db, leased.lease, leased.task.revision, 0);
     expect(await jobNames(task)).toEqual(['provisionTask:here']);
   });
 
@@ -55,7 +55,7 @@ describe('the job of a task', () => {
     const task = await taskAt(null);
     const leased = await lease(task);
     expect(leased.sandboxLocation).toBeNull();
-    await releaseTask(tasks.db, leased.lease, leased.task.revision, at);
+    await releaseTask(tasks.db, leased.lease, leased.task.revision, 0);
     expect(await jobNames(task)).toEqual(['provisionTask']);
   });
 
@@ -69,7 +69,7 @@ describe('the job of a task', () => {
 describe('the job that releases a sandbox', () => {
   it('is for the workers at its location', async () => {
     const task = await taskAt('here');
-    await tasks.change(task.id, { type: 'taskCanceled', at });
+    await tasks.change(task.id, { type: 'taskCanceled' });
     expect(await jobNames(task)).toContain('releaseSandbox:here');
   });
 });
@@ -77,7 +77,7 @@ describe('the job that releases a sandbox', () => {
 describe('requeueRelease', () => {
   it('leaves a sandbox alone that was seen at another location than its own', async () => {
     const task = await taskAt('here');
-    await tasks.change(task.id, { type: 'taskCanceled', at });
+    await tasks.change(task.id, { type: 'taskCanceled' });
     const key = sandboxKey(task.id);
     await tasks.sql(`update sandbox set state = 'released' where key = ?`, [key]);
     expect(await requeueRelease(tasks.db, [key], 'there')).toEqual([]);
@@ -90,9 +90,9 @@ describe('takeOverSandboxes', () => {
   it('moves the sandboxes of the provider, with their jobs, to the new location', async () => {
     const waiting = await taskAt('here');
     const { lease: held, task } = await lease(waiting);
-    await releaseTask(tasks.db, held, task.revision, at);
+    await releaseTask(tasks.db, held, task.revision, 0);
     const canceled = await taskAt('here');
-    await tasks.change(canceled.id, { type: 'taskCanceled', at });
+    await tasks.change(canceled.id, { type: 'taskCanceled' });
 
     await takeOverSandboxes(tasks.db, 'other', 'there');
     expect(await jobNames(waiting)).toEqual(['provisionTask:here']);

@@ -14,7 +14,7 @@ import {
   workerLockClass,
 } from '../../../src/tasks/store/worker-registry.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
-import { at, eventsToRunning, started } from '../domain/machine-states.ts';
+import { eventsToRunning, started } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 /** The session that holds the locks of live workers. */
@@ -149,7 +149,7 @@ describe('reclaimFromDeadWorker', () => {
     const session = await addSession(tasks.db, tasks.workspace.id, { taskId: created.id });
     await tasks.addWorker('dead');
     await tasks.lease(created.id, 'dead');
-    await tasks.change(created.id, { type: 'sessionStarted', at, sessionId: session.id, deadlineAt: at });
+    await tasks.change(created.id, { type: 'sessionStarted', sessionId: session.id, timeoutMs: 0 });
     const [suspect] = await findSuspectWorkers(tasks.db, 'me');
     await reclaimFromDeadWorker(tasks.db, suspect as SuspectWorker, { keepsAttempts: true });
     const [row] = await tasks.sql<{ state: Task['state'] }>('select state from task');

@@ -151,8 +151,7 @@ describe('a task', () => {
     const made = await harness.create();
     await harness.stored.addWorker('dead');
     await harness.stored.lease(made.id, 'dead');
-    const at = new Date().toISOString();
-    await harness.stored.change(made.id, { type: 'stepStarted', at, step: 'ensure_name', deadlineAt: at });
+    await harness.stored.change(made.id, { type: 'stepStarted', step: 'ensure_name', timeoutMs: 0 });
     await harness.stored.sql('delete from graphile_worker._private_jobs');
     await harness.stored.sql(`update worker set heartbeat_at = now() - interval '1500 milliseconds'`);
     await harness.startWorker();

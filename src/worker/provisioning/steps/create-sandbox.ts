@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sandboxKey } from '../../../tasks/domain/external-keys.ts';
 import { StepError } from '../failure.ts';
-import { now, type Step, storableText } from './step.ts';
+import { type Step, storableText } from './step.ts';
 
 /** Characters of JSON. */
 const maxMetadata = 65_536;
@@ -40,7 +40,7 @@ export const createSandbox: Step = async ({ task, provider }, context) => {
   }
   const { id, cwd, metadata } = ref.data;
   return {
-    event: { type: 'sandboxCreated', at: now(), sandbox: { id, provider: provider.name, cwd } },
+    event: { type: 'sandboxCreated', sandbox: { id, provider: provider.name, cwd } },
     workerData: { sandboxMetadata: metadata ?? null },
   };
 };

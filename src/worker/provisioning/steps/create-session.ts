@@ -3,14 +3,14 @@ import { sessionKey } from '../../../tasks/domain/external-keys.ts';
 import type { Session } from '../../../tasks/domain/task.ts';
 import { StepError } from '../failure.ts';
 import { startAgent } from './ensure-agent.ts';
-import { now, type Step, type StepWork, sandboxOf } from './step.ts';
+import { type Step, type StepWork, sandboxOf } from './step.ts';
 
 /** Opens the task's first session with the agent, and hands over its prompt. */
 export const createSession: Step = async (work, context) => {
   const [session] = work.task.state.sessions;
   if (!work.endpoint) throw new StepError('AGENT_GONE', 'The task has no agent server.');
   await open(work, session, work.endpoint as AgentEndpoint, context);
-  return { event: { type: 'sessionOpened', at: now(), sessionId: session.id } };
+  return { event: { type: 'sessionOpened', sessionId: session.id } };
 };
 
 /** Opens a session that was added later. Its agent may differ from the task's, and may have to be started again. */
@@ -24,7 +24,7 @@ export function createLaterSession(sessionId: string): Step {
         ? known
         : await startAgent(work, session.agent, context);
     await open(work, session, endpoint, context);
-    return { event: { type: 'sessionOpened', at: now(), sessionId }, workerData: { endpoint } };
+    return { event: { type: 'sessionOpened', sessionId }, workerData: { endpoint } };
   };
 }
 

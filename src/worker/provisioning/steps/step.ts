@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/provider.ts';
 import type { Task } from '../../../tasks/domain/task.ts';
-import type { MachineEvent } from '../../../tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
 import type { WorkerData } from '../../../tasks/store/write-task.ts';
 import { StepError } from '../failure.ts';
 
@@ -18,7 +18,7 @@ export interface StepWork {
 
 /** What a step has brought about, for the caller to commit. */
 export type StepResult =
-  | { readonly event: MachineEvent; readonly workerData?: WorkerData }
+  | { readonly event: NewMachineEvent; readonly workerData?: WorkerData }
   /** The name is chosen where it is committed (`settleName`), because it must be unique among the project's tasks. */
   | { readonly remoteBranches: ReadonlySet<string> };
 
@@ -43,8 +43,4 @@ export function storableText(max: number) {
     .min(1)
     .max(max)
     .refine((text) => text.isWellFormed() && !text.includes('\0'));
-}
-
-export function now(): string {
-  return new Date().toISOString();
 }

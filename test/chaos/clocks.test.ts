@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Settings } from '../support/groundcrew-processes.ts';
+import { fails } from '../support/scripted-provider.ts';
+import { createInstallation, type Installation } from './support/installation.ts';
+
+const hourMs = 3_600_000;
+
+/** Settings of a process whose machine's clock is that far ahead, or behind when negative. */
+const shiftedBy = (ms: number): Settings => ({
+  NODE_OPTIONS: `--import ${join(import.meta.dirname, '../support/shifted-clock.mjs')}`,
+  SHIFT_CLOCK_MS: String(ms),
+});
+
+const retryMs = 1_000;
+/** For a queue, three statements and a busy machine. */
+const slackMs = 2_000;
+
+describe.each([
+  ['an hour ahead', hourMs],
+  ['an hour behind', -hourMs],
+])('a worker whose clock is %s', (_name, shiftMs) => {
+  it('waits before the next attempt for as long as any other, without asking again and again', async () => {
+    await using app = await createInstallation({ settings: { GROUNDCREW_RETRY_BASE_MS: String(retryMs) } });
+    await app.startApi();
+    await app.startWorker(shiftedBy(shiftMs));
+    app.provider.on('createSandbox', fails({ code: 'NO_ROOM' }), { times: 2 });
+    const id = await app.createTask();
+    await app.waitForStatus(id, 'running');
+    const [first = 0, second = 0, third = 0] = app.provider.calls
+      .filter(({ method }) => method === 'createSandbox')
+      .map((call) => call.at);
+    expect(second - first).toBeGreaterThanOrEqual(retryMs);
+    expect(second - first).toBeLessThan(1.25 * retryMs + slackMs);
+    expect(third - second).toBeGreaterThanOrEqual(2 * retryMs);
+    expect(third - second).toBeLessThan(1.25 * 2 * retryMs + slackMs);
+    expect(await leases(app, id)).toBeLessThan(10);
+    await expectTimesOfDatabase(app, id);
+  });
+});
+
+it('API servers whose clocks differ list tasks by their creation and leave none behind whose job is lost', async () => {
+  await using app = await createInstallation();
+  const ids: string[] = [];
+  for (const shiftMs of [hourMs, -hourMs, 0]) {
+    await app.startApi(shiftedBy(shiftMs));
+    ids.unshift(await app.createTask());
+  }
+  const { data } = await app.graphql('{ tasks { nodes { id } } }');
+  expect(data).toEqual({ tasks: { nodes: ids.map((id) => ({ id })) } });
+  await app.sql('delete from graphile_worker._private_jobs');
+  await app.startWorker();
+  await app.settled();
+  for (const id of ids) await expectTimesOfDatabase(app, id);
+});
+
+/** How often the task was leased. */
+async function leases(app: Installation, id: string): Promise<number> {
+  const [row] = await app.sql<{ epoch: number }>('select epoch from task where id = $1', [id]);
+  return row?.epoch ?? 0;
+}
+
+/** Every instant is one of the database's clock, and those of the history are in its order. */
+async function expectTimesOfDatabase(app: Installation, id: string): Promise<void> {
+  const [row] = await app.sql<{ events: { at: string; state: unknown }[]; now: Date }>(
+    `select json_agg(json_build_object('at', at at time zone 'UTC', 'state', state) order by revision) as events,
+       now() from task_event where task_id = $1`,
+    [id],
+  );
+  const { events, now } = row as { events: { at: string; state: unknown }[]; now: Date };
+  const times = events.map(({ at }) => Date.parse(`${at}Z`));
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  const named = JSON.stringify(events).matchAll(/"(startedAt|finishedAt|createdAt|readyAt)":"([^"]+)"/g);
+  for (const time of [...times, ...[...named].map(([, , at = '']) => Date.parse(at))]) {
+    expect(Math.abs(now.getTime() - time)).toBeLessThan(60_000);
+  }
+}
