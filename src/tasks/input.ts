@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isBranchName } from '../repository/branch-name.ts';
 import { InvalidInputError } from './domain/errors.ts';
+import { hasVisibleCharacter, lineBreak } from './domain/text.ts';
 
 /** Characters. */
 const maxPromptLength = 100_000;
@@ -10,11 +11,11 @@ const text = (what: string, max: number) =>
   z
     .string()
     .max(max, `${what} must have at most ${max} characters.`)
-    .refine((value) => value.trim() !== '', `${what} must not be empty.`)
     .refine(
       (value) => value.isWellFormed() && !value.includes('\0'),
       `${what} must be well-formed Unicode without NUL.`,
-    );
+    )
+    .refine(hasVisibleCharacter, `${what} must not be empty.`);
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null);
 
@@ -30,7 +31,7 @@ export const createTaskInput = z.object({
   repoUrl: text('repoUrl', 1000),
   prompt: text('prompt', maxPromptLength),
   title: optional(
-    text('title', 200).refine((title) => !/[\r\n]/.test(title), 'title must be a single line.'),
+    text('title', 200).refine((title) => !lineBreak.test(title), 'title must be a single line.'),
   ),
   branchName: optional(
     z.string().refine(isBranchName, 'branchName must be a name that git accepts for a branch.'),

@@ -1,14 +1,28 @@
+import { hasVisibleCharacter, lineBreak } from './text.ts';
+
+/** Code points. */
 const maxTitleLength = 80;
 
-/** The prompt's first line, cut at a word when it is long. */
+/** The prompt's first line in which something can be seen, cut at a word when it is long. */
 export function titleFromPrompt(prompt: string): string {
-  const line = prompt.trim().split(/\r?\n/, 1)[0] ?? '';
+  const line = prompt.split(lineBreak).find(hasVisibleCharacter) ?? '';
   const text = line.replace(/\s+/g, ' ').trim();
-  const characters = [...text];
-  if (characters.length <= maxTitleLength) return text;
-  const cut = characters.slice(0, maxTitleLength - 1).join('');
+  if ([...text].length <= maxTitleLength) return text;
+  const cut = firstCharacters(text, maxTitleLength - 1);
   const lastSpace = cut.lastIndexOf(' ');
   return `${lastSpace > maxTitleLength / 2 ? cut.slice(0, lastSpace) : cut}…`;
+}
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Up to `max` code points, without a part of what people see as one character: an emoji of several, a letter with its marks. */
+function firstCharacters(text: string, max: number): string {
+  let length = 0;
+  for (const { segment, index } of graphemes.segment(text)) {
+    length += [...segment].length;
+    if (length > max) return index > 0 ? text.slice(0, index) : [...text].slice(0, max).join('');
+  }
+  return text;
 }
 
 const maxSlugLength = 50;

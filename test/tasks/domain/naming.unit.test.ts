@@ -3,6 +3,27 @@ import { isBranchName } from '../../../src/repository/branch-name.ts';
 import { branchNamesFromTitle, titleFromPrompt } from '../../../src/tasks/domain/naming.ts';
 
 describe('titleFromPrompt', () => {
+  it.each(['\r', '\u0085', '\u2028', '\u2029'])('ends the first line at %j', (end) => {
+    expect(titleFromPrompt(`Fix it${end}and more`)).toBe('Fix it');
+  });
+
+  it('passes over lines without a visible character', () => {
+    expect(titleFromPrompt('\u200b\n\u202e\nFix it')).toBe('Fix it');
+  });
+
+  it.each([
+    ['a family', '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}'],
+    ['a flag', '\u{1f1e9}\u{1f1ea}'],
+    ['a letter with a mark of its own', 'e\u0301'],
+    ['a skin tone', '\u{1f44d}\u{1f3fd}'],
+  ])('does not cut %s in the middle', (_name, character) => {
+    for (const length of [60, 77, 78, 79]) {
+      const title = titleFromPrompt(`${'x'.repeat(length)}${character.repeat(60)}`);
+      expect(title).toMatch(/^x+/);
+      expect(title.replace(/^x+/, '').replaceAll(character, '')).toBe('\u2026');
+    }
+  });
+
   it.each([
     ['Fix the tests', 'Fix the tests'],
     ['\n\n  Fix   the\ttests  \nand more', 'Fix the tests'],

@@ -1,0 +1,10 @@
+/** All that Unicode counts as the end of a line. */
+export const lineBreak = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
+
+/**
+ * Whether people see anything of the text. Not so white space, control characters, and what only changes how other
+ * characters are shown: zero width spaces, bidirectional controls, variation selectors, tags, fillers.
+ */
+export function hasVisibleCharacter(text: string): boolean {
+  return /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u.test(text);
+}
