@@ -66,6 +66,14 @@ describe('an empty string', () => {
   });
 });
 
+describe('a search', () => {
+  it('is refused when it has more words than the database takes', async () => {
+    const words = Array.from({ length: 20_000 }, (_, index) => index.toString(36).padStart(4, '0')).join(' ');
+    const query = 'query ($search: String) { tasks(filter: { search: $search }) { nodes { id } } }';
+    expect(await app.refusal(query, { search: words })).toEqual({ code: 'BAD_USER_INPUT', field: 'search' });
+  });
+});
+
 describe('the size of a page', () => {
   const lists = ['tasks', 'projects'];
   it.each(lists.flatMap((list) => [0, -1, 101, 2_147_483_647].map((size) => [list, size] as const)))(

@@ -89,6 +89,9 @@ export async function pageTasksOfProjects(
   );
 }
 
+/** Characters. PostgreSQL fails on a search of thousands of words. */
+const maxSearchLength = 1_000;
+
 /**
  * One row more than the page holds: it says whether there are others. Keys, never offsets: a page costs its own rows.
  * The limit is bound, so that the text is the same for all sizes.
@@ -97,6 +100,11 @@ function selectTaskPage(db: Database, filter: TaskFilter, range: Range) {
   const { status, projectId, search } = filter;
   if (search != null && search.trim() === '') {
     throw new InvalidInputError('The search must not be empty.', { field: 'search' });
+  }
+  if (search != null && search.length > maxSearchLength) {
+    throw new InvalidInputError(`The search must have at most ${maxSearchLength} characters.`, {
+      field: 'search',
+    });
   }
   const words = search?.replaceAll('\0', ' ').toWellFormed();
   return selectTasks(db)
