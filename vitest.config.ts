@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -17,6 +18,9 @@ const unit = 'test/**/*.unit.test.ts';
 const chaos = 'test/chaos/**/*.test.ts';
 const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'];
 
+/** Files that run at the same time. */
+const maxWorkers = availableParallelism();
+
 export default defineConfig({
   // Otherwise our sources get graphql's CommonJS copy while its users get the other, and `instanceof` fails across them.
   ssr: { resolve: { conditions: ['module-sync', 'node', 'development|production'] } },
@@ -29,21 +33,32 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: [unit] } },
-      project('integration', ['test/**/*.test.ts'], { exclude: [unit, chaos, ...e2e] }),
-      project('chaos', [chaos]),
-      project('e2e', e2e),
+      { extends: true, test: { name: 'unit', include: [unit], maxWorkers, sequence: { groupOrder: 0 } } },
+      project('integration', ['test/**/*.test.ts'], {
+        exclude: [unit, chaos, ...e2e],
+        maxWorkers,
+        groupOrder: 0,
+      }),
+      // Alone, because they measure promises and load the machine themselves.
+      project('chaos', [chaos], { maxWorkers: 1, groupOrder: 1 }),
+      project('e2e', e2e, { maxWorkers: 1, groupOrder: 2 }),
     ],
   },
 });
 
-function project(name: string, include: string[], { exclude }: { exclude?: string[] } = {}) {
+function project(
+  name: string,
+  include: string[],
+  options: { exclude?: string[]; maxWorkers: number; groupOrder: number },
+) {
   return {
     extends: true as const,
     test: {
       name,
       include,
-      exclude: exclude ?? [],
+      exclude: options.exclude ?? [],
+      maxWorkers: options.maxWorkers,
+      sequence: { groupOrder: options.groupOrder },
       globalSetup: ['test/support/global-setup.ts'],
       setupFiles: ['test/support/end-processes.ts'],
     },
