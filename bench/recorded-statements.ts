@@ -1,6 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import { Pool } from 'pg';
+import { databaseName } from '../src/db/connection.ts';
+import { ConnectionPool } from '../src/db/connection-pool.ts';
 import { Database } from '../src/tables/database.ts';
 import { ormOptions } from '../src/tables/orm.ts';
 import { kindOfId, newId } from '../src/tasks/domain/id.ts';
@@ -16,12 +17,16 @@ export async function recordStatements(
   work: (db: Database) => Promise<unknown>,
 ): Promise<Statement[]> {
   const statements: Statement[] = [];
+  const pool = new ConnectionPool({ url: databaseUrl, size: 1 });
   const recorder = new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool: new Pool({ connectionString: databaseUrl, max: 1 }) }),
+    dialect: new PostgresDialect({ pool }),
     log: ({ query }) => void statements.push({ sql: query.sql, params: query.parameters }),
   });
-  const orm = await MikroORM.init({ ...ormOptions(databaseUrl, 1), driverOptions: recorder });
-  const db = new Database(orm);
+  const orm = await MikroORM.init({
+    ...ormOptions({ pool, databaseName: databaseName(databaseUrl) }),
+    driverOptions: recorder,
+  });
+  const db = new Database(orm, pool);
   try {
     await work(db);
   } finally {

@@ -149,7 +149,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'commands',
     purpose: 'what `npm start`, `npm run demo` and the others do',
-    parts: ['app', 'client', 'git', 'agents', 'db', 'tables', 'server', basics],
+    parts: ['app', 'client', 'git', 'agents', 'db', 'server', basics],
     packages: ['pg'],
   },
 ];

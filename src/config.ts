@@ -8,6 +8,8 @@ export interface Config {
   readonly port: number;
   /** Undefined: the embedded database in `dataDir`. */
   readonly databaseUrl: string | undefined;
+  /** Connections of a process to the database, in addition to the few that have a session of their own. */
+  readonly dbPool: number;
   /** Absolute. Holds the embedded database, the local sandboxes and the owner's token. */
   readonly dataDir: string;
   /** Undefined: made at the first start and kept in `dataDir`. */
@@ -55,6 +57,23 @@ const names = text
   .refine((list) => new Set(list).size === list.length, 'must not name a provider twice')
   .transform((list) => list as [string, ...string[]]);
 
+/** libpq takes a list of hosts; node-postgres takes one. */
+function namesSeveralHosts(url: string): boolean {
+  const authority = /^\w+:\/\/([^/?#]*)/.exec(url)?.[1] ?? '';
+  const parameter = /[?&]host=([^&#]*)/.exec(url)?.[1] ?? '';
+  return /,|%2C/i.test(authority.slice(authority.lastIndexOf('@') + 1) + parameter);
+}
+
+const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://')
+  .refine((url) => !namesSeveralHosts(url), 'must name one host; put a proxy in front of several')
+  .refine(
+    // A user without a host, as in postgres://user@/name?host=/run/postgresql, is good for libpq and pg.
+    (url) => URL.canParse(url.replace('@/', '@localhost/')),
+    'must be a valid URL; in user and password, write / ? # @ : % as %2F %3F %23 %40 %3A %25',
+  );
+
 /** Browsers send the origin in lower case, and without the default port. */
 const origins = text
   .transform((value) => value.split(',').map((origin) => origin.trim()))
@@ -73,11 +92,8 @@ const environment = z.object({
     )
     .default('127.0.0.1'),
   PORT: integer(0, 65_535).default(4000),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://')
-    .refine((url) => URL.canParse(url), 'must be a valid URL')
-    .optional(),
+  DATABASE_URL: databaseUrl.optional(),
+  GROUNDCREW_DB_POOL: integer(1, 1000).default(10),
   GROUNDCREW_DATA_DIR: text.default('.groundcrew'),
   GROUNDCREW_TOKEN: z
     .string()
@@ -116,6 +132,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     host: settings.HOST,
     port: settings.PORT,
     databaseUrl: settings.DATABASE_URL,
+    dbPool: settings.GROUNDCREW_DB_POOL,
     dataDir: resolve(settings.GROUNDCREW_DATA_DIR),
     token: settings.GROUNDCREW_TOKEN,
     providers: settings.GROUNDCREW_PROVIDERS,

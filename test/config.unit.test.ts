@@ -8,6 +8,7 @@ describe('loadConfig', () => {
       host: '127.0.0.1',
       port: 4000,
       databaseUrl: undefined,
+      dbPool: 10,
       dataDir: resolve('.groundcrew'),
       token: undefined,
       providers: ['local'],
@@ -29,6 +30,7 @@ describe('loadConfig', () => {
         HOST: '0.0.0.0',
         PORT: '0',
         DATABASE_URL: 'postgresql://user@host/name',
+        GROUNDCREW_DB_POOL: '4',
         GROUNDCREW_DATA_DIR: '/data',
         GROUNDCREW_TOKEN: 'a-long-token',
         GROUNDCREW_PROVIDERS: './one.mjs, local ,two',
@@ -47,6 +49,7 @@ describe('loadConfig', () => {
       host: '0.0.0.0',
       port: 0,
       databaseUrl: 'postgresql://user@host/name',
+      dbPool: 4,
       dataDir: '/data',
       token: 'a-long-token',
       providers: ['./one.mjs', 'local', 'two'],
@@ -80,6 +83,16 @@ describe('loadConfig', () => {
   );
 
   it.each([
+    'postgres:///name?host=/run/postgresql&port=5433&user=me',
+    'postgres://me@/name?host=/run/postgresql',
+    'postgres://me@%2Frun%2Fpostgresql/name',
+    'postgres://me:a,b@[::1]:5432/name?sslmode=require',
+    'postgres://',
+  ])('accepts the DATABASE_URL %s', (url) => {
+    expect(loadConfig({ DATABASE_URL: url }).databaseUrl).toBe(url);
+  });
+
+  it.each([
     ['HOST', ''],
     ['HOST', 'http://x'],
     ['HOST', '127.0.0.1:80'],
@@ -92,6 +105,12 @@ describe('loadConfig', () => {
     ['DATABASE_URL', 'mysql://host/name'],
     ['DATABASE_URL', 'postgres://user@[::1/x'],
     ['DATABASE_URL', 'postgres://host:99999/x'],
+    ['DATABASE_URL', 'postgres://user:a/b@host/x'],
+    ['DATABASE_URL', 'postgres://one,two/x'],
+    ['DATABASE_URL', 'postgres://user:pass@one:5432,two:5432/x'],
+    ['DATABASE_URL', 'postgres:///x?host=one,two'],
+    ['DATABASE_URL', 'postgres:///x?host=one%2Ctwo'],
+    ['GROUNDCREW_DB_POOL', '0'],
     ['GROUNDCREW_DATA_DIR', ''],
     ['GROUNDCREW_TOKEN', 'short'],
     ['GROUNDCREW_TOKEN', 'with a space in it'],

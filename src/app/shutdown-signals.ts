@@ -13,13 +13,13 @@ const npmCheckMs = 500;
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
 
 /**
- * Resolves at the first signal that asks the process to stop, and when the npm that started it is gone: npm forwards only
+ * Aborts at the first signal that asks the process to stop, and when the npm that started it is gone: npm forwards only
  * SIGINT and SIGTERM, so that the end of npm by any other signal would leave the server and its agents running.
  *
  * A second signal ends the process at once, except SIGHUP, which a closing terminal may send more than once.
  */
-export function onShutdownSignal(logger: Logger): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
+export function onShutdownSignal(logger: Logger): AbortSignal {
+  const shutdown = new AbortController();
   let first: { reason: string; at: number } | undefined;
 
   const stop = (reason: string) => {
@@ -29,7 +29,7 @@ export function onShutdownSignal(logger: Logger): Promise<undefined> {
       logger.error('could not stop in time');
       process.exit(1);
     }, maxStopMs).unref();
-    resolve(undefined);
+    shutdown.abort(new Error(`Stopped: ${reason}.`));
   };
   for (const signal of stopSignals) {
     process.on(signal, () => {
@@ -41,7 +41,7 @@ export function onShutdownSignal(logger: Logger): Promise<undefined> {
   onNpmGone(() => {
     if (first === undefined) stop('npm is gone');
   });
-  return promise;
+  return shutdown.signal;
 }
 
 /** Calls back when npm started this process and then ended. A process without a parent gets another one. */

@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from '../config.ts';
-import { isConnectionError } from '../db/connection-error.ts';
+import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 import { Hub } from '../realtime/hub.ts';
 import type { Context, Viewer } from '../resolvers/context.ts';
@@ -53,8 +53,9 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       isTransient: isConnectionError,
       readiness: async () => {
         try {
-          await db.em().execute('select 1');
+          await db.requireWritable();
         } catch (error) {
+          if (error instanceof ReadOnlyDatabaseError) return 'The database is read-only.';
           if (!isConnectionError(error)) throw error;
           return 'The database cannot be reached.';
         }

@@ -2,13 +2,15 @@ import type { Config } from '../config.ts';
 import { ConfigError } from '../config.ts';
 import { startEmbedded } from '../db/embedded/start.ts';
 import type { Logger } from '../log.ts';
-import { createLocalProvider } from '../sandbox/local/local-provider.ts';
-import { loadProviders, type Providers } from '../sandbox/registry.ts';
-import { type Database, openDatabase } from '../tables/database.ts';
-import { migrate } from '../tables/migrate.ts';
+import { createLocalProvider, type LocalProvider } from '../sandbox/local/local-provider.ts';
+import { loadProviders } from '../sandbox/registry.ts';
+import { openDatabase } from '../tables/database.ts';
 import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { readLocations } from '../worker/locations.ts';
-import { Worker } from '../worker/worker.ts';
+import { listeningConnections, Worker } from '../worker/worker.ts';
+import { prepareDatabase } from './prepare-database.ts';
+import { untilAborted } from './until-aborted.ts';
+import { waitForDatabase } from './wait-for-database.ts';
 
 /** What a process does: `start` has both roles, and an embedded database unless DATABASE_URL is set. */
 export type Role = 'start' | 'api' | 'worker';
@@ -21,51 +23,59 @@ export interface Groundcrew {
   stop(): Promise<void>;
 }
 
-/** Connections in the pool. Listener, heartbeat and job pool have connections of their own. */
-const poolSize = 10;
-
-/** Starts the parts of a role. When one fails to start, those before it are stopped again. */
-export async function startGroundcrew(role: Role, config: Config, logger: Logger): Promise<Groundcrew> {
+/**
+ * Starts the parts of a role. When one fails to start, or the signal aborts before all have, those before it are stopped
+ * again; rejects with the reason.
+ */
+export async function startGroundcrew(
+  role: Role,
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Groundcrew> {
   const parts = new AsyncDisposableStack();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   try {
     const { databaseUrl, exclusive } = await findDatabase(role, config, logger, parts, failed.reject);
-    await migrate(databaseUrl);
+    const setting = exclusive ? 'GROUNDCREW_DATA_DIR' : 'DATABASE_URL';
+    await prepareDatabase({ url: databaseUrl, setting, logger, signal });
+    const poolSize = config.dbPool + (role === 'api' ? 0 : listeningConnections);
     const db = parts.adopt(await openDatabase(databaseUrl, { poolSize }), (each) => each.close());
     parts.defer(() => db.clock.stop());
-    await db.clock.start((error) => logger.debug({ err: error }, 'could not read the clock of the database'));
+    const onError = (error: unknown) =>
+      logger.debug({ err: error }, 'could not read the clock of the database');
+    await untilAborted(db.clock.start(onError), signal);
     const { dataDir, allowLocalRepos } = config;
     const providers = await loadProviders(config.providers, {
       local: () => {
         const local = createLocalProvider({ dataDir, allowLocalRepos, logger });
         // `npm start` is the whole installation, so its agents end with it. Separate workers leave them to the next worker.
-        if (role === 'start') parts.defer(() => local.endAgents(AbortSignal.timeout(5_000)));
+        if (role === 'start') parts.defer(() => endAgents(local, logger));
         return local;
       },
     });
-    const listener = parts.adopt(new WakeUpListener({ url: databaseUrl, logger }), (each) => each.stop());
-    await listener.start();
+    const listener = parts.adopt(new WakeUpListener({ url: databaseUrl, pool: db.pool, logger }), (each) =>
+      each.stop(),
+    );
+    await untilAborted(listener.start(), signal);
     const shared = { config, logger, databaseUrl, db, providers, listener };
 
-    if (role !== 'api') await startWorker({ ...shared, exclusive }, parts);
+    if (role !== 'api') {
+      const locations = await readLocations(providers);
+      const worker = parts.adopt(new Worker({ ...shared, exclusive, locations }), (each) => each.stop());
+      await untilAborted(worker.start(), signal);
+    }
+    // The sessions may have taken all connections that the server allows.
+    await waitForDatabase(() => db.requireWritable(), { logger, signal });
     // Loaded lazily: the API is half of all modules, and a restarted worker should start fast.
-    const url =
-      role === 'worker' ? undefined : await (await import('./start-api.ts')).startApi(shared, parts);
+    const api = role === 'worker' ? undefined : await import('./start-api.ts');
+    const url = api && (await untilAborted(api.startApi(shared, parts), signal));
     return { url, failed: failed.promise, stop: () => parts.disposeAsync() };
   } catch (error) {
     await parts.disposeAsync();
     throw error;
   }
-}
-
-interface Shared {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly databaseUrl: string;
-  readonly db: Database;
-  readonly providers: Providers;
-  readonly listener: WakeUpListener;
 }
 
 async function findDatabase(
@@ -86,11 +96,11 @@ async function findDatabase(
   return { databaseUrl: embedded.url, exclusive: true };
 }
 
-async function startWorker(
-  shared: Shared & { readonly exclusive: boolean },
-  parts: AsyncDisposableStack,
-): Promise<void> {
-  const locations = await readLocations(shared.providers);
-  const worker = parts.adopt(new Worker({ ...shared, locations }), (each) => each.stop());
-  await worker.start();
+/** What is left of them is reported, and does not keep the other parts from stopping. */
+async function endAgents(local: LocalProvider, logger: Logger): Promise<void> {
+  try {
+    await local.endAgents(AbortSignal.timeout(5_000));
+  } catch (error) {
+    logger.error({ err: error }, 'the agents could not be ended in time');
+  }
 }

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onShutdownSignal } from '../app/shutdown-signals.ts';
 import { startGroundcrew } from '../app/start.ts';
+import { untilAborted } from '../app/until-aborted.ts';
 import { createGroundcrew, type Groundcrew, type Task } from '../client/client.ts';
-import { loadConfig } from '../config.ts';
-import { createLogger } from '../log.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { createLogger, type Logger } from '../log.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
 import { findDemoRepository } from './demo-repository.ts';
 
@@ -19,13 +20,25 @@ export async function demo(given?: string): Promise<number> {
   const dataDir = process.env.GROUNDCREW_DATA_DIR ?? (await createTempDataDir(parts));
   const config = loadConfig({ LOG_LEVEL: 'error', ...process.env, GROUNDCREW_DATA_DIR: dataDir, PORT: '0' });
   const logger = createLogger(config.logLevel);
-  const stopped = onShutdownSignal(logger).then(() => {
+  const shutdown = onShutdownSignal(logger);
+  try {
+    return await runDemo(config, logger, repository, parts, shutdown);
+  } catch (error) {
+    if (!shutdown.aborted) throw error;
     print('The demo was stopped by a signal.');
     return 1;
-  });
+  }
+}
 
+async function runDemo(
+  config: Config,
+  logger: Logger,
+  repository: string,
+  parts: AsyncDisposableStack,
+  shutdown: AbortSignal,
+): Promise<number> {
   const started = performance.now();
-  const server = await startGroundcrew('start', config, logger);
+  const server = await startGroundcrew('start', config, logger, shutdown);
   parts.defer(() => server.stop());
   const database = config.databaseUrl === undefined ? 'a PostgreSQL of its own' : 'your PostgreSQL';
   print(`groundcrew is up after ${since(started)} ms, on ${server.url}, with ${database}`);
@@ -33,8 +46,7 @@ export async function demo(given?: string): Promise<number> {
   const groundcrew = createGroundcrew({ url: server.url as string, token });
   parts.defer(() => groundcrew.close());
 
-  // Not returned as a promise: `parts` are disposed of when this function is left.
-  return await Promise.race([watchOneTask(groundcrew, repository), stopped]);
+  return untilAborted(watchOneTask(groundcrew, repository), shutdown);
 }
 
 async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<number> {

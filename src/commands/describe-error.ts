@@ -1,19 +1,19 @@
 import { ConfigError } from '../config.ts';
-import { isConnectionError, isDatabaseError } from '../db/connection-error.ts';
+import { describeDatabaseError } from '../db/describe-database-error.ts';
 import { EmbeddedPostgresError } from '../db/embedded/error.ts';
 
 /** One line for errors that the operator can fix; the stack for bugs. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
-  if (isDatabaseError(error) || isConnectionError(error)) {
-    return `DATABASE_URL: ${firstLine(error)}`;
+  // Graphile Worker asks for the home folder when it is imported.
+  if (isHomeUnknown(error)) {
+    return `HOME must be set to a folder: user id ${process.getuid?.()} has no entry in /etc/passwd.`;
   }
-  return error.stack ?? error.message;
+  const database = describeDatabaseError(error);
+  return database === null ? (error.stack ?? error.message) : `DATABASE_URL cannot be used: ${database}`;
 }
 
-/** A host with several addresses fails with one error for each, and no message of its own. */
-function firstLine(error: Error): string {
-  const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  return first.message.split('\n', 1)[0] || first.name;
+function isHomeUnknown(error: Error): boolean {
+  return (error as { syscall?: unknown }).syscall === 'uv_os_homedir';
 }

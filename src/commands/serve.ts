@@ -1,5 +1,6 @@
 import { onShutdownSignal } from '../app/shutdown-signals.ts';
 import { type Role, startGroundcrew } from '../app/start.ts';
+import { untilAborted } from '../app/until-aborted.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 
@@ -12,12 +13,18 @@ export async function serve(role: Role): Promise<number> {
   process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled'));
 
-  const stopped = onShutdownSignal(logger);
-  const groundcrew = await startGroundcrew(role, config, logger);
+  const shutdown = onShutdownSignal(logger);
+  const groundcrew = await startGroundcrew(role, config, logger, shutdown).catch((error: unknown) => {
+    if (shutdown.aborted) return undefined;
+    throw error;
+  });
+  if (!groundcrew) return 0;
   if (role !== 'api') process.stdout.write('groundcrew worker ready\n');
   if (groundcrew.url !== undefined) process.stdout.write(`groundcrew ready on ${groundcrew.url}\n`);
 
-  const failure = await Promise.race([stopped, groundcrew.failed.catch((error: unknown) => error as Error)]);
+  const failure = await untilAborted(groundcrew.failed, shutdown).catch((error: unknown) =>
+    shutdown.aborted ? undefined : error,
+  );
   if (failure) logger.fatal({ err: failure }, 'cannot go on');
   await groundcrew.stop();
   return failure ? 1 : 0;

@@ -7,7 +7,6 @@ const socketCodes = new Set([
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
-  'ENOENT',
   'EHOSTUNREACH',
   'EAI_AGAIN',
   'ENOTFOUND',
@@ -17,17 +16,66 @@ const socketCodes = new Set([
 const serverCodes = /^(08...|57P0[1-5]|53300|25006|25P03)$/;
 
 const messages =
-  /connection terminated|connection timeout|timeout exceeded|query read timeout|client was closed|connection error/i;
+  /connection terminated|connection timeout|timeout exceeded|timeout expired|query read timeout|client was closed|connection error/i;
+
+/** The database takes no writes now: it is a standby, or was set to read-only. */
+export class ReadOnlyDatabaseError extends Error {
+  override readonly name = 'ReadOnlyDatabaseError';
+
+  constructor() {
+    super('the database is read-only.');
+  }
+}
 
 /** Whether the database could not be reached or went away: nothing is wrong with the query, another try may help. */
 export function isConnectionError(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth += 1) {
-    const code = (cause as { code?: unknown }).code;
-    if (typeof code === 'string' && (socketCodes.has(code) || serverCodes.test(code))) return true;
-    if (messages.test(cause.message)) return true;
+  return causesOf(error).some((cause) => {
+    const code = codeOf(cause);
+    return (
+      socketCodes.has(code) ||
+      serverCodes.test(code) ||
+      messages.test(cause.message) ||
+      isSocketMissing(cause)
+    );
+  });
+}
+
+/** Whether the server, the database, the role or PgBouncer has no room for one more connection. */
+export function isTooManyConnections(error: unknown): boolean {
+  return causesOf(error).some(
+    (cause) => codeOf(cause) === '53300' || /no more connections allowed/.test(cause.message),
+  );
+}
+
+/** Whether the server was reached and refuses us for now: it starts, takes no writes, or has no room. */
+export function isTemporaryRefusal(error: unknown): boolean {
+  return (
+    isTooManyConnections(error) ||
+    causesOf(error).some(
+      (cause) => cause instanceof ReadOnlyDatabaseError || /^(57P03|25006)$/.test(codeOf(cause)),
+    )
+  );
+}
+
+/** The file of a unix socket is there while the server runs. */
+function isSocketMissing(error: Error): boolean {
+  return codeOf(error) === 'ENOENT' && (error as NodeJS.ErrnoException).syscall === 'connect';
+}
+
+/** The error, and those that it wraps. */
+export function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let cause = error; cause instanceof Error && causes.length < 5; ) {
+    causes.push(cause);
     cause = (cause as { previous?: unknown }).previous ?? cause.cause;
   }
-  return false;
+  return causes;
+}
+
+/** The code that Node or PostgreSQL gave the error; empty when there is none. */
+export function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }
 
 /** Whether a query of ours failed: what the database says of it names tables, and is not for everybody. */

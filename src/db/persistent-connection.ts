@@ -1,14 +1,18 @@
-import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Logger } from '../log.ts';
-import { applicationName } from './connection.ts';
+import { connectionOptions } from './connection.ts';
+import { isTooManyConnections } from './connection-error.ts';
+import type { ConnectionPool } from './connection-pool.ts';
+import { DatabaseClient } from './database-client.ts';
 
 export interface PersistentConnectionOptions {
   readonly url: string;
   /** Shown in pg_stat_activity, behind `groundcrew`. */
   readonly name: string;
   readonly logger: Logger;
+  /** Of this process. It gives a connection back when the server has none left for this one. */
+  readonly pool?: ConnectionPool | undefined;
   /** Prepares the session; called after each connect. Must wait for nothing but queries on this client. */
   setUp(client: Client): Promise<void>;
   /** Called every `intervalMs`, under the same rule. When it fails, the connection is replaced. */
@@ -29,8 +33,10 @@ export class PersistentConnection {
   readonly #options: PersistentConnectionOptions;
   readonly #stopping = new AbortController();
   readonly #firstConnect = Promise.withResolvers<void>();
-  #client: Client | undefined;
+  #client: DatabaseClient | undefined;
   #connected = false;
+  /** Whether the reason why there is no session was logged. */
+  #hasWarned = false;
   #running: Promise<void> | undefined;
 
   constructor(options: PersistentConnectionOptions) {
@@ -52,7 +58,7 @@ export class PersistentConnection {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    if (this.#client) close(this.#client);
+    this.#client?.close();
     await this.#running;
     this.#firstConnect.reject(new Error('The connection was stopped.'));
   }
@@ -67,7 +73,7 @@ export class PersistentConnection {
       } catch (error) {
         this.#report(error);
       }
-      streamOf(client).destroy();
+      client.destroy();
       this.#client = undefined;
       if (this.#connected) backoffMs = minBackoffMs;
       this.#connected = false;
@@ -77,26 +83,24 @@ export class PersistentConnection {
     }
   }
 
-  #createClient(): Client {
+  #createClient(): DatabaseClient {
     const { url, name, timeoutMs } = this.#options;
-    return new Client({
-      connectionString: url,
-      application_name: `${applicationName} ${name}`,
+    return new DatabaseClient({
+      ...connectionOptions(url, name),
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,
-      keepAlive: true,
     });
   }
 
   /** Returns never: rejects with the reason why the connection is of no use any more. */
-  async #use(client: Client): Promise<never> {
+  async #use(client: DatabaseClient): Promise<never> {
     const ended = new AbortController();
-    // Without a listener, an error on an idle connection would end the process.
     client.on('error', (error) => ended.abort(error));
     client.on('end', () => ended.abort(new Error('The connection has ended.')));
     await client.connect();
     await this.#options.setUp(client);
     this.#connected = true;
+    this.#hasWarned = false;
     this.#firstConnect.resolve();
     // No Promise.race with a promise of the whole connection: that would keep a callback for each round.
     for (;;) {
@@ -110,17 +114,10 @@ export class PersistentConnection {
   /** Warns once for each loss, not for each attempt to connect again. */
   #report(error: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    const level = this.#connected ? 'warn' : 'debug';
-    this.#options.logger[level]({ err: error, session: this.#options.name }, 'database session lost');
+    const { logger, name, pool } = this.#options;
+    const level = this.#hasWarned ? 'debug' : 'warn';
+    this.#hasWarned = true;
+    logger[level]({ err: error, session: name }, 'no database session; connecting again');
+    if (isTooManyConnections(error)) pool?.makeRoom(error);
   }
-}
-
-/** Says goodbye without waiting for the server, which may be gone. */
-function close(client: Client): void {
-  client.end().catch(() => {});
-  streamOf(client).destroySoon();
-}
-
-function streamOf(client: Client): Socket {
-  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }

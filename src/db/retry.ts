@@ -10,12 +10,23 @@ export function retryWhileUnavailable<T>(
   signal: AbortSignal,
   retryOn: readonly (new (...args: never[]) => Error)[] = [],
 ): Promise<T> {
+  const isTransient = (error: Error) =>
+    isConnectionError(error) || retryOn.some((type) => error instanceof type);
+  return retryWhile(isTransient, work, signal);
+}
+
+/** Retries `work` for as long as its error is transient. `work` MUST be idempotent. Rejects with the signal's reason. */
+export function retryWhile<T>(
+  isTransient: (error: Error) => boolean,
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   return pRetry(work, {
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 50,
     maxTimeout: 1_000,
     randomize: true,
-    shouldRetry: ({ error }) => isConnectionError(error) || retryOn.some((type) => error instanceof type),
+    shouldRetry: ({ error }) => isTransient(error),
     signal,
   });
 }

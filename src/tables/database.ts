@@ -1,6 +1,8 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { answerTimeoutMs } from '../db/connection.ts';
+import { answerTimeoutMs, databaseName } from '../db/connection.ts';
+import { ReadOnlyDatabaseError } from '../db/connection-error.ts';
+import { ConnectionPool } from '../db/connection-pool.ts';
 import { DatabaseClock } from '../db/database-clock.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
@@ -8,12 +10,19 @@ import type { Tables } from './tables.ts';
 /** Access to the database, on a pool or in one transaction: `kysely` is MikroORM's typed query builder. */
 export class Database {
   readonly orm: MikroORM;
+  /** For Graphile Worker, which runs its own statements. */
+  readonly pool: ConnectionPool;
   readonly kysely: Kysely<Tables>;
   readonly clock: DatabaseClock;
   readonly #transaction: Transaction<Tables> | undefined;
 
-  constructor(orm: MikroORM, within?: { transaction: Transaction<Tables>; clock: DatabaseClock }) {
+  constructor(
+    orm: MikroORM,
+    pool: ConnectionPool,
+    within?: { transaction: Transaction<Tables>; clock: DatabaseClock },
+  ) {
     this.orm = orm;
+    this.pool = pool;
     this.#transaction = within?.transaction;
     this.kysely = within?.transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
     this.clock = within?.clock ?? new DatabaseClock(() => readClock(this.kysely));
@@ -33,17 +42,26 @@ export class Database {
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
     return this.kysely
       .transaction()
-      .execute((transaction) => work(new Database(this.orm, { transaction, clock: this.clock })));
+      .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
   }
 
-  close(): Promise<void> {
-    return this.orm.close(true);
+  /** Throws ReadOnlyDatabaseError while the database takes no writes. */
+  async requireWritable(): Promise<void> {
+    const { rows } = await sql<{ writable: boolean }>`
+      select not current_setting('transaction_read_only')::bool as writable`.execute(this.kysely);
+    if (!rows[0]?.writable) throw new ReadOnlyDatabaseError();
+  }
+
+  async close(): Promise<void> {
+    await this.orm.close(true);
+    await this.pool.end();
   }
 }
 
-/** Connects at the first query. Close it when done. */
-export async function openDatabase(url: string, options: { poolSize: number }): Promise<Database> {
-  return new Database(await MikroORM.init(ormOptions(url, options.poolSize, answerTimeoutMs)));
+/** Connects at the first query. Close it when done. `poolSize` is the most connections that it takes. */
+export async function openDatabase(url: string, { poolSize }: { poolSize: number }): Promise<Database> {
+  const pool = new ConnectionPool({ url, size: poolSize, statementTimeoutMs: answerTimeoutMs });
+  return new Database(await MikroORM.init(ormOptions({ pool, databaseName: databaseName(url) })), pool);
 }
 
 async function readClock(kysely: Kysely<Tables>): Promise<number> {

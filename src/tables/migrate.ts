@@ -1,36 +1,65 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { runMigrations } from 'graphile-worker';
-import { Client } from 'pg';
-import { applicationName } from '../db/connection.ts';
-import { ormOptions } from './orm.ts';
+import type { Client, Pool } from 'pg';
+import { checkServer, refuseTransactionPooling } from '../db/check-server.ts';
+import { connectionOptions, databaseName } from '../db/connection.ts';
+import { ConnectionPool } from '../db/connection-pool.ts';
+import { DatabaseClient } from '../db/database-client.ts';
+import { migrationTable, ormOptions } from './orm.ts';
 
 /** Only one process migrates at a time. Any number works that no other program on the database locks. */
 const migrationLock = 4_713_002_111;
 
-/** Brings the database up to date: Graphile Worker's schema, then ours. Many processes may call it at once. */
-export async function migrate(url: string): Promise<void> {
-  const client = new Client({ connectionString: url, application_name: `${applicationName} migrate` });
-  await client.connect();
+/**
+ * Brings the database up to date: Graphile Worker's schema, then ours. Many processes may call it at once; each takes two
+ * connections. Throws UnsuitableDatabaseError for a database that Groundcrew cannot use, ReadOnlyDatabaseError for one
+ * that takes no writes now. Rejects soon after the signal aborts.
+ */
+export async function migrate(url: string, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const client = new DatabaseClient(connectionOptions(url, 'migrate'));
+  // Ends the wait for the lock, too.
+  const onAbort = () => client.destroy();
+  signal?.addEventListener('abort', onAbort);
   try {
-    await requireVersion(client);
-    await client.query('select pg_advisory_lock($1)', [migrationLock]);
-    await runMigrations({ connectionString: url, maxPoolSize: 2 });
-    const orm = await MikroORM.init(ormOptions(url, 2));
+    await client.connect();
+    await checkServer(client);
+    const pool = new ConnectionPool({ url, size: 1 });
+    const schema = await findSchema(client);
+    const orm = await MikroORM.init(ormOptions({ pool, databaseName: databaseName(url), schema }));
     try {
+      await refusePooler(client, pool);
+      await client.query('select pg_advisory_lock($1)', [migrationLock]);
+      await runMigrations({ pgPool: pool });
       await orm.migrator.up();
     } finally {
       await orm.close(true);
+      await pool.end();
     }
   } finally {
-    // Ends the session, and the lock with it.
-    await client.end();
+    signal?.removeEventListener('abort', onAbort);
+    // The lock ends with the session.
+    client.close();
   }
 }
 
-async function requireVersion(client: Client): Promise<void> {
-  const { rows } = await client.query<{ server_version_num: string }>('show server_version_num');
-  const version = Number(rows[0]?.server_version_num);
-  if (version < 150_000) {
-    throw new Error(`PostgreSQL 15 or later is needed; this one is ${Math.floor(version / 10_000)}`);
+async function refusePooler(client: Client, pool: Pool): Promise<void> {
+  const other = await pool.connect();
+  try {
+    await refuseTransactionPooling(client, other);
+  } finally {
+    other.release();
   }
+}
+
+/** Where our tables are, or will be: a schema that comes first on the search_path now may be younger than they. */
+async function findSchema(client: Client): Promise<string> {
+  const { rows } = await client.query<{ schema: string }>(
+    `select coalesce(
+       (select nspname from pg_class join pg_namespace n on n.oid = relnamespace where pg_class.oid = to_regclass($1)),
+       current_schema()
+     ) as schema`,
+    [migrationTable],
+  );
+  return rows[0]?.schema as string;
 }

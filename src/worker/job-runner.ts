@@ -82,6 +82,8 @@ export class JobRunner {
     const events = new EventEmitter() as WorkerEvents;
     const attached = Promise.withResolvers<void>();
     attached.promise.then(this.#takesJobs.resolve, () => {});
+    const onStop = () => attached.reject(new Error('The worker is stopping.'));
+    this.#stopping.signal.addEventListener('abort', onStop, { once: true });
     events.on('pool:create', ({ workerPool }) => {
       this.#options.onPool(workerPool.id).then(attached.resolve, attached.reject);
     });

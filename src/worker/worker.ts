@@ -1,9 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from 'graphile-worker';
-import { Pool } from 'pg';
 import type { Config } from '../config.ts';
-import { answerTimeoutMs, applicationName } from '../db/connection.ts';
-import { PreparedClient } from '../db/prepared-client.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
@@ -39,6 +36,9 @@ export interface WorkerOptions {
   readonly exclusive: boolean;
 }
 
+/** Connections of the pool on which the runners of jobs listen, for as long as they run. */
+export const listeningConnections = 2;
+
 /** Sandboxes that are released at once, in addition to the jobs that `GROUNDCREW_CONCURRENCY` counts. */
 const releaseConcurrency = 10;
 
@@ -56,16 +56,14 @@ export class Worker {
   readonly #interrupt = new AbortController();
   readonly #activeTasks = new ActiveTasks();
   readonly #heartbeat: Heartbeat;
-  readonly #pool: Pool;
   readonly #runners: readonly JobRunner[];
   readonly #sweeps: Sweeps;
   #unsubscribe = () => {};
 
   constructor(options: WorkerOptions) {
-    const { config, databaseUrl, logger } = options;
+    const { databaseUrl, db, logger } = options;
     this.#options = options;
-    this.#heartbeat = new Heartbeat({ url: databaseUrl, logger });
-    this.#pool = createJobPool(databaseUrl, config.concurrency, logger);
+    this.#heartbeat = new Heartbeat({ url: databaseUrl, pool: db.pool, logger });
     this.#runners = this.#createRunners();
     this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
   }
@@ -109,7 +107,6 @@ export class Worker {
     await this.#sweeps.stop();
     await this.#heartbeat.stop();
     await deregisterWorker(this.#options.db, this.#heartbeat.workerId);
-    await this.#pool.end();
   }
 
   /**
@@ -117,7 +114,7 @@ export class Worker {
    * provisioning. Maintenance runs in the slots of releases.
    */
   #createRunners(): JobRunner[] {
-    const { config, logger } = this.#options;
+    const { config, db, logger } = this.#options;
     const { provisionTask, releaseSandbox, ...others } = this.#tasks();
     const places = [...new Set(this.#options.locations.values())];
     const at = (name: 'provisionTask' | 'releaseSandbox', task: Task) => ({
@@ -125,7 +122,7 @@ export class Worker {
       ...Object.fromEntries(places.map((location) => [jobNameAt(name, location), task])),
     });
     const shared = {
-      pool: this.#pool,
+      pool: db.pool,
       logger,
       onPool: (poolId: string) => this.#heartbeat.attachPool(poolId),
     };
@@ -145,7 +142,7 @@ export class Worker {
   }
 
   #tasks(): Record<JobName, Task> {
-    const { config } = this.#options;
+    const { config, db } = this.#options;
     const { stepTimeoutMs, stepMaxAttempts, retryBaseMs, retentionDays, allowLocalRepos } = config;
     const signals = { draining: this.#draining.signal, interrupt: this.#interrupt.signal };
     const provision: ProvisionDependencies = {
@@ -161,7 +158,7 @@ export class Worker {
     const maintenance: MaintenanceDependencies = {
       ...this.#options,
       ...signals,
-      pool: this.#pool,
+      pool: db.pool,
       retentionDays,
     };
     return {
@@ -171,22 +168,4 @@ export class Worker {
       deleteExpiredRecords: () => runDeleteExpiredRecords(maintenance),
     };
   }
-}
-
-function createJobPool(databaseUrl: string, concurrency: number, logger: Logger): Pool {
-  const pool = new Pool({
-    connectionString: databaseUrl,
-    application_name: `${applicationName} jobs`,
-    // Each runner keeps one to listen on.
-    max: Math.min(concurrency, 10) + 2,
-    keepAlive: true,
-    connectionTimeoutMillis: 10_000,
-    query_timeout: answerTimeoutMs,
-    Client: PreparedClient,
-  });
-  // Without listeners, the loss of a connection would end the process, whether the connection is idle or in use.
-  const onLost = (error: Error) => logger.debug({ err: error }, 'a database connection of the jobs was lost');
-  pool.on('error', onLost);
-  pool.on('connect', (client) => client.on('error', onLost));
-  return pool;
 }

@@ -10,7 +10,7 @@ import { seededTest } from './support/seeded-test.ts';
 
 const names = [
   // More often than the others: each loss in a transaction might take a connection out of the pool for ever.
-  ...Array.from({ length: 5 }, () => ['groundcrew', 'groundcrew jobs'] as const).flat(),
+  ...Array<'groundcrew'>(10).fill('groundcrew'),
   'groundcrew worker',
   'groundcrew listen',
 ] as const;
@@ -135,7 +135,7 @@ it.concurrent(
         `provision:${first}`,
       ]);
       gates[0].resolve();
-      const pids = await waiting(app, 'groundcrew jobs', 1);
+      const pids = await waiting(app, 'groundcrew', 1);
       await app.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
     } finally {
       await client.query('rollback').finally(() => client.release());

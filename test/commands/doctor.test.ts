@@ -210,7 +210,9 @@ describe('doctor, of the database', { timeout: 60_000 }, () => {
   });
 
   it('reports a database that does not exist', async () => {
-    const report = await withDatabase({ DATABASE_URL: `${database.url}_missing` });
+    const url = new URL(database.url);
+    url.pathname += '_missing';
+    const report = await withDatabase({ DATABASE_URL: url.href });
     expect(report.code).toBe(1);
     expect(report.problems).toEqual([expect.stringMatching(/does not exist.*Check DATABASE_URL/)]);
   });

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -7,6 +7,7 @@ import { clusterName, openCluster } from '../../src/db/embedded/cluster.ts';
 import { prepareClusterDir } from '../../src/db/embedded/cluster-dir.ts';
 import { endOrphans, postmasterPid } from '../../src/db/embedded/orphan.ts';
 import { launch, type Server } from '../../src/db/embedded/server.ts';
+import type { Account } from '../../src/db/embedded/tool.ts';
 import { freePort } from '../../src/free-port.ts';
 import { createLogger } from '../../src/log.ts';
 import { migrate } from '../../src/tables/migrate.ts';
@@ -23,7 +24,12 @@ export interface OwnCluster extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export async function createOwnCluster(): Promise<OwnCluster> {
+export interface OwnClusterOptions {
+  /** Returns further settings of PostgreSQL. What it writes into the folder belongs to the user of PostgreSQL. */
+  readonly configure?: (folder: string) => Promise<Readonly<Record<string, string>>>;
+}
+
+export async function createOwnCluster({ configure }: OwnClusterOptions = {}): Promise<OwnCluster> {
   const logger = createLogger('silent');
   const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-chaos-'));
   // As root another user runs the database, and must pass.
@@ -31,6 +37,10 @@ export async function createOwnCluster(): Promise<OwnCluster> {
   const home = await prepareClusterDir(dataDir, logger);
   const binaries = await findBinaries(home.account);
   const { data, password } = await openCluster(home, binaries, logger);
+  const folder = join(dataDir, 'more');
+  await mkdir(folder, { mode: 0o711 });
+  const settings = await configure?.(folder);
+  if (home.account) await giveTo(home.account, folder);
   const port = String(await freePort());
   let server: Server | undefined;
 
@@ -49,6 +59,7 @@ export async function createOwnCluster(): Promise<OwnCluster> {
           max_connections: '200',
           timezone: 'UTC',
           fsync: 'off',
+          ...settings,
         },
         stalePid: await postmasterPid(data),
       },
@@ -85,4 +96,9 @@ export async function createOwnCluster(): Promise<OwnCluster> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function giveTo({ uid, gid }: Account, folder: string): Promise<void> {
+  const names = await readdir(folder);
+  for (const path of [folder, ...names.map((name) => join(folder, name))]) await chown(path, uid, gid);
 }

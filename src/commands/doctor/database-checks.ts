@@ -10,10 +10,10 @@ const migrationTable = 'groundcrew_migration';
 /** A migration has the name of its file. */
 const migrationsFolder = join(import.meta.dirname, '../../tables/migrations');
 
-/** Connections that npm start takes under load. */
-const needed = 16;
-/** With fewer than this requests fail. */
-const leastConnections = 6;
+/** Connections that npm start takes with the default of GROUNDCREW_DB_POOL. */
+const needed = 14;
+/** With fewer it does not get ready. */
+const leastConnections = 5;
 
 /** Other clients of a pooler may hide it from one look. */
 const looks = 5;

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Config } from '../../config.ts';
-import { isConnectionError, isDatabaseError } from '../../db/connection-error.ts';
+import { connectionOptions } from '../../db/connection.ts';
+import { describeDatabaseError } from '../../db/describe-database-error.ts';
 import { DataDirInUseError, EmbeddedPostgresError } from '../../db/embedded/error.ts';
 import { startEmbedded } from '../../db/embedded/start.ts';
 import { createLogger } from '../../log.ts';
-import { describeError } from '../describe-error.ts';
 import {
   checkClock,
   checkConnections,
@@ -64,9 +64,7 @@ async function* checkAt(url: string, setting: string): AsyncGenerator<Finding> {
   const clients: Client[] = [];
   const connect = async () => {
     const client = new Client({
-      connectionString: url,
-      application_name: 'groundcrew doctor',
-      connectionTimeoutMillis: timeoutMs,
+      ...connectionOptions(url, 'doctor'),
       query_timeout: timeoutMs,
     });
     clients.push(client);
@@ -113,9 +111,7 @@ async function* checkConnected(
 
 /** Rethrows what is not an error of the database. */
 function unusable(error: unknown, setting: string): Finding {
-  if (!isConnectionError(error) && !isDatabaseError(error)) throw error;
-  const [reason] = describeError(error)
-    .replace(/^DATABASE_URL: /, '')
-    .split('\n');
-  return problem(`The database cannot be used: ${reason}.`, `Check ${setting}.`);
+  const description = describeDatabaseError(error);
+  if (description === null) throw error;
+  return problem(`The database cannot be used: ${description}`, `Check ${setting}.`);
 }

@@ -73,7 +73,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
     });
     // On the same port, so that all connections come back by themselves.
     const server = supervise(first, () => startWithRetry(cluster, logger, () => start(port)), logger);
-    const url = `postgresql://${clusterName}:${cluster.password}@127.0.0.1:${port}/${clusterName}`;
+    // Without a sslmode, PGSSLMODE would count, which is for another database.
+    const url = `postgresql://${clusterName}:${cluster.password}@127.0.0.1:${port}/${clusterName}?sslmode=disable`;
     let stopped: Promise<void> | undefined;
     const stop = () => {
       stopped ??= server.stop().finally(() => lock.release());

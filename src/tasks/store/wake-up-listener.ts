@@ -1,3 +1,4 @@
+import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
@@ -8,13 +9,20 @@ export interface WakeUpSubscriber {
   reconnected?(): void;
 }
 
+export interface WakeUpListenerOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** Of the same process; see `PersistentConnection`. */
+  readonly pool?: ConnectionPool | undefined;
+}
+
 /** The one LISTEN connection of a process. It reconnects until it is stopped; a silent connection is replaced within 10 s. */
 export class WakeUpListener {
   readonly #subscribers = new Set<WakeUpSubscriber>();
   readonly #connection: PersistentConnection;
   #hasListened = false;
 
-  constructor(options: { readonly url: string; readonly logger: Logger }) {
+  constructor(options: WakeUpListenerOptions) {
     this.#connection = new PersistentConnection({
       ...options,
       name: 'listen',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
+import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { recordHeartbeat, registerWorker } from '../../tasks/store/worker-registry.ts';
@@ -8,6 +9,13 @@ import { ownProcess } from './host-process.ts';
 const heartbeatMs = 400;
 /** Milliseconds between two heartbeats that count as a gap. */
 const gapMs = 2_000;
+
+export interface HeartbeatOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** Of the same process; see `PersistentConnection`. */
+  readonly pool?: ConnectionPool | undefined;
+}
 
 /** Shows the other workers that this one is alive: its row, its advisory lock and its heartbeat (`worker-registry.ts`). */
 export class Heartbeat {
@@ -23,11 +31,10 @@ export class Heartbeat {
   /** Resolved by the next heartbeat. */
   #nextHeartbeat = Promise.withResolvers<void>();
 
-  constructor({ url, logger }: { readonly url: string; readonly logger: Logger }) {
-    this.#logger = logger;
+  constructor(options: HeartbeatOptions) {
+    this.#logger = options.logger;
     this.#connection = new PersistentConnection({
-      url,
-      logger,
+      ...options,
       name: 'worker',
       intervalMs: heartbeatMs,
       timeoutMs: 5_000,

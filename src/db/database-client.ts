@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import { Client, type QueryConfig } from 'pg';
+import { connectTimeoutMs } from './connection.ts';
+import { applySessionSettings } from './session-settings.ts';
+
+/**
+ * A connection with our session settings.
+ *
+ * A query without an answer destroys its connection: a pool would otherwise hand it to a caller that waits behind it.
+ * Networks drop connections without telling either end. The loss of a connection rejects its queries, and those to come;
+ * it does not end the process, as an error event without a listener would.
+ */
+export class DatabaseClient extends Client {
+  constructor(...args: ConstructorParameters<typeof Client>) {
+    super(...args);
+    this.on('error', () => {});
+  }
+
+  override connect(): Promise<this>;
+  override connect(callback: (error: Error | null) => void): void;
+  override connect(callback?: (error: Error | null) => void): Promise<this> | undefined {
+    const connected = this.#connectAndSetUp();
+    if (!callback) return connected;
+    connected.then(() => callback(null), callback);
+    return undefined;
+  }
+
+  override query = ((...args: unknown[]) => {
+    const result = (super.query as (...args: unknown[]) => unknown).apply(this, args);
+    if (result instanceof Promise) result.catch((error: Error) => this.#destroyOnReadTimeout(error));
+    return result;
+  }) as Client['query'];
+
+  /** Ends the connection at once, without a word to the server. */
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  /** Ends the connection, and does not wait for the server, which may be gone. */
+  close(): void {
+    this.end().catch(() => {});
+    this.#stream.destroySoon();
+  }
+
+  async #connectAndSetUp(): Promise<this> {
+    try {
+      await super.connect();
+      const setUp: QueryConfig & { query_timeout: number } = {
+        text: applySessionSettings,
+        query_timeout: connectTimeoutMs,
+      };
+      await this.query(setUp);
+      return this;
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
+  #destroyOnReadTimeout(error: Error): void {
+    if (error.message === 'Query read timeout') this.destroy();
+  }
+
+  get #stream(): Socket {
+    return (this as unknown as { connection: { stream: Socket } }).connection.stream;
+  }
+}
