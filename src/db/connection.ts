@@ -30,7 +30,7 @@ export function databaseName(url: string): string {
 
 /**
  * pg 8 means verify-full by each of these modes, as their users on libpq may not expect, and says so in seven lines on
- * stderr. A connection that fails for it says so itself (`describe-connection-error.ts`).
+ * stderr. A connection that fails for it says so itself (`describe-database-error.ts`).
  */
 function withExplicitSslMode(url: string): string {
   if (/[?&]uselibpqcompat=true(&|$)/.test(url)) return url;

@@ -9,6 +9,8 @@ TaskFilterInput.implement({
   fields: (t) => ({
     status: t.field({ type: [TaskStatusEnum], description: 'Tasks in one of these statuses.' }),
     projectId: t.id({ description: 'Tasks of this project.' }),
-    search: t.string({ description: 'Tasks whose title and prompt contain all of these words.' }),
+    search: t.string({
+      description: 'Tasks whose title and prompt contain all of these words. Up to 1,000 characters.',
+    }),
   }),
 });

@@ -95,7 +95,7 @@ export type TaskAction =
 export type TaskFilter = {
   /** Tasks of this project. */
   projectId?: string | null | undefined;
-  /** Tasks whose title and prompt contain all of these words. */
+  /** Tasks whose title and prompt contain all of these words. Up to 1,000 characters. */
   search?: string | null | undefined;
   /** Tasks in one of these statuses. */
   status?: Array<TaskStatus> | null | undefined;

@@ -23,5 +23,6 @@ export interface WakeUp {
 export function parseWakeUp(payload: string): WakeUp | null {
   const [taskId, revision, epoch, workspaceId, projectId] = payload.split(' ');
   if (!taskId || !workspaceId || !projectId) return null;
-  return { taskId, revision: Number(revision), epoch: Number(epoch), workspaceId, projectId };
+  const wakeUp = { taskId, revision: Number(revision), epoch: Number(epoch), workspaceId, projectId };
+  return Number.isInteger(wakeUp.revision) && Number.isInteger(wakeUp.epoch) ? wakeUp : null;
 }

@@ -122,7 +122,8 @@ describe('changeTask', () => {
   });
 
   it('ignores a wake-up that Groundcrew has not sent', () => {
-    for (const payload of ['', 'x', 'task 1 2', 'a b c d']) expect(parseWakeUp(payload)).toBeNull();
+    for (const payload of ['', 'x', 'task 1 2', 'a b c d', 'task x 1 w p', 'task 1 x w p'])
+      expect(parseWakeUp(payload)).toBeNull();
   });
 });
 
