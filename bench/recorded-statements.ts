@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { databaseName } from '../src/db/connection.ts';
 import { ConnectionPool } from '../src/db/connection-pool.ts';
 import { Database } from '../src/tables/database.ts';
+import { KyselyPool } from '../src/tables/kysely-pool.ts';
 import { ormOptions } from '../src/tables/orm.ts';
 import { kindOfId, newId } from '../src/tasks/domain/id.ts';
 
@@ -19,7 +20,7 @@ export async function recordStatements(
   const statements: Statement[] = [];
   const pool = new ConnectionPool({ url: databaseUrl, size: 1 });
   const recorder = new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool }),
+    dialect: new PostgresDialect({ pool: new KyselyPool(pool) }),
     log: ({ query }) => void statements.push({ sql: query.sql, params: query.parameters }),
   });
   const orm = await MikroORM.init({
