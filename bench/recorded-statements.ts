@@ -1,6 +1,5 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
-import { databaseName } from '../src/db/connection.ts';
 import { ConnectionPool } from '../src/db/connection-pool.ts';
 import { Database } from '../src/tables/database.ts';
 import { KyselyPool } from '../src/tables/kysely-pool.ts';
@@ -24,7 +23,7 @@ export async function recordStatements(
     log: ({ query }) => void statements.push({ sql: query.sql, params: query.parameters }),
   });
   const orm = await MikroORM.init({
-    ...ormOptions({ pool, databaseName: databaseName(databaseUrl) }),
+    ...ormOptions({ pool }),
     driverOptions: recorder,
   });
   const db = new Database(orm, pool);

@@ -1,4 +1,4 @@
-import { Client, type ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
 
 /** Milliseconds. Each of our statements is short: one without an answer by then is on a connection that is lost. */
 export const answerTimeoutMs = 10_000;
@@ -21,11 +21,6 @@ export function connectionOptions(url: string, purpose = ''): ClientConfig {
     // Some networks forget a connection that is silent.
     keepAlive: true,
   };
-}
-
-/** The name of the database, which the URL may leave to PGDATABASE or to the user's name. */
-export function databaseName(url: string): string {
-  return new Client(connectionOptions(url)).database ?? '';
 }
 
 /**

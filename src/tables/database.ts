@@ -1,6 +1,6 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { answerTimeoutMs, databaseName } from '../db/connection.ts';
+import { answerTimeoutMs } from '../db/connection.ts';
 import { ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import { ConnectionPool } from '../db/connection-pool.ts';
 import { DatabaseClock } from '../db/database-clock.ts';
@@ -61,7 +61,7 @@ export class Database {
 /** Connects at the first query. Close it when done. `poolSize` is the most connections that it takes. */
 export async function openDatabase(url: string, { poolSize }: { poolSize: number }): Promise<Database> {
   const pool = new ConnectionPool({ url, size: poolSize, statementTimeoutMs: answerTimeoutMs });
-  return new Database(await MikroORM.init(ormOptions({ pool, databaseName: databaseName(url) })), pool);
+  return new Database(await MikroORM.init(ormOptions({ pool })), pool);
 }
 
 async function readClock(kysely: Kysely<Tables>): Promise<number> {

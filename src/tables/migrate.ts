@@ -2,10 +2,10 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { runMigrations } from 'graphile-worker';
 import type { Client, Pool } from 'pg';
 import { checkServer, refuseTransactionPooling } from '../db/check-server.ts';
-import { connectionOptions, databaseName } from '../db/connection.ts';
+import { connectionOptions } from '../db/connection.ts';
 import { ConnectionPool } from '../db/connection-pool.ts';
 import { DatabaseClient } from '../db/database-client.ts';
-import { migrationTable, ormOptions } from './orm.ts';
+import { type MigrationTarget, migrationTable, ormOptions } from './orm.ts';
 
 /** Only one process migrates at a time. Any number works that no other program on the database locks. */
 const migrationLock = 4_713_002_111;
@@ -25,8 +25,7 @@ export async function migrate(url: string, signal?: AbortSignal): Promise<void> 
     await client.connect();
     await checkServer(client);
     const pool = new ConnectionPool({ url, size: 1 });
-    const schema = await findSchema(client);
-    const orm = await MikroORM.init(ormOptions({ pool, databaseName: databaseName(url), schema }));
+    const orm = await MikroORM.init(ormOptions({ pool, target: await findTarget(client) }));
     try {
       await refusePooler(client, pool);
       await client.query('select pg_advisory_lock($1)', [migrationLock]);
@@ -53,13 +52,13 @@ async function refusePooler(client: Client, pool: Pool): Promise<void> {
 }
 
 /** Where our tables are, or will be: a schema that comes first on the search_path now may be younger than they. */
-async function findSchema(client: Client): Promise<string> {
-  const { rows } = await client.query<{ schema: string }>(
-    `select coalesce(
+async function findTarget(client: Client): Promise<MigrationTarget> {
+  const { rows } = await client.query<MigrationTarget>(
+    `select current_database() as database, coalesce(
        (select nspname from pg_class join pg_namespace n on n.oid = relnamespace where pg_class.oid = to_regclass($1)),
        current_schema()
      ) as schema`,
     [migrationTable],
   );
-  return rows[0]?.schema as string;
+  return rows[0] as MigrationTarget;
 }

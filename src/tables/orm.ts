@@ -15,16 +15,21 @@ export const migrationTable = 'groundcrew_migration';
 export interface OrmOptions {
   /** The caller ends it, after the ORM was closed. */
   readonly pool: Pool;
-  /** The migrator creates a database of this name unless it exists. */
-  readonly databaseName: string;
-  /** Where the migrator makes its table and ours; for migrations only. Undefined: `public`. */
-  readonly schema?: string | undefined;
+  /** Where the migrator makes its table and ours. For migrations only. */
+  readonly target?: MigrationTarget;
+}
+
+export interface MigrationTarget {
+  /** As the server calls it: the migrator creates a database of this name unless it exists. A pooler may use other names. */
+  readonly database: string;
+  readonly schema: string;
 }
 
 /** Not `clientUrl`: MikroORM takes host, port, user, password and name of it, and drops sslmode, sockets and the rest. */
-export function ormOptions({ pool, databaseName, schema }: OrmOptions): Options {
+export function ormOptions({ pool, target }: OrmOptions): Options {
   return {
-    dbName: databaseName,
+    // Required, and used by the migrator only.
+    dbName: target?.database ?? 'groundcrew',
     driverOptions: new PostgresDialect({ pool: new KyselyPool(pool) }),
     entities: [...entities],
     extensions: [Migrator],
@@ -38,7 +43,7 @@ export function ormOptions({ pool, databaseName, schema }: OrmOptions): Options 
       ],
       tableName: migrationTable,
       snapshot: false,
-      ...(schema === undefined ? {} : { schema }),
+      ...(target && { schema: target.schema }),
     },
     schemaGenerator: { ignoreSchema: ['graphile_worker'] },
     ensureDatabase: false,
