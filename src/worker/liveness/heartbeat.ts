@@ -22,6 +22,8 @@ export class Heartbeat {
   readonly #logger: Logger;
   readonly #connection: PersistentConnection;
   readonly #poolIds: string[] = [];
+  /** How many of the pools the worker's row names. */
+  #storedPools = 0;
   #workerId = randomUUID();
   #isRegistered = false;
   #hasLock = false;
@@ -77,10 +79,10 @@ export class Heartbeat {
    * pool's jobs if this process is killed. Connects at the first call.
    */
   async attachPool(poolId: string): Promise<void> {
-    this.#poolIds.push(poolId);
-    const written = this.#nextHeartbeat.promise;
+    const pools = this.#poolIds.push(poolId);
     await this.#connection.start();
-    await written;
+    // A heartbeat that was under way before does not name this pool.
+    while (this.#storedPools < pools) await this.#nextHeartbeat.promise;
   }
 
   stop(): Promise<void> {
@@ -90,13 +92,15 @@ export class Heartbeat {
   async #beat(client: Client): Promise<void> {
     // PostgreSQL may still hold the lock for our previous connection. Retry at each heartbeat; until then only the heartbeat
     // shows that we are alive.
+    const poolIds = [...this.#poolIds];
     const recorded = await recordHeartbeat(client, {
       workerId: this.#workerId,
-      poolIds: this.#poolIds,
+      poolIds,
       hasLock: this.#hasLock,
     });
     if (!recorded) this.#reRegister();
     this.#hasLock = recorded.hasLock;
+    this.#storedPools = poolIds.length;
     const now = performance.now();
     if (now - this.#lastHeartbeatAt > gapMs) this.#stableSince = now;
     this.#lastHeartbeatAt = now;

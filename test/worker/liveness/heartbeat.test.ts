@@ -63,6 +63,26 @@ describe('Heartbeat', () => {
     expect((await row()).pool_ids).toEqual(['pool 1', 'pool 2']);
   });
 
+  it('has stored a second pool that was attached during a heartbeat when attachPool resolves', async () => {
+    await startHeartbeat();
+    const client = await admin.connect();
+    await client.query('begin; select from worker for update');
+    await waitFor(
+      async () =>
+        (
+          await admin.query(`select from pg_stat_activity
+            where application_name = 'groundcrew worker' and datname = current_database() and wait_event_type = 'Lock'`)
+        ).rowCount === 1,
+      undefined,
+      'a heartbeat that waits for the row',
+    );
+    const attached = heartbeat.attachPool('pool 2');
+    await client.query('rollback');
+    client.release();
+    await attached;
+    expect((await row()).pool_ids).toEqual(['pool 1', 'pool 2']);
+  });
+
   it('moves heartbeat_at', async () => {
     await startHeartbeat();
     const before = (await row()).heartbeat_at;
