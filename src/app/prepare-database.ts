@@ -1,13 +1,16 @@
 import { ConfigError } from '../config.ts';
+import type { ConnectionNeeds } from '../db/check-server.ts';
 import { describeDatabaseError } from '../db/describe-database-error.ts';
 import type { Logger } from '../log.ts';
 import { migrate } from '../tables/migrate.ts';
-import { waitForDatabase } from './wait-for-database.ts';
+import { DatabaseWait } from './wait-for-database.ts';
 
 export interface PrepareDatabaseOptions {
   readonly url: string;
   /** The setting that leads to the database, for errors. */
   readonly setting: 'DATABASE_URL' | 'GROUNDCREW_DATA_DIR';
+  /** Undefined: what the migrations need. */
+  readonly needs?: ConnectionNeeds;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -16,11 +19,14 @@ export interface PrepareDatabaseOptions {
 export async function prepareDatabase({
   url,
   setting,
+  needs,
   logger,
   signal,
 }: PrepareDatabaseOptions): Promise<void> {
+  const wait = new DatabaseWait(logger, signal);
+  const options = { signal, onRefused: wait.warn, ...(needs && { needs }) };
   try {
-    await waitForDatabase(() => migrate(url, signal), { logger, signal });
+    await wait.for(() => migrate(url, options));
   } catch (error) {
     signal.throwIfAborted();
     const description = describeDatabaseError(error);

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { ConfigError } from '../config.ts';
+import type { ConnectionNeeds } from '../db/check-server.ts';
 import { startEmbedded } from '../db/embedded/start.ts';
 import type { Logger } from '../log.ts';
 import { createLocalProvider, type LocalProvider } from '../sandbox/local/local-provider.ts';
@@ -10,10 +11,17 @@ import { readLocations } from '../worker/locations.ts';
 import { listeningConnections, Worker } from '../worker/worker.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { untilAborted } from './until-aborted.ts';
-import { waitForDatabase } from './wait-for-database.ts';
+import { DatabaseWait } from './wait-for-database.ts';
 
 /** What a process does: `start` has both roles, and an embedded database unless DATABASE_URL is set. */
 export type Role = 'start' | 'api' | 'worker';
+
+/** The fewest connections: of the listener, the worker's session, the runners of jobs, and one for all else. */
+const needs = {
+  start: { command: 'npm start', connections: 3 + listeningConnections },
+  worker: { command: 'npm run worker', connections: 3 + listeningConnections },
+  api: { command: 'npm run api', connections: 2 },
+} as const satisfies Record<Role, ConnectionNeeds>;
 
 export interface Groundcrew {
   /** Undefined for a worker. */
@@ -39,9 +47,12 @@ export async function startGroundcrew(
   try {
     const { databaseUrl, exclusive } = await findDatabase(role, config, logger, parts, failed.reject);
     const setting = exclusive ? 'GROUNDCREW_DATA_DIR' : 'DATABASE_URL';
-    await prepareDatabase({ url: databaseUrl, setting, logger, signal });
+    await prepareDatabase({ url: databaseUrl, setting, needs: needs[role], logger, signal });
     const poolSize = config.dbPool + (role === 'api' ? 0 : listeningConnections);
-    const db = parts.adopt(await openDatabase(databaseUrl, { poolSize }), (each) => each.close());
+    const wait = new DatabaseWait(logger, signal);
+    const db = parts.adopt(await openDatabase(databaseUrl, { poolSize, onRefused: wait.warn }), (each) =>
+      each.close(),
+    );
     parts.defer(() => db.clock.stop());
     const onError = (error: unknown) =>
       logger.debug({ err: error }, 'could not read the clock of the database');
@@ -67,7 +78,7 @@ export async function startGroundcrew(
       await untilAborted(worker.start(), signal);
     }
     // The sessions may have taken all connections that the server allows.
-    await waitForDatabase(() => db.requireWritable(), { logger, signal });
+    await wait.for(() => db.requireWritable());
     // Loaded lazily: the API is half of all modules, and a restarted worker should start fast.
     const api = role === 'worker' ? undefined : await import('./start-api.ts');
     const url = api && (await untilAborted(api.startApi(shared, parts), signal));

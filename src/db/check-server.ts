@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { ReadOnlyDatabaseError } from './connection-error.ts';
+import { type ConnectionLimit, ownerOf, readConnectionLimits } from './connection-limits.ts';
 
 const minVersion = 15;
 /** Another client's traffic may hide a pooler from one look. */
@@ -10,8 +11,15 @@ export class UnsuitableDatabaseError extends Error {
   override readonly name = 'UnsuitableDatabaseError';
 }
 
+/** A command, and the fewest connections at once with which it works. */
+export interface ConnectionNeeds {
+  /** As the user gives it: `npm start`. */
+  readonly command: string;
+  readonly connections: number;
+}
+
 /** Throws UnsuitableDatabaseError for what only an operator can change, ReadOnlyDatabaseError for what may pass. */
-export async function checkServer(client: Client): Promise<void> {
+export async function checkServer(client: Client, needs: ConnectionNeeds): Promise<void> {
   const { rows } = await client.query<{
     version: number;
     encoding: string;
@@ -40,7 +48,21 @@ export async function checkServer(client: Client): Promise<void> {
       'the role can use no schema of its search_path. Create such a schema, or change search_path.',
     );
   }
+  for (const limit of await readConnectionLimits(client)) requireConnections(limit, needs);
   if (server.read_only) throw new ReadOnlyDatabaseError();
+}
+
+/** Connections that others have are free again one day; a limit stays. */
+function requireConnections(limit: ConnectionLimit, { command, connections }: ConnectionNeeds): void {
+  if (limit.limit >= connections) return;
+  const remedy = {
+    role: 'Raise the limit with ALTER ROLE.',
+    database: 'Raise the limit with ALTER DATABASE.',
+    server: 'Raise max_connections.',
+  }[limit.of];
+  throw new UnsuitableDatabaseError(
+    `${ownerOf(limit)} may have ${limit.limit} connections, and ${command} needs at least ${connections}. ${remedy}`,
+  );
 }
 
 /**

@@ -47,6 +47,11 @@ export function isTooManyConnections(error: unknown): boolean {
   );
 }
 
+/** Whether a connection was not ready in time. */
+export function isConnectTimeout(error: unknown): boolean {
+  return causesOf(error).some(({ message }) => /^timeout expired|due to connection timeout/.test(message));
+}
+
 /** Whether the server was reached and refuses us for now: it starts, takes no writes, or has no room. */
 export function isTemporaryRefusal(error: unknown): boolean {
   return (

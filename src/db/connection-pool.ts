@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type PoolClient } from 'pg';
 import { connectionOptions } from './connection.ts';
-import { isTooManyConnections } from './connection-error.ts';
+import { isConnectTimeout, isTooManyConnections } from './connection-error.ts';
 import { DatabaseClient } from './database-client.ts';
 
 export interface ConnectionPoolOptions {
@@ -10,6 +10,8 @@ export interface ConnectionPoolOptions {
   readonly size: number;
   /** Milliseconds for each statement. Undefined: no limit, for migrations of large tables. */
   readonly statementTimeoutMs?: number;
+  /** Called when the server refuses a connection, so that callers wait for those that there are. Default: nothing. */
+  readonly onRefused?: (reason: unknown) => void;
 }
 
 type ConnectCallback = (
@@ -18,8 +20,10 @@ type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** Milliseconds for which a pool that was refused a connection asks for no more. */
-const crowdedMs = 10_000;
+/** Milliseconds until a pool that was refused a connection asks for one more. */
+const growPauseMs = 1_000;
+/** The same after it has given one back, which is for another session of this process. */
+const roomMs = 10_000;
 const retryMs = 100;
 /** Milliseconds that a caller waits while the server refuses more connections. */
 const maxWaitMs = 20_000;
@@ -30,11 +34,12 @@ const maxWaitMs = 20_000;
  */
 export class ConnectionPool extends Pool {
   readonly #size: number;
+  readonly #onRefused: (reason: unknown) => void;
   #growTimer: NodeJS.Timeout | undefined;
-  /** Why the server gave no further connection, until it gives one. */
+  /** Why the pool is smaller than `#size`. */
   #refusal: unknown;
 
-  constructor({ url, size, statementTimeoutMs }: ConnectionPoolOptions) {
+  constructor({ url, size, statementTimeoutMs, onRefused = () => {} }: ConnectionPoolOptions) {
     super({
       ...connectionOptions(url),
       query_timeout: statementTimeoutMs,
@@ -42,11 +47,11 @@ export class ConnectionPool extends Pool {
       Client: DatabaseClient,
     });
     this.#size = size;
+    this.#onRefused = onRefused;
     // The pool replaces a connection that is lost while idle. Without a listener the error would end the process.
     this.on('error', () => {});
-    this.on('connect', () => {
-      this.#refusal = undefined;
-    });
+    // Graphile Worker warns on stderr unless there is one; it would be for errors of connections, which DatabaseClient handles.
+    this.on('connect', () => {});
   }
 
   override connect(): Promise<PoolClient>;
@@ -64,7 +69,7 @@ export class ConnectionPool extends Pool {
   /** Gives one connection back to the server, which has refused one to a `PersistentConnection` of this process. */
   makeRoom(refusal: unknown): void {
     if (this.totalCount < 2) return;
-    this.#shrink(this.totalCount - 1, refusal);
+    this.#shrink(this.totalCount - 1, refusal, roomMs);
     // The next one that is free.
     super.connect().then(
       (client) => client.release(true),
@@ -78,27 +83,55 @@ export class ConnectionPool extends Pool {
       try {
         return await super.connect();
       } catch (error) {
-        if (!isTooManyConnections(error)) throw this.#explain(error);
-        if (performance.now() > deadline) throw error;
-        this.#shrink(this.totalCount, error);
+        if (this.#hasNoRoom(error)) this.#shrink(this.totalCount, error, growPauseMs);
+        // That no connection became free in time says less than why the pool has no more of them.
+        else if (this.#refusal === undefined || !isWaitTooLong(error)) throw error;
+        if (performance.now() > deadline) throw this.#refusal;
       }
       // With connections of its own, the pool lets the caller wait for one of them.
       if (this.totalCount === 0) await delay(retryMs);
     }
   }
 
-  #shrink(size: number, refusal: unknown): void {
-    this.options.max = Math.max(1, size);
-    this.#refusal = refusal;
-    clearTimeout(this.#growTimer);
-    this.#growTimer = setTimeout(() => {
-      this.options.max = this.#size;
-    }, crowdedMs).unref();
+  /** PgBouncer lets a connection that exceeds its pool wait, and does not refuse it. */
+  #hasNoRoom(error: unknown): boolean {
+    return isTooManyConnections(error) || (this.totalCount > 0 && isConnectTimeout(error));
   }
 
-  /** That no connection became free in time says less than why the pool has no more of them. */
-  #explain(error: unknown): unknown {
-    const isWaitTooLong = error instanceof Error && /^timeout exceeded/.test(error.message);
-    return isWaitTooLong ? (this.#refusal ?? error) : error;
+  #shrink(size: number, refusal: unknown, pauseMs: number): void {
+    this.options.max = Math.max(1, size);
+    this.#refusal = refusal;
+    this.#onRefused(refusal);
+    clearTimeout(this.#growTimer);
+    this.#growTimer = setTimeout(() => this.#grow(), pauseMs).unref();
   }
+
+  /** Asks for one more connection while callers wait, and not on their behalf: a refusal must not cost them their place. */
+  #grow(): void {
+    if (this.waitingCount === 0) {
+      this.#allowAll();
+      return;
+    }
+    this.options.max = this.totalCount + 1;
+    super.connect().then(
+      (client) => {
+        client.release();
+        if (this.totalCount < this.#size) this.#grow();
+        else this.#allowAll();
+      },
+      (error: unknown) => {
+        if (this.#hasNoRoom(error)) this.#shrink(this.totalCount, error, growPauseMs);
+        else this.#allowAll();
+      },
+    );
+  }
+
+  #allowAll(): void {
+    this.options.max = this.#size;
+    this.#refusal = undefined;
+  }
+}
+
+function isWaitTooLong(error: unknown): boolean {
+  return error instanceof Error && /^timeout exceeded/.test(error.message);
 }

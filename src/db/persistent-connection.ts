@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import type { Logger } from '../log.ts';
 import { connectionOptions } from './connection.ts';
-import { isTooManyConnections } from './connection-error.ts';
+import { isConnectTimeout, isTooManyConnections } from './connection-error.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { DatabaseClient } from './database-client.ts';
 
@@ -118,6 +118,6 @@ export class PersistentConnection {
     const level = this.#hasWarned ? 'debug' : 'warn';
     this.#hasWarned = true;
     logger[level]({ err: error, session: name }, 'no database session; connecting again');
-    if (isTooManyConnections(error)) pool?.makeRoom(error);
+    if (isTooManyConnections(error) || isConnectTimeout(error)) pool?.makeRoom(error);
   }
 }

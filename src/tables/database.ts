@@ -2,7 +2,7 @@ import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { answerTimeoutMs } from '../db/connection.ts';
 import { ReadOnlyDatabaseError } from '../db/connection-error.ts';
-import { ConnectionPool } from '../db/connection-pool.ts';
+import { ConnectionPool, type ConnectionPoolOptions } from '../db/connection-pool.ts';
 import { DatabaseClock } from '../db/database-clock.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
@@ -58,9 +58,17 @@ export class Database {
   }
 }
 
-/** Connects at the first query. Close it when done. `poolSize` is the most connections that it takes. */
-export async function openDatabase(url: string, { poolSize }: { poolSize: number }): Promise<Database> {
-  const pool = new ConnectionPool({ url, size: poolSize, statementTimeoutMs: answerTimeoutMs });
+export interface OpenDatabaseOptions extends Pick<ConnectionPoolOptions, 'onRefused'> {
+  /** The most connections that it takes. */
+  readonly poolSize: number;
+}
+
+/** Connects at the first query. Close it when done. */
+export async function openDatabase(
+  url: string,
+  { poolSize, ...others }: OpenDatabaseOptions,
+): Promise<Database> {
+  const pool = new ConnectionPool({ url, size: poolSize, statementTimeoutMs: answerTimeoutMs, ...others });
   return new Database(await MikroORM.init(ormOptions({ pool })), pool);
 }
 

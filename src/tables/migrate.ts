@@ -1,7 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { runMigrations } from 'graphile-worker';
 import type { Client, Pool } from 'pg';
-import { checkServer, refuseTransactionPooling } from '../db/check-server.ts';
+import { type ConnectionNeeds, checkServer, refuseTransactionPooling } from '../db/check-server.ts';
 import { connectionOptions } from '../db/connection.ts';
 import { ConnectionPool } from '../db/connection-pool.ts';
 import { DatabaseClient } from '../db/database-client.ts';
@@ -10,12 +10,23 @@ import { type MigrationTarget, migrationTable, ormOptions } from './orm.ts';
 /** Only one process migrates at a time. Any number works that no other program on the database locks. */
 const migrationLock = 4_713_002_111;
 
+export interface MigrateOptions {
+  readonly signal?: AbortSignal;
+  /** Default: what the migrations themselves need. */
+  readonly needs?: ConnectionNeeds;
+  /** As in ConnectionPoolOptions. */
+  readonly onRefused?: (reason: unknown) => void;
+}
+
 /**
  * Brings the database up to date: Graphile Worker's schema, then ours. Many processes may call it at once; each takes two
- * connections. Throws UnsuitableDatabaseError for a database that Groundcrew cannot use, ReadOnlyDatabaseError for one
- * that takes no writes now. Rejects soon after the signal aborts.
+ * connections. Throws UnsuitableDatabaseError for a database that Groundcrew cannot use, or that never has enough
+ * connections, ReadOnlyDatabaseError for one that takes no writes now. Rejects soon after the signal aborts.
  */
-export async function migrate(url: string, signal?: AbortSignal): Promise<void> {
+export async function migrate(
+  url: string,
+  { signal, onRefused, needs = { command: 'npm run migrate', connections: 2 } }: MigrateOptions = {},
+): Promise<void> {
   signal?.throwIfAborted();
   const client = new DatabaseClient(connectionOptions(url, 'migrate'));
   // Ends the wait for the lock, too.
@@ -23,8 +34,8 @@ export async function migrate(url: string, signal?: AbortSignal): Promise<void> 
   signal?.addEventListener('abort', onAbort);
   try {
     await client.connect();
-    await checkServer(client);
-    const pool = new ConnectionPool({ url, size: 1 });
+    await checkServer(client, needs);
+    const pool = new ConnectionPool({ url, size: 1, ...(onRefused && { onRefused }) });
     const orm = await MikroORM.init(ormOptions({ pool, target: await findTarget(client) }));
     try {
       await refusePooler(client, pool);
