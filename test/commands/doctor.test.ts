@@ -77,6 +77,14 @@ describe('doctor', { timeout: 60_000 }, () => {
     );
   });
 
+  it.skipIf(process.getuid?.() !== 0)('reports a user without an entry and without a home', async () => {
+    await chown(temporary, 912_345, 912_345);
+    const report = await runDoctor({ HOME: undefined }, { uid: 912_345 });
+    expect(report.problems[0]).toBe(
+      'User 912345 has no entry in /etc/passwd, and HOME is not set. Set HOME to a folder.',
+    );
+  });
+
   it('reports a data folder below a file', async () => {
     await writeFile(dataDir, '');
     const report = await runDoctor({ GROUNDCREW_DATA_DIR: join(dataDir, 'below') });

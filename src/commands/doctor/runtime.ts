@@ -35,6 +35,7 @@ function checkUser({ databaseUrl }: Config): Finding {
     return ok(`The user is ${username} (${uid}), with the home ${homedir}.`);
   } catch {
     const text = `User ${process.getuid?.()} has no entry in /etc/passwd`;
+    if (!process.env.HOME) return problem(`${text}, and HOME is not set.`, 'Set HOME to a folder.');
     if (databaseUrl !== undefined) return ok(`${text}, and needs none with DATABASE_URL.`);
     return problem(`${text}.`, 'Add one, run as another user, or set DATABASE_URL.');
   }

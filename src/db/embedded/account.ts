@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { EmbeddedPostgresError } from './error.ts';
 import { type Account, canRun } from './tool.ts';
 
@@ -15,7 +16,10 @@ function runsAsRoot(): boolean {
  * can only be used by its owner.
  */
 export async function chooseAccount(owner: number | undefined): Promise<Account | undefined> {
-  if (!runsAsRoot()) return undefined;
+  if (!runsAsRoot()) {
+    if (owner === undefined) requirePasswdEntry();
+    return undefined;
+  }
   const accounts = parsePasswd(await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const usable =
     owner === undefined
@@ -30,6 +34,19 @@ export async function chooseAccount(owner: number | undefined): Promise<Account 
       ? 'PostgreSQL refuses to run as root, and no other user could be used: run as a normal user, or set DATABASE_URL'
       : `the embedded database belongs to user id ${owner}, which root cannot run PostgreSQL as`,
   );
+}
+
+/** A cluster that was made already runs without one. */
+function requirePasswdEntry(): void {
+  try {
+    userInfo();
+  } catch (cause) {
+    throw new EmbeddedPostgresError(
+      `PostgreSQL makes no database for user id ${process.getuid?.()}, which has no entry in /etc/passwd: ` +
+        'run as a user that has one, or set DATABASE_URL',
+      { cause },
+    );
+  }
 }
 
 function parsePasswd(text: string): Account[] {
