@@ -48,7 +48,7 @@ export class App<Viewer, Context extends object> {
   constructor(options: AppOptions<Viewer, Context>, tuning: Tuning = defaultTuning) {
     this.#options = options;
     this.#tuning = tuning;
-    this.#translateError = createErrorTranslation(options.logger);
+    this.#translateError = createErrorTranslation(options);
     const pipeline = new GraphqlPipeline(options.schema);
     const shared = { ...options, pipeline, translateError: this.#translateError, tuning };
     this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxBody });
@@ -101,7 +101,7 @@ export class App<Viewer, Context extends object> {
     this.#route(request, response).catch((error: unknown) => {
       const translated = this.#translateError(error);
       if (response.headersSent) response.destroy();
-      else replyError(response, 500, translated);
+      else replyError(response, translated.extensions.retryable ? 503 : 500, translated);
     });
   }
 

@@ -55,8 +55,9 @@ export const apiErrorCodes = {
     remedy: 'Compare the document with schema.graphql. The client may be newer than the server.',
   },
   INTERNAL_SERVER_ERROR: {
-    when: 'The server failed. Details are only in its log, under the id in `extensions.errorId`.',
-    remedy: 'Try again later. If it keeps failing, give the id to the operator.',
+    when: 'The server failed. Details are only in its log, under the id in `extensions.errorId`. With `extensions.retryable`, its database is away or takes no changes for now.',
+    remedy:
+      'Try again later; with `extensions.retryable`, in a moment. If it keeps failing, give the id to the operator.',
   },
 } as const satisfies Readonly<Record<string, ApiErrorDescription>>;
 

@@ -19,17 +19,23 @@ export class OperationRefusedError extends Error {
   }
 }
 
+export interface ErrorTranslationOptions {
+  readonly logger: Logger;
+  /** Whether the same work may succeed in a moment. */
+  readonly isTransient: (error: unknown) => boolean;
+}
+
 export type TranslateError = (error: unknown) => GraphQLError;
 
 /**
  * Turns what was thrown into what a client may see, and logs it. Every error of every operation MUST pass through here, on
  * HTTP and on WebSocket. An error without a public code is logged under an id and leaves as INTERNAL_SERVER_ERROR.
  */
-export function createErrorTranslation(logger: Logger): TranslateError {
+export function createErrorTranslation(options: ErrorTranslationOptions): TranslateError {
   return (error) => {
-    const translated = translate(error) ?? maskError(error, logger);
+    const translated = translate(error) ?? maskError(error, options);
     // Without the message: graphql quotes the values of variables in it.
-    logger.debug({ code: translated.extensions.code, path: translated.path }, 'operation failed');
+    options.logger.debug({ code: translated.extensions.code, path: translated.path }, 'operation failed');
     return translated;
   };
 }
@@ -76,13 +82,18 @@ function detailsOf(error: DomainError): Record<string, unknown> {
   };
 }
 
-function maskError(error: unknown, logger: Logger): GraphQLError {
+function maskError(error: unknown, { logger, isTransient }: ErrorTranslationOptions): GraphQLError {
   const errorId = randomUUID();
   const path = error instanceof GraphQLError ? error.path : undefined;
-  logger.error({ err: rootCause(error), errorId, path }, 'internal error');
+  const err = rootCause(error);
+  const retryable = isTransient(err);
+  logger.error({ err, errorId, path, ...(retryable && { retryable }) }, 'internal error');
   // `unexpected` makes Yoga answer with 500 when the result has no data.
-  const details = { errorId, unexpected: true };
-  return withLocationOf('Internal server error.', 'INTERNAL_SERVER_ERROR', details, error);
+  const details = { errorId, unexpected: true, ...(retryable && { retryable }) };
+  const message = retryable
+    ? 'The server is temporarily unavailable. Try again in a moment.'
+    : 'Internal server error.';
+  return withLocationOf(message, 'INTERNAL_SERVER_ERROR', details, error);
 }
 
 /** graphql wraps what a resolver throws, and graphql-ws wraps what a source throws. */
