@@ -6,7 +6,8 @@ import { startEmbedded } from '../src/db/embedded/start.ts';
 import { openDatabase } from '../src/tables/database.ts';
 import { migrate } from '../src/tables/migrate.ts';
 import { createTask } from '../src/tasks/create-task.ts';
-import { ownersWorkspace } from '../src/tasks/store/task-queries.ts';
+import { View } from '../src/tasks/store/view/view.ts';
+import { ownersViewer } from '../src/tasks/store/workspaces.ts';
 
 export interface BenchDatabase extends AsyncDisposable {
   readonly url: string;
@@ -33,11 +34,9 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
       url,
       dataDir,
       async createTasks(count) {
-        const { id } = await ownersWorkspace(db);
+        const view = new View(db, await ownersViewer(db));
         const input = { repoUrl: 'https://example.com/a/b', prompt: 'Fix the tests' };
-        const tasks = await Promise.all(
-          Array.from({ length: count }, () => createTask(db, id, offer, input)),
-        );
+        const tasks = await Promise.all(Array.from({ length: count }, () => createTask(view, offer, input)));
         return tasks.map((task) => task.id);
       },
       [Symbol.asyncDispose]: () => parts.disposeAsync(),

@@ -55,15 +55,21 @@ export const parts: readonly Part[] = [
     ],
   },
   {
+    folder: 'tasks/store/view',
+    purpose: 'the database as one viewer sees it: every read that a request may make',
+    parts: ['tasks/domain', 'tasks/store', 'tables'],
+    packages: ['kysely'],
+  },
+  {
     folder: 'tasks/store',
-    purpose: 'all SQL: the one writer of a task, leases, reads, jobs, wake-ups',
+    purpose: 'all SQL: the one writer of a task, leases, reads, jobs, wake-ups, tokens',
     parts: ['tasks/domain', 'tables', 'db', basics],
     packages: ['kysely', 'pg', 'zod'],
   },
   {
     folder: 'tasks',
     purpose: 'the use cases: what may be asked of tasks',
-    parts: ['tasks/domain', 'tasks/store', 'tables', 'repository'],
+    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'repository'],
     packages: ['zod'],
   },
   {
@@ -91,22 +97,29 @@ export const parts: readonly Part[] = [
     packages: ['graphile-worker', 'pg', 'zod'],
   },
   {
+    folder: 'access',
+    purpose: 'whose a credential is, and for how long',
+    parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', basics],
+    packages: ['rate-limiter-flexible'],
+  },
+  {
     folder: 'realtime',
     purpose: 'what subscribers read: topics, one read for many',
-    parts: ['tasks/domain', 'tasks/store', 'tables', 'db', basics],
+    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'db', basics],
     packages: [],
   },
   {
     folder: 'resolvers',
     purpose: 'one root field a file: takes arguments, calls one function, returns',
-    parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', 'realtime'],
+    // Not `tasks/store`, whose statements do not ask for a viewer.
+    parts: ['tasks', 'tasks/domain', 'tasks/store/view', 'realtime'],
     packages: ['dataloader'],
   },
   {
     folder: 'schema',
     purpose: 'the public schema in Pothos',
-    parts: ['resolvers', 'tasks', 'tasks/domain', 'tasks/store'],
-    packages: ['@pothos/core', '@pothos/plugin-complexity', 'graphql'],
+    parts: ['resolvers', 'tasks', 'tasks/domain', 'tasks/store/view'],
+    packages: ['@pothos/core', '@pothos/plugin-complexity', '@pothos/plugin-scope-auth', 'graphql'],
   },
   {
     folder: 'server',
@@ -132,8 +145,11 @@ export const parts: readonly Part[] = [
     folder: 'app',
     purpose: 'puts the parts together',
     parts: [
+      'access',
       'tasks',
+      'tasks/domain',
       'tasks/store',
+      'tasks/store/view',
       'tables',
       'db',
       'sandbox',
@@ -149,7 +165,19 @@ export const parts: readonly Part[] = [
   {
     folder: 'commands',
     purpose: 'what `npm start`, `npm run demo` and the others do',
-    parts: ['app', 'client', 'git', 'agents', 'db', 'server', basics],
+    parts: [
+      'app',
+      'client',
+      'git',
+      'agents',
+      'tasks',
+      'tasks/domain',
+      'tasks/store',
+      'tables',
+      'db',
+      'server',
+      basics,
+    ],
     packages: ['pg'],
   },
 ];

@@ -14,6 +14,8 @@ const commands = {
   worker: async () => (await import('./commands/serve.ts')).serve('worker'),
   migrate: async () => (await import('./commands/migrate.ts')).runMigrations(),
   doctor: async () => (await import('./commands/doctor/doctor.ts')).doctor(process.argv[3]),
+  token: async () => (await import('./commands/token.ts')).token(process.argv.slice(3)),
+  audit: async () => (await import('./commands/audit.ts')).audit(process.argv.slice(3)),
   demo: async () => (await import('./commands/demo.ts')).demo(process.argv[3]),
 } as const satisfies Record<string, () => Promise<number>>;
 

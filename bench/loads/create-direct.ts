@@ -3,7 +3,8 @@
 import { Pool } from 'pg';
 import { openDatabase } from '../../src/tables/database.ts';
 import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
-import { ownersWorkspace } from '../../src/tasks/store/task-queries.ts';
+import { View } from '../../src/tasks/store/view/view.ts';
+import { ownersViewer } from '../../src/tasks/store/workspaces.ts';
 import { lengthOf } from '../length.ts';
 import { paramsForAnother, recordStatements } from '../recorded-statements.ts';
 import { spreadOf } from '../statistics.ts';
@@ -20,15 +21,16 @@ const { databaseUrl, repoUrl, connections, seconds } = readSpec<CreateDirectSpec
 const offer: TaskDefaults = { providers: ['local'], defaultAgent: 'demo', allowLocalRepos: true };
 const input = { repoUrl, prompt: 'Fix the tests that fail on the build server' };
 const db = await openDatabase(databaseUrl, { poolSize: connections });
-const workspace = await ownersWorkspace(db);
+const viewer = await ownersViewer(db);
+const view = new View(db, viewer);
 const pool = new Pool({ connectionString: databaseUrl, max: connections });
 
 const statements = await recordStatements(databaseUrl, (recorded) =>
-  createTask(recorded, workspace.id, offer, input),
+  createTask(new View(recorded, viewer), offer, input),
 );
 
 const works = {
-  tasks: () => createTask(db, workspace.id, offer, input),
+  tasks: () => createTask(view, offer, input),
   // Named, as those of src/tasks are: planned once for each connection.
   raw: async () => {
     for (const [index, statement] of statements.entries()) {

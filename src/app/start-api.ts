@@ -1,17 +1,20 @@
+import { TokenAuthority } from '../access/token-authority.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 import { Hub } from '../realtime/hub.ts';
-import type { Context, Viewer } from '../resolvers/context.ts';
+import type { Context } from '../resolvers/context.ts';
 import { createLoaders } from '../resolvers/loaders.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import { buildSchema } from '../schema/schema.ts';
 import { App } from '../server/app.ts';
-import { createTokenCheck, loadOwnersToken } from '../server/auth/token.ts';
+import { loadOwnersToken } from '../server/auth/token.ts';
 import type { Database } from '../tables/database.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
-import { ownersWorkspace } from '../tasks/store/task-queries.ts';
+import { onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
+import { View } from '../tasks/store/view/view.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
+import { ownersViewer } from '../tasks/store/workspaces.ts';
 
 export interface ApiOptions {
   readonly config: Config;
@@ -24,8 +27,12 @@ export interface ApiOptions {
 /** Starts the API. Returns its URL. Throws ConfigError when it cannot listen there. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<string> {
   const { config, logger, db, providers, listener } = options;
-  const isOwner = createTokenCheck(await loadOwnersToken(config.token, config.dataDir));
-  const viewer: Viewer = { workspace: await ownersWorkspace(db) };
+  const ownersToken = await loadOwnersToken(config.token, config.dataDir);
+  const owner = await ownersViewer(db);
+  const authority = parts.adopt(new TokenAuthority({ db, listener, logger, ownersToken, owner }), (each) =>
+    each.stop(),
+  );
+  authority.start();
   const [first, ...others] = providers.names;
   const taskDefaults: TaskDefaults = {
     providers: [first as string, ...others],
@@ -41,15 +48,14 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       port: config.port,
       corsOrigins: config.corsOrigins,
       logger,
-      authenticate: async (authorization) => (isOwner(authorization) ? viewer : null),
-      createContext: (each) => ({
-        viewer: each,
-        db,
-        taskDefaults,
-        hub,
-        loaders: createLoaders(db, each.workspace),
-      }),
-      accessScope: (each) => each.workspace.id,
+      authenticate: (authorization, address) => authority.authenticate(authorization, address),
+      onEnd: (viewer, callback) => authority.onEnd(viewer, callback),
+      createContext: (viewer) => {
+        const view = new View(db, viewer);
+        const loaders = createLoaders(view);
+        return { view, taskDefaults, hub, loaders, tokenEnded: (id) => authority.ended(id) };
+      },
+      accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,
       readiness: async () => {
         try {

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts';
 import { runEvery } from '../run-every.ts';
 import type { Database } from '../tables/database.ts';
 import type { Task } from '../tasks/domain/task.ts';
+import type { Viewer } from '../tasks/domain/viewer.ts';
 import { readChangesSince } from '../tasks/store/task-feed.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { type ListedChange, ListTopics } from './list-topics.ts';
@@ -68,25 +69,21 @@ export class Hub {
 
   /**
    * Each revision of the task after `afterRevision`, in order, once. Null begins with the task as it is now. Throws
-   * NotFoundError when the workspace has no such task, and InvalidInputError for a revision that does not exist.
+   * NotFoundError when the viewer sees no such task, and InvalidInputError for a revision that does not exist.
    */
-  async watchTask(
-    workspaceId: string,
-    id: string,
-    afterRevision: number | null,
-  ): Promise<Subscription<Task>> {
-    const subscription = await this.#tasks.subscribe(workspaceId, id, afterRevision);
+  async watchTask(viewer: Viewer, id: string, afterRevision: number | null): Promise<Subscription<Task>> {
+    const subscription = await this.#tasks.subscribe(viewer, id, afterRevision);
     // Revisions may have been announced while the task was read.
     this.#readAnnounced();
     return subscription;
   }
 
   /**
-   * Each task of the workspace, or of one project of it, when it is created or changes: the newest revision, never an older
-   * one. Throws NotFoundError when the workspace has no such project.
+   * Each task that the viewer sees, or those of one project, when it is created or changes: the newest revision, never an
+   * older one. Throws NotFoundError when the viewer sees no such project.
    */
-  watchTasks(workspaceId: string, projectId: string | null): Promise<Subscription<Task>> {
-    return this.#lists.subscribe(workspaceId, projectId);
+  watchTasks(viewer: Viewer, projectId: string | null): Promise<Subscription<Task>> {
+    return this.#lists.subscribe(viewer, projectId);
   }
 
   #announce(change: ListedChange): void {

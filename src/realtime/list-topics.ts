@@ -2,8 +2,10 @@ import { retryWhileUnavailable } from '../db/retry.ts';
 import type { Database } from '../tables/database.ts';
 import { NotFoundError } from '../tasks/domain/errors.ts';
 import type { Task } from '../tasks/domain/task.ts';
+import { onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
 import { readTasks } from '../tasks/store/task-feed.ts';
-import { findProject } from '../tasks/store/task-queries.ts';
+import { findProject } from '../tasks/store/view/task-queries.ts';
+import { View } from '../tasks/store/view/view.ts';
 import { ListTopic } from './list-topic.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -18,10 +20,11 @@ export interface ListedChange {
   readonly projectId: string;
 }
 
-const keyOf = (workspaceId: string, projectId: string | null) =>
-  projectId === null ? workspaceId : `${workspaceId} ${projectId}`;
+/** A list's key: of a workspace, or of one project or one task of it. */
+const keyOf = (workspaceId: string, part: string | null) =>
+  part === null ? workspaceId : `${workspaceId} ${part}`;
 
-/** The task lists that are watched in this process: of a workspace, or of one project of it. */
+/** The task lists that are watched in this process: of a workspace, of one project of it, or of a task token. */
 export class ListTopics {
   readonly #db: Database;
   readonly #signal: AbortSignal;
@@ -45,7 +48,7 @@ export class ListTopics {
   }
 
   announce({ taskId, revision, workspaceId, projectId }: ListedChange): void {
-    if (this.#topicsOf(workspaceId, projectId).some((topic) => topic.isNewer(taskId, revision))) {
+    if (this.#topicsOf(workspaceId, projectId, taskId).some((topic) => topic.isNewer(taskId, revision))) {
       this.#unread.add(taskId);
     }
   }
@@ -59,7 +62,7 @@ export class ListTopics {
     try {
       const tasks = await retryWhileUnavailable(() => readTasks(this.#db, ids), this.#signal);
       for (const task of tasks) {
-        for (const topic of this.#topicsOf(task.workspaceId, task.project.id)) topic.publish(task);
+        for (const topic of this.#topicsOf(task.workspaceId, task.project.id, task.id)) topic.publish(task);
       }
     } catch (error) {
       for (const id of ids) this.#unread.add(id);
@@ -67,16 +70,17 @@ export class ListTopics {
     }
   }
 
-  /** Throws NotFoundError when the workspace has no such project. */
-  async subscribe(workspaceId: string, projectId: string | null): Promise<Subscription<Task>> {
+  /** Throws NotFoundError when the viewer sees no such project. */
+  async subscribe(viewer: Viewer, projectId: string | null): Promise<Subscription<Task>> {
     if (projectId !== null) {
       const project = await retryWhileUnavailable(
-        () => findProject(this.#db, workspaceId, projectId),
+        () => findProject(new View(this.#db, viewer), projectId),
         this.#signal,
       );
       if (!project) throw new NotFoundError('The project does not exist.', { field: 'projectId' });
     }
-    const key = keyOf(workspaceId, projectId);
+    // The list of a task token is its task, whatever project is asked for.
+    const key = keyOf(viewer.workspace.id, onlyTaskOf(viewer) ?? projectId);
     let topic = this.#topics.get(key);
     if (!topic) {
       topic = new ListTopic(() => this.#topics.delete(key));
@@ -90,9 +94,9 @@ export class ListTopics {
     for (const topic of this.#topics.values()) topic.evict();
   }
 
-  #topicsOf(workspaceId: string, projectId: string): ListTopic[] {
+  #topicsOf(workspaceId: string, projectId: string, taskId: string): ListTopic[] {
     if (this.#topics.size === 0) return [];
-    const keys = [keyOf(workspaceId, null), keyOf(workspaceId, projectId)];
+    const keys = [null, projectId, taskId].map((part) => keyOf(workspaceId, part));
     return keys.flatMap((key) => this.#topics.get(key) ?? []);
   }
 }

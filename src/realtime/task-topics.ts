@@ -3,6 +3,7 @@ import type { Database } from '../tables/database.ts';
 import { InvalidInputError, NotFoundError } from '../tasks/domain/errors.ts';
 import { isId } from '../tasks/domain/id.ts';
 import type { Task } from '../tasks/domain/task.ts';
+import { canSee, type Viewer } from '../tasks/domain/viewer.ts';
 import { type RevisionRange, readRevisions, readTasks } from '../tasks/store/task-feed.ts';
 import { BatchedReads } from './batched-reads.ts';
 import type { Subscription } from './subscription.ts';
@@ -85,19 +86,15 @@ export class TaskTopics {
 
   /**
    * Each revision of the task after `afterRevision`, in order, once. Null begins with the task as it is now. Throws
-   * NotFoundError when the workspace has no such task, and InvalidInputError for a revision that does not exist.
+   * NotFoundError when the viewer sees no such task, and InvalidInputError for a revision that does not exist.
    */
-  async subscribe(
-    workspaceId: string,
-    id: string,
-    afterRevision: number | null,
-  ): Promise<Subscription<Task>> {
+  async subscribe(viewer: Viewer, id: string, afterRevision: number | null): Promise<Subscription<Task>> {
     if (!isId('task', id)) throw taskNotFound();
     // The topic collects announcements from here on, so no revision falls between this read and the subscription.
     const topic = this.#retain(id);
     try {
       const task = await this.#initialTasks.read(id);
-      if (task?.workspaceId !== workspaceId) throw taskNotFound();
+      if (!task || !canSee(viewer, task)) throw taskNotFound();
       if (afterRevision !== null && (afterRevision < 0 || afterRevision > task.revision)) {
         throw new InvalidInputError(
           `afterRevision must be from 0 to ${task.revision}, the newest revision.`,

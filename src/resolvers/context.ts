@@ -1,19 +1,15 @@
 import type { Hub } from '../realtime/hub.ts';
-import type { Database } from '../tables/database.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
-import type { Workspace } from '../tasks/store/task-queries.ts';
+import type { View } from '../tasks/store/view/view.ts';
 import type { Loaders } from './loaders.ts';
-
-/** Who a request is made as. */
-export interface Viewer {
-  readonly workspace: Workspace;
-}
 
 /** What resolvers are given. Made once for each operation, so nothing in it remembers what it has read. */
 export interface Context {
-  readonly viewer: Viewer;
-  readonly db: Database;
+  /** The database as the viewer sees it. There is no other way from here to the database. */
+  readonly view: View;
   readonly taskDefaults: TaskDefaults;
   readonly hub: Hub;
   readonly loaders: Loaders;
+  /** To be called with the id of a token that was revoked. Resolves once no server accepts it. */
+  readonly tokenEnded: (id: string) => Promise<void>;
 }

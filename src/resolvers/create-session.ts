@@ -3,6 +3,6 @@ import type { TaskSession } from '../tasks/domain/task-session.ts';
 import type { CreateSessionInput } from '../tasks/input.ts';
 import type { Context } from './context.ts';
 
-export function createSession(input: CreateSessionInput, { db, viewer }: Context): Promise<TaskSession> {
-  return addSession(db, viewer.workspace.id, input);
+export function createSession(input: CreateSessionInput, { view }: Context): Promise<TaskSession> {
+  return addSession(view, input);
 }

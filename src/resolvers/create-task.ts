@@ -3,6 +3,6 @@ import type { Task } from '../tasks/domain/task.ts';
 import type { CreateTaskInput } from '../tasks/input.ts';
 import type { Context } from './context.ts';
 
-export function createTask(input: CreateTaskInput, { db, viewer, taskDefaults }: Context): Promise<Task> {
-  return tasks.createTask(db, viewer.workspace.id, taskDefaults, input);
+export function createTask(input: CreateTaskInput, { view, taskDefaults }: Context): Promise<Task> {
+  return tasks.createTask(view, taskDefaults, input);
 }

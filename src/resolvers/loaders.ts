@@ -1,14 +1,9 @@
 import DataLoader from 'dataloader';
-import type { Database } from '../tables/database.ts';
 import type { Page, PageArguments } from '../tasks/domain/pagination.ts';
 import type { Task, TaskEvent } from '../tasks/domain/task.ts';
 import { type FoundNode, findNodes } from '../tasks/find-node.ts';
-import {
-  pageEventsOfTasks,
-  pageTasksOfProjects,
-  type TaskFilter,
-  type Workspace,
-} from '../tasks/store/task-queries.ts';
+import { pageEventsOfTasks, pageTasksOfProjects, type TaskFilter } from '../tasks/store/view/task-queries.ts';
+import type { View } from '../tasks/store/view/view.ts';
 
 /** A page of a list that a parent has. */
 export interface PageOf<Parent, Arguments> {
@@ -28,17 +23,17 @@ export interface ProjectTasksArguments {
   readonly page: PageArguments;
 }
 
-export function createLoaders(db: Database, workspace: Workspace): Loaders {
+export function createLoaders(view: View): Loaders {
   // A subscription's context lasts as long as the subscription: a cache would show what is long past.
   const options = { cache: false };
   return {
-    nodes: new DataLoader((ids) => findNodes(db, workspace, ids), options),
+    nodes: new DataLoader((ids) => findNodes(view, ids), options),
     taskEvents: new DataLoader(
-      byArguments((tasks, page) => pageEventsOfTasks(db, tasks, page)),
+      byArguments((tasks, page) => pageEventsOfTasks(view, tasks, page)),
       options,
     ),
     projectTasks: new DataLoader(
-      byArguments((ids, { filter, page }) => pageTasksOfProjects(db, workspace.id, ids, filter, page)),
+      byArguments((ids, { filter, page }) => pageTasksOfProjects(view, ids, filter, page)),
       options,
     ),
   };

@@ -1,6 +1,6 @@
 import type { Page, PageArguments } from '../tasks/domain/pagination.ts';
 import type { Project, Task } from '../tasks/domain/task.ts';
-import type { TaskFilter } from '../tasks/store/task-queries.ts';
+import type { TaskFilter } from '../tasks/store/view/task-queries.ts';
 import type { Context } from './context.ts';
 
 export function projectTasks(

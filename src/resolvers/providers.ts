@@ -1,3 +1,4 @@
+import { onlyTaskOf } from '../tasks/domain/viewer.ts';
 import type { Context } from './context.ts';
 
 export interface ProviderName {
@@ -5,6 +6,8 @@ export interface ProviderName {
   readonly isDefault: boolean;
 }
 
-export function providers({ taskDefaults }: Context): ProviderName[] {
+/** Empty for a task token: they are for those who make tasks. */
+export function providers({ taskDefaults, view }: Context): ProviderName[] {
+  if (onlyTaskOf(view.viewer) !== null) return [];
   return taskDefaults.providers.map((name, index) => ({ name, isDefault: index === 0 }));
 }

@@ -2,6 +2,6 @@ import type { Task } from '../tasks/domain/task.ts';
 import * as actions from '../tasks/task-actions.ts';
 import type { Context } from './context.ts';
 
-export function retryTask(id: string, { db, viewer }: Context): Promise<Task> {
-  return actions.retryTask(db, viewer.workspace.id, id);
+export function retryTask(id: string, { view }: Context): Promise<Task> {
+  return actions.retryTask(view, id);
 }

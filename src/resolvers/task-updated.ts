@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 export function taskUpdated(
   id: string,
   afterRevision: number | null,
-  { hub, viewer }: Context,
+  { hub, view: { viewer } }: Context,
 ): Promise<Subscription<Task>> {
-  return hub.watchTask(viewer.workspace.id, id, afterRevision);
+  return hub.watchTask(viewer, id, afterRevision);
 }

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 
 export function tasksUpdated(
   projectId: string | null,
-  { hub, viewer }: Context,
+  { hub, view: { viewer } }: Context,
 ): Promise<Subscription<Task>> {
-  return hub.watchTasks(viewer.workspace.id, projectId);
+  return hub.watchTasks(viewer, projectId);
 }

@@ -1,5 +1,6 @@
-import type { Context, Viewer } from './context.ts';
+import type { Viewer } from '../tasks/domain/viewer.ts';
+import type { Context } from './context.ts';
 
-export function viewer(context: Context): Viewer {
-  return context.viewer;
+export function viewer({ view }: Context): Viewer {
+  return view.viewer;
 }

@@ -1,4 +1,5 @@
 import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/domain/status.ts';
+import type { TokenScope } from '../tasks/domain/viewer.ts';
 import { builder } from './builder.ts';
 
 /** An enum of the API. Its values are in upper case, and stored in lower case under the same names. */
@@ -54,4 +55,10 @@ export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'An action on a t
   cancel: 'Call `cancelTask`.',
   archive: 'Call `archiveTask`.',
   create_session: 'Call `createSession`.',
+});
+
+export const TokenScopeEnum = enumOf<TokenScope>('TokenScope', 'What a token may do.', {
+  tasks_read: 'Queries and subscriptions.',
+  tasks_write: 'All of TASKS_READ, and the mutations of tasks and sessions.',
+  admin: 'All of TASKS_WRITE, and tokens.',
 });

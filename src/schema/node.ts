@@ -13,11 +13,12 @@ const typeOfKind = {
   task: 'Task',
   session: 'Session',
   event: 'TaskEvent',
-} as const satisfies Record<IdKind, string>;
+  token: 'ApiToken',
+} as const satisfies Record<Exclude<IdKind, 'audit'>, string>;
 
 Node.implement({
   description: 'An object that can be fetched by its id alone.',
-  resolveType: ({ id }) => typeOfKind[kindOfId(id) as IdKind],
+  resolveType: ({ id }) => typeOfKind[kindOfId(id) as keyof typeof typeOfKind],
   fields: (t) => ({
     id: t.exposeID('id', {
       description:

@@ -1,3 +1,4 @@
+import { apiTokens } from '../resolvers/api-tokens.ts';
 import { node } from '../resolvers/node.ts';
 import { nodes } from '../resolvers/nodes.ts';
 import { projects } from '../resolvers/projects.ts';
@@ -5,6 +6,7 @@ import { providers } from '../resolvers/providers.ts';
 import { task } from '../resolvers/task.ts';
 import { tasks } from '../resolvers/tasks.ts';
 import { viewer } from '../resolvers/viewer.ts';
+import { ApiTokenConnection } from './api-token.ts';
 import { builder } from './builder.ts';
 import { connectionCost, pageArgs } from './connection.ts';
 import { Node } from './node.ts';
@@ -35,7 +37,7 @@ builder.queryFields((t) => ({
   viewer: t.field({
     type: ViewerRef,
     description: 'The owner of the token that authenticates the request.',
-    resolve: (_, _args, context) => viewer(context),
+    resolve: (_, _args, context) => viewer(context) as never,
   }),
   task: t.field({
     type: TaskRef,
@@ -64,5 +66,14 @@ builder.queryFields((t) => ({
     type: [ProviderRef],
     description: 'The sandbox providers that this server is configured with. The first one is the default.',
     resolve: (_, _args, context) => providers(context),
+  }),
+  apiTokens: t.field({
+    type: ApiTokenConnection,
+    authScopes: { ADMIN: true },
+    description:
+      'The tokens of the workspace, newest first, revoked ones included. `first` and `last` are at most 100; the default is 50. Needs\nthe scope ADMIN.',
+    args: pageArgs,
+    ...connectionCost,
+    resolve: (_, page, context) => apiTokens(page, context),
   }),
 }));

@@ -1,5 +1,6 @@
 import type { Project, Sandbox, Step, Task, TaskEvent, TaskFailure } from '../tasks/domain/task.ts';
 import type { TaskSession } from '../tasks/domain/task-session.ts';
+import type { ApiToken } from '../tasks/domain/viewer.ts';
 import { builder } from './builder.ts';
 
 // Types that refer to one another are declared here and implemented in a file each, which avoids import circles.
@@ -10,4 +11,5 @@ export const TaskErrorRef = builder.objectRef<TaskFailure>('TaskError');
 export const SandboxRef = builder.objectRef<Sandbox>('Sandbox');
 export const SessionRef = builder.objectRef<TaskSession>('Session');
 export const TaskEventRef = builder.objectRef<TaskEvent>('TaskEvent');
+export const ApiTokenRef = builder.objectRef<ApiToken>('ApiToken');
 export const ProjectRef = builder.objectRef<Project>('Project');

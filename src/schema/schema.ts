@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
 // Each of these adds its types or fields to the builder.
+import './api-token.ts';
 import './mutation.ts';
 import './project.ts';
 import './provision-step.ts';

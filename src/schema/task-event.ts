@@ -30,5 +30,8 @@ TaskEventRef.implement({
       description: 'The error that the event reports.',
     }),
     at: t.expose('at', { type: 'DateTime', description: 'When the revision was written.' }),
+    actor: t.exposeString('actor', {
+      description: 'Who made the revision: a token by its name, `owner`, or `system`.',
+    }),
   }),
 });

@@ -1,4 +1,4 @@
-import type { TaskFilter } from '../tasks/store/task-queries.ts';
+import type { TaskFilter } from '../tasks/store/view/task-queries.ts';
 import { builder } from './builder.ts';
 import { TaskStatusEnum } from './enums.ts';
 

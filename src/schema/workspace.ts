@@ -1,4 +1,4 @@
-import type { Workspace } from '../tasks/store/task-queries.ts';
+import type { Workspace } from '../tasks/domain/viewer.ts';
 import { builder } from './builder.ts';
 import { Node } from './node.ts';
 

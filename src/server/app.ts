@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
+import type { Authenticate } from './auth/credentials.ts';
 import { replyLogin } from './auth/login.ts';
 import { createErrorTranslation, type TranslateError } from './graphql/errors.ts';
 import { GraphqlPipeline } from './graphql/pipeline.ts';
@@ -20,8 +21,9 @@ export interface AppOptions<Viewer, Context extends object> {
   /** The origins whose pages may use the API with a token, besides the server's own. */
   readonly corsOrigins: readonly string[];
   readonly logger: Logger;
-  /** The viewer that a credential belongs to, or null. `authorization` is the whole value of the header: `Bearer TOKEN`. */
-  readonly authenticate: (authorization: string) => Promise<Viewer | null>;
+  readonly authenticate: Authenticate<Viewer>;
+  /** Calls back once when the viewer's credential ends: its sockets are closed then. Returns the function that takes it back. */
+  readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
   /**
    * Called once for each HTTP request and each WebSocket operation. A subscription lasts for days, so the context MUST NOT
    * cache what it has read. A message that several subscribers receive is executed with the context of one of them.

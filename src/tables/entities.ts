@@ -2,6 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import type { StepName, TaskStatus } from '../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../tasks/domain/task.ts';
 import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
+import type { TokenScope } from '../tasks/domain/viewer.ts';
 
 // All tables. The migrations make them; a test compares the two (`migrator.checkSchema()`).
 
@@ -23,7 +24,7 @@ export const WorkspaceEntity = defineEntity({
 });
 
 /** A repository in a workspace. */
-export const ProjectEntity = defineEntity({
+const ProjectEntity = defineEntity({
   name: 'Project',
   tableName: 'project',
   uniques: [{ name: 'project_repo_url', properties: ['workspace', 'repoUrl'] }],
@@ -118,8 +119,72 @@ const TaskEventEntity = defineEntity({
     error: p.json<TaskFailure>().nullable(),
     state: p.json<TaskState>(),
     at: instant(),
+    /** A token by its name, `owner` or `system`; null: written by a version that did not store it. */
+    actor: p.text().nullable(),
     /** The transaction that wrote it: shows what became visible since a reader last looked. */
     xid: p.type('xid8').$type<string>().defaultRaw('pg_current_xact_id()').lazy(),
+  },
+});
+
+/** The credentials of workspaces. Of each token's text only the hash is stored. */
+const ApiTokenEntity = defineEntity({
+  name: 'ApiToken',
+  tableName: 'api_token',
+  uniques: [{ name: 'api_token_hash_key', properties: ['hash'] }],
+  indexes: [
+    { name: 'api_token_page', properties: ['workspace', 'id'] },
+    {
+      name: 'api_token_task',
+      properties: ['task'],
+      expression: 'create index api_token_task on api_token (task_id) where task_id is not null',
+    },
+  ],
+  properties: {
+    id: id().primary(),
+    workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('api_token_workspace_id_fkey').mapToPk(),
+    name: p.text(),
+    /** SHA-256. */
+    hash: p.blob(),
+    prefix: p.text(),
+    scopes: p.array().columnType('text[]').$type<TokenScope[]>(),
+    /** The one task that a task token sees. Deleted together with it. */
+    task: () =>
+      p
+        .manyToOne(TaskEntity)
+        .foreignKeyName('api_token_task_id_fkey')
+        .deleteRule('cascade')
+        .updateRule('no action')
+        .mapToPk()
+        .nullable(),
+    createdAt: createdNow(),
+    expiresAt: instant().nullable(),
+    revokedAt: instant().nullable(),
+    lastUsedAt: instant().nullable(),
+  },
+});
+
+/** What was done with tokens, workspaces and whole tasks, and by whom. A trigger refuses every change of a row. */
+const AuditEventEntity = defineEntity({
+  name: 'AuditEvent',
+  tableName: 'audit_event',
+  indexes: [{ name: 'audit_event_page', properties: ['workspace', 'id'] }],
+  triggers: [
+    {
+      name: 'append_only',
+      timing: 'before',
+      events: ['delete', 'update'],
+      forEach: 'statement',
+      body: `raise exception 'The audit log can only be added to.'`,
+    },
+  ],
+  properties: {
+    id: id().primary(),
+    workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('audit_event_workspace_id_fkey').mapToPk(),
+    at: createdNow(),
+    actor: p.text(),
+    action: p.text(),
+    objectId: p.text(),
+    details: p.json<Record<string, unknown>>().default('{}'),
   },
 });
 
@@ -213,6 +278,8 @@ export const entities = [
   SessionEntity,
   SandboxEntity,
   IdempotencyKeyEntity,
+  ApiTokenEntity,
+  AuditEventEntity,
   WorkerEntity,
   SweepEntity,
 ] as const;

@@ -9,6 +9,7 @@ import { Migration002RequestedSandboxes } from './migrations/migration-002-reque
 import { Migration003Retention } from './migrations/migration-003-retention.ts';
 import { Migration004WorkerProcess } from './migrations/migration-004-worker-process.ts';
 import { Migration005SandboxLocation } from './migrations/migration-005-sandbox-location.ts';
+import { Migration006Tokens } from './migrations/migration-006-tokens.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -40,6 +41,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-003-retention', class: Migration003Retention },
         { name: 'migration-004-worker-process', class: Migration004WorkerProcess },
         { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
+        { name: 'migration-006-tokens', class: Migration006Tokens },
       ],
       tableName: migrationTable,
       snapshot: false,

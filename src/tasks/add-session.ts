@@ -1,11 +1,11 @@
-import type { Database } from '../tables/database.ts';
 import { InvalidInputError, InvalidStateError, NotFoundError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
 import { sessionOf, type TaskSession } from './domain/task-session.ts';
 import { type CreateSessionInput, createSessionInput, parseInput } from './input.ts';
 import { changeTask } from './store/change-task.ts';
 import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';
-import { findSession, findTask } from './store/task-queries.ts';
+import { findSession, findTask } from './store/view/task-queries.ts';
+import { View } from './store/view/view.ts';
 
 /** Each revision of a task holds all of its sessions. */
 const maxSessions = 100;
@@ -14,19 +14,17 @@ const maxSessions = 100;
  * Stores one more session of the task, and returns it; a worker opens it. Throws NotFoundError, InvalidInputError,
  * InvalidStateError and IdempotencyConflictError.
  */
-export async function addSession(
-  db: Database,
-  workspaceId: string,
-  rawInput: CreateSessionInput,
-): Promise<TaskSession> {
+export async function addSession(view: View, rawInput: CreateSessionInput): Promise<TaskSession> {
+  const db = View.databaseOf(view);
+  const { workspaceId } = view;
   const input = parseInput(createSessionInput, rawInput);
   const key = input.idempotencyKey;
   const inputHash = key === null ? '' : hashInput('createSession', input);
 
-  const known = await findTask(db, workspaceId, input.taskId);
+  const known = await findTask(view, input.taskId);
   if (!known) throw new NotFoundError('The task does not exist.', { field: 'taskId' });
   const earlier = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
-  if (earlier !== null) return existing(await findSession(db, workspaceId, earlier));
+  if (earlier !== null) return existing(await findSession(view, earlier));
   if (known.state.sessions.length >= maxSessions) {
     throw new InvalidInputError(`A task has at most ${maxSessions} sessions.`, { field: 'taskId' });
   }
@@ -38,6 +36,7 @@ export async function addSession(
     known.id,
     {
       event: { type: 'sessionAdded', sessionId, agent },
+      actor: view.actor,
       sessionPrompt: input.prompt,
       idempotencyKey: key === null ? undefined : { key, inputHash, objectId: sessionId },
     },
@@ -49,11 +48,7 @@ export async function addSession(
       return existing(sessionOf(changed.task, sessionId));
     case 'duplicateKey':
       return existing(
-        await findSession(
-          db,
-          workspaceId,
-          (await findIdempotentResult(db, workspaceId, key ?? '', inputHash)) ?? '',
-        ),
+        await findSession(view, (await findIdempotentResult(db, workspaceId, key ?? '', inputHash)) ?? ''),
       );
     case 'refused': {
       const { status } = changed.task.state;

@@ -1,5 +1,4 @@
 import { describeRefusal, parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
-import type { Database } from '../tables/database.ts';
 import { IdempotencyConflictError, InvalidInputError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
 import type { Task } from './domain/task.ts';
@@ -7,7 +6,8 @@ import { createTaskState } from './domain/task-state.ts';
 import { type CreateTaskInput, createTaskInput, parseInput } from './input.ts';
 import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';
 import { insertTask, type NewTask } from './store/insert-task.ts';
-import { readTaskAt } from './store/task-queries.ts';
+import { readTaskAt } from './store/view/task-queries.ts';
+import { View } from './store/view/view.ts';
 
 /** What this installation offers to tasks, and what a task gets that names nothing. */
 export interface TaskDefaults {
@@ -24,11 +24,12 @@ export interface TaskDefaults {
  * and IdempotencyConflictError, the latter also once the task of the key was deleted.
  */
 export async function createTask(
-  db: Database,
-  workspaceId: string,
+  view: View,
   defaults: TaskDefaults,
   rawInput: CreateTaskInput,
 ): Promise<Task> {
+  const db = View.databaseOf(view);
+  const { workspaceId } = view;
   const input = parseInput(createTaskInput, rawInput);
   const repo = parseRepoInput(input.repoUrl, defaults.allowLocalRepos);
   const provider = input.provider ?? defaults.providers[0];
@@ -61,13 +62,13 @@ export async function createTask(
   for (;;) {
     const earlierId = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
     if (earlierId !== null) {
-      const earlier = await readTaskAt(db, earlierId, 1);
+      const earlier = await readTaskAt(view, earlierId, 1);
       if (earlier) return earlier;
       throw new IdempotencyConflictError('The task that was created with this idempotency key was deleted.', {
         field: 'idempotencyKey',
       });
     }
-    const inserted = await insertTask(db, task, project, newKey);
+    const inserted = await insertTask(db, task, project, newKey, view.actor);
     if (inserted) return inserted;
     // Another call used the key, or created the project, at the same moment: by now it is visible.
   }

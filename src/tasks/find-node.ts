@@ -1,37 +1,39 @@
-import type { Database } from '../tables/database.ts';
 import { type IdKind, kindOfId } from './domain/id.ts';
 import type { Project, Task, TaskEvent } from './domain/task.ts';
 import type { TaskSession } from './domain/task-session.ts';
-import { findEvents, findProjects, findSessions, findTasks, type Workspace } from './store/task-queries.ts';
+import { type ApiToken, onlyTaskOf, type Workspace } from './domain/viewer.ts';
+import { findApiTokens } from './store/view/api-token-queries.ts';
+import { findEvents, findProjects, findSessions, findTasks } from './store/view/task-queries.ts';
+import type { View } from './store/view/view.ts';
 
 /** Anything that has an id. */
-export type FoundNode = Task | TaskSession | TaskEvent | Project | Workspace;
+export type FoundNode = Task | TaskSession | TaskEvent | Project | Workspace | ApiToken;
 
-type Find = (db: Database, workspace: Workspace, ids: readonly string[]) => Promise<readonly FoundNode[]>;
+type Find = (view: View, ids: readonly string[]) => Promise<readonly FoundNode[]>;
 
 const findByKind = {
-  workspace: async (_db, workspace) => [workspace],
-  project: (db, workspace, ids) => findProjects(db, workspace.id, ids),
-  task: (db, workspace, ids) => findTasks(db, workspace.id, ids),
-  session: (db, workspace, ids) => findSessions(db, workspace.id, ids),
-  event: (db, workspace, ids) => findEvents(db, workspace.id, ids),
+  // To a task token its workspace is a stranger's.
+  workspace: async ({ viewer }) => (onlyTaskOf(viewer) === null ? [viewer.workspace] : []),
+  project: (view, ids) => findProjects(view, ids),
+  task: (view, ids) => findTasks(view, ids),
+  session: (view, ids) => findSessions(view, ids),
+  event: (view, ids) => findEvents(view, ids),
+  token: (view, ids) => findApiTokens(view, ids),
+  // Read by `npm run audit` alone.
+  audit: async () => [],
 } as const satisfies Record<IdKind, Find>;
 
 /**
  * The objects of these ids, in their order; null for one that is malformed, does not exist or is another workspace's. One
  * query for each kind of object, however many ids there are.
  */
-export async function findNodes(
-  db: Database,
-  workspace: Workspace,
-  ids: readonly string[],
-): Promise<(FoundNode | null)[]> {
+export async function findNodes(view: View, ids: readonly string[]): Promise<(FoundNode | null)[]> {
   const idsByKind = Object.groupBy(ids, (id) => kindOfId(id) ?? 'malformed');
   const kinds = Object.keys(findByKind) as IdKind[];
   const found = await Promise.all(
     kinds.map((kind) => {
       const wanted = idsByKind[kind];
-      return wanted ? findByKind[kind](db, workspace, wanted) : [];
+      return wanted ? findByKind[kind](view, wanted) : [];
     }),
   );
   const nodes = new Map<string, FoundNode>(found.flat().map((node) => [node.id, node]));

@@ -17,6 +17,15 @@ const text = (what: string, max: number) =>
     )
     .refine(hasVisibleCharacter, `${what} must not be empty.`);
 
+/** A name that people tell things by: nothing in it may change how the text around it is shown. */
+export const singleLine = (what: string, max: number) =>
+  text(what, max)
+    .refine((value) => !lineBreak.test(value), `${what} must be a single line.`)
+    .refine(
+      (value) => !/[\p{Cc}\p{Bidi_Control}]/u.test(value),
+      `${what} must not contain control characters or marks of direction.`,
+    );
+
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null);
 
 const agent = z

@@ -1,14 +1,14 @@
-import type { Database } from '../tables/database.ts';
 import { InvalidStateError, NotFoundError } from './domain/errors.ts';
 import type { TaskStatus } from './domain/status.ts';
 import type { Task } from './domain/task.ts';
 import type { MachineEvent } from './domain/task-machine.ts';
 import { changeTask } from './store/change-task.ts';
-import { findTask } from './store/task-queries.ts';
+import { findTask } from './store/view/task-queries.ts';
+import { View } from './store/view/view.ts';
 
 /** Queues provisioning again, from the step that failed. Throws InvalidStateError unless the task's status is ERROR. */
-export function retryTask(db: Database, workspaceId: string, id: string): Promise<Task> {
-  return act(db, workspaceId, id, 'retried', 'taskRetried');
+export function retryTask(view: View, id: string): Promise<Task> {
+  return act(view, id, 'retried', 'taskRetried');
 }
 
 /**
@@ -16,27 +16,26 @@ export function retryTask(db: Database, workspaceId: string, id: string): Promis
  * row, so it never waits behind the step that it stops. A CANCELED task is returned as it is. Throws InvalidStateError for
  * an ARCHIVED task.
  */
-export function cancelTask(db: Database, workspaceId: string, id: string): Promise<Task> {
-  return act(db, workspaceId, id, 'canceled', 'taskCanceled', 'canceled');
+export function cancelTask(view: View, id: string): Promise<Task> {
+  return act(view, id, 'canceled', 'taskCanceled', 'canceled');
 }
 
 /** Destroys the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. Throws InvalidStateError
  * unless the task is RUNNING or ERROR. */
-export function archiveTask(db: Database, workspaceId: string, id: string): Promise<Task> {
-  return act(db, workspaceId, id, 'archived', 'taskArchived', 'archived');
+export function archiveTask(view: View, id: string): Promise<Task> {
+  return act(view, id, 'archived', 'taskArchived', 'archived');
 }
 
 async function act(
-  db: Database,
-  workspaceId: string,
+  view: View,
   id: string,
   done: string,
   type: Extract<MachineEvent['type'], 'taskRetried' | 'taskCanceled' | 'taskArchived'>,
   already?: TaskStatus,
 ): Promise<Task> {
-  const known = await findTask(db, workspaceId, id);
+  const known = await findTask(view, id);
   if (!known) throw new NotFoundError('The task does not exist.');
-  const changed = await changeTask(db, id, { event: { type } }, known);
+  const changed = await changeTask(View.databaseOf(view), id, { event: { type }, actor: view.actor }, known);
   if (!changed) throw new NotFoundError('The task does not exist.');
   const { task, outcome } = changed;
   if (outcome === 'changed' || task.state.status === already) return task;

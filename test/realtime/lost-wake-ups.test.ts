@@ -7,10 +7,10 @@ import { readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
 describe('I6 a hub that receives no wake-ups', () => {
   it('delivers every revision in order within two seconds', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase({ swallowing: true });
+    const { hub, stored, viewer, proxy } = await watchDatabase({ swallowing: true });
     const tasks = await Promise.all(range(1, 20).map(() => stored.create()));
-    const list = await hub.watchTasks(workspaceId, null);
-    const subscriptions = await Promise.all(tasks.map(({ id }) => hub.watchTask(workspaceId, id, 1)));
+    const list = await hub.watchTasks(viewer, null);
+    const subscriptions = await Promise.all(tasks.map(({ id }) => hub.watchTask(viewer, id, 1)));
     for (const round of range(1, 2)) {
       await Promise.all(tasks.map(({ id }) => stored.reviseTimes(id, 3)));
       const written = performance.now();
@@ -33,7 +33,7 @@ describe('I6 a hub that receives no wake-ups', () => {
   });
 
   it('delivers a revision that is committed between a poll without subscribers and the first subscription', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase({ swallowing: true });
+    const { hub, stored, viewer } = await watchDatabase({ swallowing: true });
     const { id } = await stored.create();
     const client = new Client(stored.url);
     await client.connect();
@@ -45,8 +45,8 @@ describe('I6 a hub that receives no wake-ups', () => {
       );
       return waiting.length > 0;
     });
-    const subscription = await hub.watchTask(workspaceId, id, 1);
-    const list = await hub.watchTasks(workspaceId, null);
+    const subscription = await hub.watchTask(viewer, id, 1);
+    const list = await hub.watchTasks(viewer, null);
     await client.query(
       `with changed as (update task set revision = 2 where id = $1 returning *)
        insert into task_event (id, task_id, revision, kind, status, state, at)
@@ -60,10 +60,10 @@ describe('I6 a hub that receives no wake-ups', () => {
   });
 
   it('polls once a second, however many subscribers it has', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase({ swallowing: true });
+    const { hub, stored, viewer, proxy } = await watchDatabase({ swallowing: true });
     const tasks = await Promise.all(range(1, 10).map(() => stored.create()));
     const subscriptions = await Promise.all(
-      range(1, 100).map((n) => hub.watchTask(workspaceId, tasks[n % tasks.length]?.id as string, 1)),
+      range(1, 100).map((n) => hub.watchTask(viewer, tasks[n % tasks.length]?.id as string, 1)),
     );
     const polls = () => proxy.queries.filter((text) => text.includes('pg_current_snapshot')).length;
     const before = { at: performance.now(), polls: polls(), queries: proxy.queries.length };
@@ -77,10 +77,10 @@ describe('I6 a hub that receives no wake-ups', () => {
 
 describe('a hub whose LISTEN connection is lost', () => {
   it('misses no revision', async () => {
-    const { hub, stored, workspaceId, listener } = await watchDatabase();
+    const { hub, stored, viewer, listener } = await watchDatabase();
     const { id } = await stored.create();
-    const subscription = await hub.watchTask(workspaceId, id, 0);
-    const list = await hub.watchTasks(workspaceId, null);
+    const subscription = await hub.watchTask(viewer, id, 0);
+    const list = await hub.watchTasks(viewer, null);
     const reading = readUntil(subscription, 31);
     const listed = readUntil(list, 31);
     for (const _round of range(1, 3)) {
@@ -98,9 +98,9 @@ describe('a hub whose LISTEN connection is lost', () => {
   });
 
   it('delivers within two seconds while the connection is silent, and replaces it within 15', async () => {
-    const { hub, stored, workspaceId, listener, proxy } = await watchDatabase();
+    const { hub, stored, viewer, listener, proxy } = await watchDatabase();
     const { id } = await stored.create();
-    const subscription = await hub.watchTask(workspaceId, id, 1);
+    const subscription = await hub.watchTask(viewer, id, 1);
     const listens = () => proxy.queries.filter((text) => text.startsWith('listen ')).length;
     const before = listens();
     proxy.freezeListeners();

@@ -11,7 +11,7 @@ describe('Hub.watchTask', () => {
   it(
     'delivers each revision once and in order to subscribers that start while the task is written',
     seeded(async (random) => {
-      const { hub, stored, workspaceId } = await watchDatabase();
+      const { hub, stored, viewer } = await watchDatabase();
       const { id } = await stored.create();
       const last = 196;
       const writing = Promise.all(
@@ -28,7 +28,7 @@ describe('Hub.watchTask', () => {
           const after = number % 4 === 0 ? null : random.between(0, newest);
           return {
             after,
-            seen: revisionsOf(await readUntil(await hub.watchTask(workspaceId, id, after), last)),
+            seen: revisionsOf(await readUntil(await hub.watchTask(viewer, id, after), last)),
           };
         }),
       );
@@ -41,24 +41,24 @@ describe('Hub.watchTask', () => {
   );
 
   it('starts with the task as it is now when no revision is given', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
     await stored.reviseTimes(id, 4);
-    expect(revisionsOf(await readUntil(await hub.watchTask(workspaceId, id, null), 5))).toEqual([5]);
+    expect(revisionsOf(await readUntil(await hub.watchTask(viewer, id, null), 5))).toEqual([5]);
   });
 
   it('starts after the given revision', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
     await stored.reviseTimes(id, 4);
-    expect(revisionsOf(await readUntil(await hub.watchTask(workspaceId, id, 3), 5))).toEqual([4, 5]);
-    expect(revisionsOf(await readUntil(await hub.watchTask(workspaceId, id, 0), 5))).toEqual(range(1, 5));
+    expect(revisionsOf(await readUntil(await hub.watchTask(viewer, id, 3), 5))).toEqual([4, 5]);
+    expect(revisionsOf(await readUntil(await hub.watchTask(viewer, id, 0), 5))).toEqual(range(1, 5));
   });
 
   it('delivers nothing after the newest revision until the task changes', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
-    const subscription = await hub.watchTask(workspaceId, id, 1);
+    const subscription = await hub.watchTask(viewer, id, 1);
     const next = subscription.next();
     await stored.revise(id);
     expect(await next).toMatchObject({ value: { revision: 2 } });
@@ -69,21 +69,21 @@ describe('Hub.watchTask', () => {
     ['later than the newest', 4],
     ['negative', -1],
   ])('rejects a revision that is %s', async (_what, afterRevision) => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
     await stored.reviseTimes(id, 2);
-    await expect(hub.watchTask(workspaceId, id, afterRevision)).rejects.toMatchObject({
+    await expect(hub.watchTask(viewer, id, afterRevision)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       field: 'afterRevision',
     });
   });
 
   it("I13 answers alike for a malformed id, an unknown one and another workspace's", async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const foreign = await stored.create({}, await stored.createWorkspace());
     const ids = ['', 'task_1', newId('task'), newId('session'), foreign.id];
     const errors = await Promise.all(
-      ids.map((id) => hub.watchTask(workspaceId, id, 0).catch((error: Error) => error)),
+      ids.map((id) => hub.watchTask(viewer, id, 0).catch((error: Error) => error)),
     );
     for (const error of errors) {
       expect(error).toMatchObject({ code: 'NOT_FOUND', message: 'The task does not exist.' });
@@ -91,19 +91,19 @@ describe('Hub.watchTask', () => {
   });
 
   it('delivers several pages of revisions to a subscriber that is far behind', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
-    const ahead = await hub.watchTask(workspaceId, id, null);
-    const behind = await hub.watchTask(workspaceId, id, 0);
+    const ahead = await hub.watchTask(viewer, id, null);
+    const behind = await hub.watchTask(viewer, id, 0);
     await Promise.all([readUntil(ahead, 251), stored.reviseTimes(id, 250)]);
     expect(revisionsOf(await readUntil(behind, 251))).toEqual(range(1, 251));
   });
 
   it('delivers each revision as it was stored, live and replayed', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const created = await stored.create();
     const { id } = created;
-    const live = await hub.watchTask(workspaceId, id, 0);
+    const live = await hub.watchTask(viewer, id, 0);
     const sessionId = newId('session');
     const error = { code: 'SANDBOX_FAILED', message: 'No room.', step: null, retryable: true } as const;
     const [nameStarted, nameSettled, sandboxStarted, ...toRunning] = eventsToRunning(created);
@@ -124,7 +124,7 @@ describe('Hub.watchTask', () => {
     ] as const) {
       if (event) written.push(await stored.change(id, event));
     }
-    const replayed = await hub.watchTask(workspaceId, id, 0);
+    const replayed = await hub.watchTask(viewer, id, 0);
     expect(await readUntil(live, written.length)).toEqual(written);
     expect(await readUntil(replayed, written.length)).toEqual(written);
     // The revisions differ in everything that a subscriber can select.
@@ -137,9 +137,9 @@ describe('Hub.watchTask', () => {
   });
 
   it('I8 reads each revision once for all its subscribers', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { hub, stored, viewer, proxy } = await watchDatabase();
     const { id } = await stored.create();
-    const subscriptions = await Promise.all(range(1, 100).map(() => hub.watchTask(workspaceId, id, 1)));
+    const subscriptions = await Promise.all(range(1, 100).map(() => hub.watchTask(viewer, id, 1)));
     const before = proxy.queries.length;
     for (const revision of range(2, 11)) {
       await stored.revise(id);
@@ -153,12 +153,12 @@ describe('Hub.watchTask', () => {
   });
 
   it('I8 shares the catch-up of subscribers that start at the same revision at the same time', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { hub, stored, viewer, proxy } = await watchDatabase();
     const { id } = await stored.create();
     await stored.reviseTimes(id, 9);
     const before = proxy.queries.length;
     const logs = await Promise.all(
-      range(1, 200).map(async () => readUntil(await hub.watchTask(workspaceId, id, 0), 10)),
+      range(1, 200).map(async () => readUntil(await hub.watchTask(viewer, id, 0), 10)),
     );
     expect(proxy.queries.slice(before).filter(isRevisionRead).length).toBeLessThan(6);
     for (const log of logs) expect(revisionsOf(log)).toEqual(range(1, 10));
@@ -166,12 +166,12 @@ describe('Hub.watchTask', () => {
   });
 
   it('reads no revision of a task whose last subscriber has left', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { hub, stored, viewer, proxy } = await watchDatabase();
     const { id } = await stored.create();
     const other = await stored.create();
-    const subscriptions = await Promise.all(range(1, 10).map(() => hub.watchTask(workspaceId, id, 0)));
+    const subscriptions = await Promise.all(range(1, 10).map(() => hub.watchTask(viewer, id, 0)));
     await Promise.all(subscriptions.map((subscription) => subscription.return()));
-    const witness = await hub.watchTask(workspaceId, other.id, 1);
+    const witness = await hub.watchTask(viewer, other.id, 1);
     const before = proxy.queries.length;
     await stored.reviseTimes(id, 5);
     // Wake-ups arrive in order: when this revision is here, the wake-ups of the first task have been handled.
@@ -181,10 +181,10 @@ describe('Hub.watchTask', () => {
   });
 
   it('waits for a database that is unavailable', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { hub, stored, viewer, proxy } = await watchDatabase();
     const { id } = await stored.create();
     proxy.away = true;
-    const watching = hub.watchTask(workspaceId, id, 0);
+    const watching = hub.watchTask(viewer, id, 0);
     // The listener and the poll try to connect again too.
     await waitFor(() => proxy.refused >= 5);
     proxy.away = false;
@@ -192,10 +192,12 @@ describe('Hub.watchTask', () => {
   });
 
   it('ignores wake-ups that are malformed or of revisions that do not exist', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id, project } = await stored.create();
-    const subscription = await hub.watchTask(workspaceId, id, 1);
-    const payloads = ['x', '1000'].map((revision) => `${id} ${revision} 0 ${workspaceId} ${project.id}`);
+    const subscription = await hub.watchTask(viewer, id, 1);
+    const payloads = ['x', '1000'].map(
+      (revision) => `${id} ${revision} 0 ${viewer.workspace.id} ${project.id}`,
+    );
     for (const payload of ['', 'nonsense', ...payloads]) {
       await stored.sql(`select pg_notify('groundcrew_task', ?)`, [payload]);
     }

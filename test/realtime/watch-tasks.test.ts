@@ -6,9 +6,9 @@ import { readUntil, takeUntil, watchDatabase } from './watched-database.ts';
 
 describe('Hub.watchTasks', () => {
   it('delivers every task of many that change at once', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const { id } = await stored.create();
-    const list = await hub.watchTasks(workspaceId, null);
+    const list = await hub.watchTasks(viewer, null);
     const count = 12_000;
     // The ids of the copies differ in their last digits.
     const copy = (column: string) => `left(${column}, -6) || lpad(n::text, 6, '0')`;
@@ -30,9 +30,9 @@ describe('Hub.watchTasks', () => {
   });
 
   it('delivers the newest revision of each task, and no revision after a newer one', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const old = await stored.create();
-    const list = await hub.watchTasks(workspaceId, null);
+    const list = await hub.watchTasks(viewer, null);
     const tasks = [old, ...(await Promise.all(range(1, 19).map(() => stored.create())))];
     // Two writers for each task, so that its wake-ups follow each other closely.
     const writing = Promise.all([...tasks, ...tasks].map(({ id }) => stored.reviseTimes(id, 5)));
@@ -46,21 +46,21 @@ describe('Hub.watchTasks', () => {
   });
 
   it('merges the revisions that a slow subscriber has not taken', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const task = await stored.create();
-    const slow = await hub.watchTasks(workspaceId, null);
-    const quick = await hub.watchTasks(workspaceId, null);
+    const slow = await hub.watchTasks(viewer, null);
+    const quick = await hub.watchTasks(viewer, null);
     await Promise.all([readUntil(quick, 6), stored.reviseTimes(task.id, 5)]);
     expect(await slow.next()).toMatchObject({ value: { revision: 6 } });
     await slow.return();
   });
 
   it('delivers only the tasks of a project when one is given', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const one = await stored.create({ repoUrl: 'https://example.com/a/one' });
     const two = await stored.create({ repoUrl: 'https://example.com/a/two' });
-    const ofOne = await hub.watchTasks(workspaceId, one.project.id);
-    const ofAll = await hub.watchTasks(workspaceId, null);
+    const ofOne = await hub.watchTasks(viewer, one.project.id);
+    const ofAll = await hub.watchTasks(viewer, null);
     await stored.revise(two.id);
     // When the list of all has it, the list of the first project would have it too.
     await takeUntil(ofAll, ({ id, revision }) => id === two.id && revision === 2);
@@ -70,12 +70,12 @@ describe('Hub.watchTasks', () => {
   });
 
   it('delivers no task of another workspace', async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const mine = await stored.create();
     const otherWorkspaceId = await stored.createWorkspace();
     const foreign = await stored.create({}, otherWorkspaceId);
-    const list = await hub.watchTasks(workspaceId, null);
-    const otherList = await hub.watchTasks(otherWorkspaceId, null);
+    const list = await hub.watchTasks(viewer, null);
+    const otherList = await hub.watchTasks(stored.viewOf(otherWorkspaceId).viewer, null);
     await stored.revise(foreign.id);
     await readUntil(otherList, 2);
     await stored.revise(mine.id);
@@ -84,10 +84,10 @@ describe('Hub.watchTasks', () => {
   });
 
   it("rejects an unknown project and another workspace's alike", async () => {
-    const { hub, stored, workspaceId } = await watchDatabase();
+    const { hub, stored, viewer } = await watchDatabase();
     const foreign = await stored.create({}, await stored.createWorkspace());
     for (const projectId of [foreign.project.id, newId('project')]) {
-      await expect(hub.watchTasks(workspaceId, projectId)).rejects.toMatchObject({
+      await expect(hub.watchTasks(viewer, projectId)).rejects.toMatchObject({
         code: 'NOT_FOUND',
         message: 'The project does not exist.',
       });
@@ -95,10 +95,10 @@ describe('Hub.watchTasks', () => {
   });
 
   it('waits for a database that is unavailable', async () => {
-    const { hub, stored, workspaceId, proxy } = await watchDatabase();
+    const { hub, stored, viewer, proxy } = await watchDatabase();
     const { id, project } = await stored.create();
     proxy.away = true;
-    const watching = hub.watchTasks(workspaceId, project.id);
+    const watching = hub.watchTasks(viewer, project.id);
     // The listener and the poll try to connect again too.
     await waitFor(() => proxy.refused >= 5);
     proxy.away = false;

@@ -4,6 +4,7 @@ import { Hub } from '../../src/realtime/hub.ts';
 import type { Subscription } from '../../src/realtime/subscription.ts';
 import { openDatabase } from '../../src/tables/database.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
+import type { Viewer } from '../../src/tasks/domain/viewer.ts';
 import { WakeUpListener } from '../../src/tasks/store/wake-up-listener.ts';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
@@ -15,7 +16,8 @@ export interface WatchedDatabase {
   readonly proxy: PostgresProxy;
   readonly stored: StoredTasks;
   /** Of `stored`. */
-  readonly workspaceId: string;
+  /** The owner. */
+  readonly viewer: Viewer;
 }
 
 /** A hub on a database of its own, until the test is over. */
@@ -30,7 +32,7 @@ export async function watchDatabase(options: { swallowing?: boolean } = {}): Pro
   await listener.start();
   const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
-  return { hub, listener, proxy, stored, workspaceId: stored.workspace.id };
+  return { hub, listener, proxy, stored, viewer: stored.viewer };
 }
 
 /** Returns the tasks that arrive until one is the last, and closes the subscription. */

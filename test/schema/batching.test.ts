@@ -4,6 +4,7 @@ import { recordStatements } from '../../bench/recorded-statements.ts';
 import { createLoaders } from '../../src/resolvers/loaders.ts';
 import { buildSchema } from '../../src/schema/schema.ts';
 import type { Database } from '../../src/tables/database.ts';
+import { View } from '../../src/tasks/store/view/view.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 
 const parents = 100;
@@ -28,8 +29,8 @@ afterAll(() => tasks[Symbol.asyncDispose]());
 async function run(source: string, variableValues: Record<string, unknown>) {
   let result: ExecutionResult | undefined;
   const statements = await recordStatements(tasks.url, async (db: Database) => {
-    const { workspace } = tasks;
-    const contextValue = { viewer: { workspace }, db, loaders: createLoaders(db, workspace) };
+    const view = new View(db, tasks.viewer);
+    const contextValue = { view, loaders: createLoaders(view) };
     result = await graphql({ schema, source, variableValues, contextValue });
   });
   expect(result?.errors).toBeUndefined();

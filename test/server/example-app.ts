@@ -3,7 +3,12 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { App } from '../../src/server/app.ts';
 import { defaultTuning, type Tuning } from '../../src/server/tuning.ts';
-import { InvalidInputError, InvalidStateError, NotFoundError } from '../../src/tasks/domain/errors.ts';
+import {
+  InvalidInputError,
+  InvalidStateError,
+  NotFoundError,
+  UnauthenticatedError,
+} from '../../src/tasks/domain/errors.ts';
 import { TestSource } from './test-source.ts';
 
 /** Named after its token. Tokens with the same first letter after `good-` have the same access scope. */
@@ -54,10 +59,13 @@ export class ExampleApp {
   /** `Query.waits` resolves `waiting` when it runs, and returns once `gate` is resolved. */
   readonly gate = Promise.withResolvers<string>();
   readonly waiting = Promise.withResolvers<void>();
-  authenticate = async (authorization: string): Promise<Viewer | null> => {
+  authenticate = async (authorization: string): Promise<Viewer> => {
     const name = /^Bearer (good-\w+)$/.exec(authorization)?.[1];
-    return name ? { name } : null;
+    if (!name) throw new UnauthenticatedError('A valid token is required.');
+    return { name };
   };
+  /** Ends a viewer's credential, by the viewer's name. */
+  readonly ends = new Map<string, () => void>();
   /** Replaces the source of `thing`. */
   openThing: (args: Record<string, unknown>) => unknown = () => {
     const source = new TestSource<Thing>();
@@ -99,6 +107,10 @@ export class ExampleApp {
         corsOrigins,
         logger: pino({ level: 'trace' }, keep),
         authenticate: (authorization) => this.authenticate(authorization),
+        onEnd: ({ name }, callback) => {
+          this.ends.set(name, callback);
+          return () => this.ends.delete(name);
+        },
         createContext: (viewer) => ({ viewer }),
         accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),
         isTransient: (error) => error instanceof Error && error.message === 'not now',

@@ -5,10 +5,12 @@ import type { Lease } from '../../src/tasks/domain/lease.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import { currentStep } from '../../src/tasks/domain/task-state.ts';
+import type { Viewer, Workspace } from '../../src/tasks/domain/viewer.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { changeTask, readTask } from '../../src/tasks/store/change-task.ts';
 import { leaseTask } from '../../src/tasks/store/task-leases.ts';
-import { ownersWorkspace, type Workspace } from '../../src/tasks/store/task-queries.ts';
+import { View } from '../../src/tasks/store/view/view.ts';
+import { ownersViewer } from '../../src/tasks/store/workspaces.ts';
 import { createTestDatabase } from './database.ts';
 
 export const repoUrl = 'https://example.com/o/r';
@@ -17,8 +19,11 @@ export const repoUrl = 'https://example.com/o/r';
 export class StoredTasks implements AsyncDisposable {
   readonly url: string;
   readonly db: Database;
-  /** The owner's. */
+  /** The owner. */
+  readonly viewer: Viewer;
   readonly workspace: Workspace;
+  /** What the owner sees. */
+  readonly view: View;
   readonly taskDefaults: TaskDefaults = {
     providers: ['local', 'other'],
     defaultAgent: 'demo',
@@ -26,10 +31,12 @@ export class StoredTasks implements AsyncDisposable {
   };
   readonly #drop: () => Promise<void>;
 
-  private constructor(url: string, db: Database, workspace: Workspace, drop: () => Promise<void>) {
+  private constructor(url: string, db: Database, viewer: Viewer, drop: () => Promise<void>) {
     this.url = url;
     this.db = db;
-    this.workspace = workspace;
+    this.viewer = viewer;
+    this.workspace = viewer.workspace;
+    this.view = new View(db, viewer);
     this.#drop = drop;
   }
 
@@ -46,7 +53,7 @@ export class StoredTasks implements AsyncDisposable {
 
   static async #open(url: string, drop: () => Promise<void>): Promise<StoredTasks> {
     const db = await openDatabase(url, { poolSize: 20 });
-    return new StoredTasks(url, db, await ownersWorkspace(db), drop);
+    return new StoredTasks(url, db, await ownersViewer(db), drop);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -59,11 +66,16 @@ export class StoredTasks implements AsyncDisposable {
   }
 
   create(input: Partial<CreateTaskInput> = {}, workspaceId = this.workspace.id): Promise<Task> {
-    return createTask(this.db, workspaceId, this.taskDefaults, {
+    return createTask(this.viewOf(workspaceId), this.taskDefaults, {
       repoUrl,
       prompt: 'Fix the tests',
       ...input,
     });
+  }
+
+  /** What an owner of this workspace would see. */
+  viewOf(workspaceId: string): View {
+    return new View(this.db, { ...this.viewer, workspace: { id: workspaceId, name: 'Other' } });
   }
 
   /** Returns the id of a workspace that is not the owner's. */

@@ -39,6 +39,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-003-retention',
         'migration-004-worker-process',
         'migration-005-sandbox-location',
+        'migration-006-tokens',
       ],
     });
     await migrate(database.url);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/tables/database.ts';
 import { migrate } from '../../src/tables/migrate.ts';
-import { ownersWorkspace } from '../../src/tasks/store/task-queries.ts';
+import { ownersWorkspace } from '../../src/tasks/store/workspaces.ts';
 import { createRoleWithDatabase, type RoleWithDatabase } from '../support/role.ts';
 
 describe('migrate', () => {

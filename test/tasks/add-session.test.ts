@@ -4,7 +4,8 @@ import { newId } from '../../src/tasks/domain/id.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateSessionInput } from '../../src/tasks/input.ts';
-import { findTask, readSessionPrompt } from '../../src/tasks/store/task-queries.ts';
+import { readSessionPrompt } from '../../src/tasks/store/session-prompts.ts';
+import { findTask } from '../../src/tasks/store/view/task-queries.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 import { eventsToRunning, failed, started } from './domain/machine-states.ts';
 
@@ -14,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 
-const create = (input: CreateSessionInput) => addSession(tasks.db, tasks.workspace.id, input);
-const current = async (id: string) => (await findTask(tasks.db, tasks.workspace.id, id)) as Task;
+const create = (input: CreateSessionInput) => addSession(tasks.view, input);
+const current = async (id: string) => (await findTask(tasks.view, id)) as Task;
 const jobsOf = (task: Task) =>
   tasks.sql('select * from graphile_worker.jobs where key = ?', [`provision:${task.id}`]);
 const endJobs = () => tasks.sql('delete from graphile_worker._private_jobs');

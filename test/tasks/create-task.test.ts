@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTask } from '../../src/tasks/create-task.ts';
 import { isId } from '../../src/tasks/domain/id.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
-import { findTask } from '../../src/tasks/store/task-queries.ts';
+import { findTask } from '../../src/tasks/store/view/task-queries.ts';
 import { repoUrl, StoredTasks } from '../support/stored-tasks.ts';
 import { started, succeeded } from './domain/machine-states.ts';
 
@@ -45,7 +45,7 @@ describe('createTask', () => {
     });
     expect(isId('task', task.id)).toBe(true);
     expect(task.state.sessions).toMatchObject([{ status: 'pending_provision', agent: 'demo', attempt: 0 }]);
-    expect(await findTask(tasks.db, tasks.workspace.id, task.id)).toEqual(task);
+    expect(await findTask(tasks.view, task.id)).toEqual(task);
 
     const [event] = await tasks.sql('select * from task_event');
     expect(event).toMatchObject({ task_id: task.id, revision: 1, kind: 'task.created' });
@@ -132,7 +132,7 @@ describe('createTask', () => {
   it('accepts a prompt of 100,000 characters of any kind', async () => {
     const prompt = `${'🌳\\\'"\u0001'.repeat(16_666)}`;
     const task = await tasks.create({ prompt });
-    expect((await findTask(tasks.db, tasks.workspace.id, task.id))?.prompt).toBe(prompt);
+    expect((await findTask(tasks.view, task.id))?.prompt).toBe(prompt);
   });
 });
 
@@ -189,7 +189,7 @@ describe('createTask refuses', () => {
     const offer = { ...tasks.taskDefaults, allowLocalRepos: false };
     for (const path of ['/srv/r', 'file:///srv/r']) {
       const input = { repoUrl: path, prompt: 'x' };
-      const created = createTask(tasks.db, tasks.workspace.id, offer, input);
+      const created = createTask(tasks.view, offer, input);
       await expect(created).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'repoUrl' });
     }
     expect((await tasks.create({ repoUrl: '/srv/r' })).project.name).toBe('r');
@@ -213,7 +213,7 @@ describe('I10 an idempotency key', () => {
 
   it('accepts the same input in another order or with null for left out', async () => {
     const task = await tasks.create({ idempotencyKey: 'k', title: 'T', agent: null });
-    const again = await createTask(tasks.db, tasks.workspace.id, tasks.taskDefaults, {
+    const again = await createTask(tasks.view, tasks.taskDefaults, {
       idempotencyKey: 'k',
       title: 'T',
       prompt: 'Fix the tests',
@@ -262,9 +262,9 @@ describe('I10 an idempotency key', () => {
     await tasks.sql(`insert into workspace (id, name) values (?, 'Other') on conflict do nothing`, [other]);
     const input = { repoUrl, prompt: 'Fix the tests', idempotencyKey: 'k' };
     const mine = await tasks.create(input);
-    const theirs = await createTask(tasks.db, other, tasks.taskDefaults, input);
+    const theirs = await createTask(tasks.viewOf(other), tasks.taskDefaults, input);
     expect(theirs.id).not.toBe(mine.id);
     expect(theirs.project.id).not.toBe(mine.project.id);
-    expect(await findTask(tasks.db, tasks.workspace.id, theirs.id)).toBeNull();
+    expect(await findTask(tasks.view, theirs.id)).toBeNull();
   });
 });

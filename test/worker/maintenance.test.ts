@@ -21,7 +21,9 @@ beforeAll(async () => {
   pool.on('connect', (client) => client.on('error', () => {}));
 });
 beforeEach(() =>
-  stored.sql('truncate task, task_event, session, sandbox, idempotency_key, graphile_worker._private_jobs'),
+  stored.sql(
+    'truncate task, task_event, session, sandbox, api_token, idempotency_key, graphile_worker._private_jobs',
+  ),
 );
 afterAll(async () => {
   await pool.end();

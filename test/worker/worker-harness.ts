@@ -6,7 +6,7 @@ import type { StepName, TaskStatus } from '../../src/tasks/domain/status.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { readRevisions } from '../../src/tasks/store/task-feed.ts';
-import { findTask } from '../../src/tasks/store/task-queries.ts';
+import { findTask } from '../../src/tasks/store/view/task-queries.ts';
 import { WakeUpListener } from '../../src/tasks/store/wake-up-listener.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
@@ -68,7 +68,7 @@ export async function startWorkerHarness(env: Readonly<Record<string, string>> =
   await listener.start();
   let worker: Worker | undefined;
 
-  const find = async (id: string) => (await findTask(stored.db, stored.workspace.id, id)) as Task;
+  const find = async (id: string) => (await findTask(stored.view, id)) as Task;
   const harness: WorkerHarness = {
     stored,
     provider,

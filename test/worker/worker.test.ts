@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findTask } from '../../src/tasks/store/task-queries.ts';
+import { findTask } from '../../src/tasks/store/view/task-queries.ts';
 import { cancelTask } from '../../src/tasks/task-actions.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { startWorkerHarness } from './worker-harness.ts';
@@ -13,11 +13,11 @@ it('deletes tasks that were closed more than GROUNDCREW_RETENTION_DAYS ago', asy
     [recent, 29],
   ] as const) {
     await harness.until(id, 'running');
-    await cancelTask(stored.db, stored.workspace.id, id);
+    await cancelTask(stored.view, id);
     await harness.released(id);
     await stored.sql(`update task set updated_at = now() - ? * interval '1 day' where id = ?`, [days, id]);
   }
   await stored.sql(`select graphile_worker.add_job('deleteClosedTasks')`);
-  await waitFor(async () => (await findTask(stored.db, stored.workspace.id, old.id)) === null);
+  await waitFor(async () => (await findTask(stored.view, old.id)) === null);
   expect((await harness.find(recent.id)).state.status).toBe('canceled');
 });

@@ -3,11 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../../free-port.ts';
 import type { Logger } from '../../log.ts';
 import { findBinaries } from './binaries.ts';
-import { type Cluster, clusterName, openCluster } from './cluster.ts';
+import { type Cluster, openCluster } from './cluster.ts';
 import { prepareClusterDir } from './cluster-dir.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { lockClusterDir } from './lock.ts';
 import { endOrphans, postmasterPid } from './orphan.ts';
+import { embeddedUrl } from './running.ts';
 import { launch, type Server } from './server.ts';
 import { supervise } from './supervisor.ts';
 
@@ -73,8 +74,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
     });
     // On the same port, so that all connections come back by themselves.
     const server = supervise(first, () => startWithRetry(cluster, logger, () => start(port)), logger);
-    // Without a sslmode, PGSSLMODE would count, which is for another database.
-    const url = `postgresql://${clusterName}:${cluster.password}@127.0.0.1:${port}/${clusterName}?sslmode=disable`;
+    const url = embeddedUrl(cluster.password, port);
     let stopped: Promise<void> | undefined;
     const stop = () => {
       stopped ??= server.stop().finally(() => lock.release());

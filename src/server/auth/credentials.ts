@@ -1,7 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 
-/** The viewer that a credential belongs to, or null. `authorization` is the value of an `Authorization` header: `Bearer TOKEN`. */
-export type Authenticate<Viewer> = (authorization: string) => Promise<Viewer | null>;
+/**
+ * The viewer that a credential belongs to. `authorization` is the value of an `Authorization` header: `Bearer TOKEN`;
+ * `address` the IP address that it came from. Throws UnauthenticatedError, and RateLimitedError for an address that has sent
+ * too many wrong ones.
+ */
+export type Authenticate<Viewer> = (authorization: string, address: string) => Promise<Viewer>;
+
+export function addressOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? 'unknown';
+}
 
 const cookieName = 'groundcrew_token';
 /** Seconds: thirty days. */

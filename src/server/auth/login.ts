@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DomainError } from '../../tasks/domain/errors.ts';
 import { replyText } from '../reply.ts';
-import { type Authenticate, cookieOf, isSameOrigin } from './credentials.ts';
+import { type Authenticate, addressOf, cookieOf, isSameOrigin } from './credentials.ts';
 
 /** Characters. */
 const maxFormLength = 4_096;
@@ -21,8 +22,12 @@ export async function replyLogin(
   if (token === undefined)
     return replyText(response, 413, 'The form is too large.\n', { connection: 'close' });
   if (token === null) return replyPage(response, 200, '');
-  const viewer = await authenticate(`Bearer ${token}`);
-  if (viewer === null) return replyPage(response, 403, 'This token is not valid.');
+  try {
+    await authenticate(`Bearer ${token}`, addressOf(request));
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return replyPage(response, 403, 'This token is not valid.');
+  }
   replyText(response, 303, '', {
     location: '/graphql',
     'set-cookie': cookieOf(token),

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { link, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../../config.ts';
@@ -48,17 +48,4 @@ async function makeToken(dataDir: string, file: string): Promise<string> {
   } finally {
     await unlink(draft);
   }
-}
-
-/** Whether the header `Authorization: Bearer TOKEN` holds this token. Compares in constant time. */
-export function createTokenCheck(token: string): (authorization: string) => boolean {
-  const expected = digest(token);
-  return (authorization) => {
-    const given = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-    return given !== undefined && timingSafeEqual(digest(given), expected);
-  };
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from '../../log.ts';
-import { type Authenticate, authorizationOf } from '../auth/credentials.ts';
+import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
+import { type Authenticate, addressOf, authorizationOf } from '../auth/credentials.ts';
 import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
 import { edgeError, type TranslateError } from '../graphql/errors.ts';
 import type { GraphqlPipeline } from '../graphql/pipeline.ts';
@@ -67,15 +68,25 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     // Yoga accepts fewer spellings.
     request.headers['content-type'] = 'application/json';
     const authorization = authorizationOf(request);
-    const viewer = authorization === undefined ? null : await options.authenticate(authorization);
-    if (viewer === null) {
-      const { status } = apiErrorCodes.UNAUTHENTICATED;
-      return refuse(status, 'A valid token is required.', 'UNAUTHENTICATED', {
-        'www-authenticate': 'Bearer',
-      });
+    let viewer: Viewer;
+    try {
+      if (authorization === undefined) throw new UnauthenticatedError('A valid token is required.');
+      viewer = await options.authenticate(authorization, addressOf(request));
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) {
+        return refuse(apiErrorCodes.UNAUTHENTICATED.status, error.message, error.code, {
+          'www-authenticate': 'Bearer',
+        });
+      }
+      if (!(error instanceof RateLimitedError)) throw error;
+      return refuse(apiErrorCodes.RATE_LIMITED.status, error.message, error.code, retryAfter(error));
     }
     await yoga(request, response, { operationContext: options.createContext(viewer) });
   };
+}
+
+function retryAfter({ retryAfterMs }: RateLimitedError): OutgoingHttpHeaders {
+  return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
 }
 
 /** Whether the header is `application/json`, and its charset UTF-8 if it has one. Other parameters mean nothing (RFC 8259). */

@@ -9,6 +9,9 @@ export const serviceRestart = 1012;
  */
 export const tryAgainLater = 1013;
 
+/** Forbidden: the credential opens nothing, or not any more. */
+export const forbidden = 4403;
+
 /** Every code with which the server closes a WebSocket: below 4000 by RFC 6455, from 4000 by graphql-transport-ws. */
 export const closeCodes = {
   1002: {
@@ -43,9 +46,9 @@ export const closeCodes = {
     when: 'The client sent `subscribe` before the server had acknowledged `connection_init`.',
     remedy: 'Wait for `connection_ack` before the first `subscribe`.',
   },
-  4403: {
-    when: 'The connection has no valid token.',
-    remedy: 'Reconnect with a valid token.',
+  [forbidden]: {
+    when: 'The connection has no valid token, or its token was revoked or has expired.',
+    remedy: 'Reconnect with a valid token. Subscriptions continue without a gap with `afterRevision`.',
   },
   4406: {
     when: 'The client does not offer the subprotocol graphql-transport-ws.',

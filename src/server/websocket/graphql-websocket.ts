@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../../log.ts';
-import { authorizationOf } from '../auth/credentials.ts';
+import { addressOf, authorizationOf } from '../auth/credentials.ts';
 import type { Tuning } from '../tuning.ts';
 import { ClientSocket } from './client-socket.ts';
 import { type CloseCode, serviceRestart } from './close-codes.ts';
@@ -44,7 +44,7 @@ export class GraphqlWebSocket<Viewer> {
   /** Handles a request to upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (accepted) =>
-      this.#accept(accepted, authorizationOf(request)),
+      this.#accept(accepted, addressOf(request), authorizationOf(request)),
     );
   }
 
@@ -69,7 +69,7 @@ export class GraphqlWebSocket<Viewer> {
     this.#keepAlive.stop();
   }
 
-  #accept(socket: WebSocket, upgradeAuthorization: string | undefined): void {
+  #accept(socket: WebSocket, address: string, upgradeAuthorization: string | undefined): void {
     const client = new ClientSocket(socket, this.#tuning);
     // `ws` closes the socket itself, for example with 1009 for a message that is too large.
     socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
@@ -85,7 +85,7 @@ export class GraphqlWebSocket<Viewer> {
             if (client.open) receive(String(data)).catch((error) => this.#messageFailed(client, error));
           }),
       },
-      { client, upgradeAuthorization, viewer: undefined, operations: 0 },
+      { client, address, upgradeAuthorization, viewer: undefined, forgetEnd: undefined, operations: 0 },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((err) => this.#logger.error({ err }, 'closing failed'));

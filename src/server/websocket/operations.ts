@@ -1,10 +1,11 @@
 import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
+import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
 import { type Authenticate, authorizationInPayload } from '../auth/credentials.ts';
 import { edgeError, formatError, OperationRefusedError } from '../graphql/errors.ts';
 import type { Tuning } from '../tuning.ts';
 import type { ClientSocket } from './client-socket.ts';
-import { tryAgainLater } from './close-codes.ts';
+import { forbidden, tryAgainLater } from './close-codes.ts';
 import { Operation } from './operation.ts';
 import { OperationRunner, type OperationRunnerOptions } from './operation-runner.ts';
 
@@ -12,14 +13,20 @@ export interface WebSocketOperationsOptions<Viewer, Context extends object>
   extends OperationRunnerOptions<Viewer, Context> {
   readonly tuning: Tuning;
   readonly authenticate: Authenticate<Viewer>;
+  /** Calls back when the viewer's credential ends. */
+  readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
 }
 
 /** The state of one socket. */
 export interface Connection<Viewer> {
   readonly client: ClientSocket;
+  /** The IP address of the client. */
+  readonly address: string;
   /** The credential of the upgrade request; cleared once `connection_init` has been handled. */
   upgradeAuthorization: string | undefined;
   viewer: Viewer | undefined;
+  /** Stops waiting for the end of the viewer's credential. */
+  forgetEnd: (() => void) | undefined;
   /** How many operations are running. */
   operations: number;
 }
@@ -41,15 +48,30 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       extra.upgradeAuthorization = undefined;
       try {
         if (typeof authorization === 'string') {
-          extra.viewer = (await options.authenticate(authorization.trim())) ?? undefined;
+          extra.viewer = await options.authenticate(authorization.trim(), extra.address);
         }
       } catch (err) {
+        if (err instanceof UnauthenticatedError || err instanceof RateLimitedError) {
+          extra.client.close(forbidden, err.message);
+          return false;
+        }
         // Not 4500, after which clients give up: the database may be back in a moment.
         logger.error({ err }, 'authentication failed');
         extra.client.close(tryAgainLater, 'Authentication is unavailable');
       }
-      if (extra.viewer === undefined) logger.debug({ code: 'UNAUTHENTICATED' }, 'connection refused');
-      return extra.viewer !== undefined;
+      const { viewer, client } = extra;
+      if (viewer === undefined) {
+        logger.debug({ code: 'UNAUTHENTICATED' }, 'connection refused');
+        return false;
+      }
+      extra.forgetEnd = options.onEnd(viewer, () => client.close(forbidden, 'The token has ended'));
+      // The socket was closed while the token was looked up.
+      if (!client.open) extra.forgetEnd();
+      return true;
+    },
+
+    onClose({ extra }) {
+      extra.forgetEnd?.();
     },
 
     onSubscribe({ extra }, id, payload) {

@@ -1,7 +1,15 @@
 import type { TaskStatus } from './status.ts';
 
 /** The codes of a caller's own mistakes. Every other error is the server's. */
-export type DomainErrorCode = 'NOT_FOUND' | 'BAD_USER_INPUT' | 'IDEMPOTENCY_CONFLICT' | 'INVALID_STATE';
+export type DomainErrorCode =
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'BAD_USER_INPUT'
+  | 'IDEMPOTENCY_CONFLICT'
+  | 'INVALID_STATE'
+  | 'QUOTA_EXCEEDED'
+  | 'RATE_LIMITED';
 
 /**
  * A mistake of the caller, with a message that may be shown to it. Knows no GraphQL: `src/server/graphql/errors.ts` translates it,
@@ -15,6 +23,31 @@ export abstract class DomainError extends Error {
   constructor(message: string, options: { field?: string; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.field = options.field;
+  }
+}
+
+/** The credential opens nothing. */
+export class UnauthenticatedError extends DomainError {
+  override readonly name = 'UnauthenticatedError';
+  readonly code = 'UNAUTHENTICATED';
+}
+
+/** The credential is valid, and its scopes do not allow what was asked. */
+export class ForbiddenError extends DomainError {
+  override readonly name = 'ForbiddenError';
+  readonly code = 'FORBIDDEN';
+}
+
+/** The caller has used up its points, or tries tokens too fast. */
+export class RateLimitedError extends DomainError {
+  override readonly name = 'RateLimitedError';
+  readonly code = 'RATE_LIMITED';
+  /** Milliseconds until the caller may go on. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

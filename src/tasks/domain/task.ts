@@ -94,5 +94,7 @@ export interface TaskEvent {
   readonly step: StepName | null;
   readonly error: TaskFailure | null;
   readonly at: Timestamp;
+  /** Who did it: a token by its name, `owner` or `system`. */
+  readonly actor: string;
   readonly task: Task;
 }

@@ -22,6 +22,7 @@ export async function insertTask(
   task: NewTask,
   project: NewProject,
   idempotencyKey: NewIdempotencyKey | null,
+  actor: string,
 ): Promise<Task | null> {
   const { workspaceId, createdAt, state } = task;
   const { rows } = await sql<{ id: string; name: string; created_at: string }>`
@@ -46,8 +47,8 @@ export async function insertTask(
     ), first_session as (
       insert into session (id, task_id, prompt) select ${state.sessions[0].id}, id, prompt from inserted
     ), event as (
-      insert into task_event (id, task_id, revision, kind, status, state, at)
-      select ${newId('event')}, id, revision, 'task.created', status, state, created_at from inserted
+      insert into task_event (id, task_id, revision, kind, status, state, at, actor)
+      select ${newId('event')}, id, revision, 'task.created', status, state, created_at, ${actor} from inserted
     )
     select ${sendWakeUp('inserted')}, ${addProvisionJobForAnyWorker(sql.ref('inserted.id'), 0)},
       project_of_task.id, project_of_task.name, project_of_task.created_at

@@ -26,7 +26,8 @@ export async function readRevisions(db: Database, ranges: readonly RevisionRange
     from jsonb_to_recordset(${wanted}::jsonb) as wanted (place int, id text, after int)
     cross join lateral (
       select id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
-        status as event_status, step as event_step, error as event_error, state as event_state, at as event_at
+        status as event_status, step as event_step, error as event_error, state as event_state, at as event_at,
+        actor as event_actor
       from task_event where task_id = wanted.id and revision > wanted.after
       order by revision limit ${sql.lit(feedPageSize)}
     ) event

@@ -2,6 +2,8 @@ import type { Selectable } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Tables } from '../../tables/tables.ts';
 import type { Task, TaskEvent, Timestamp } from '../domain/task.ts';
+import type { TaskEventKind } from '../domain/task-machine.ts';
+import { ownerActor, systemActor } from '../domain/viewer.ts';
 
 /** A task with its project: the columns that every read of a task selects. */
 const taskColumns = [
@@ -33,6 +35,7 @@ export const eventColumns = [
   'task_event.error as event_error',
   'task_event.state as event_state',
   'task_event.at as event_at',
+  'task_event.actor as event_actor',
 ] as const;
 
 type TaskTable = Selectable<Tables['task']>;
@@ -114,9 +117,23 @@ export function toTaskEvent(task: Task, row: EventRow): TaskEvent {
     step: row.event_step,
     error: row.event_error,
     at,
+    actor: row.event_actor ?? actorBefore(row.event_kind),
     task: { ...task, revision: row.event_revision, updatedAt: at, state: row.event_state },
   };
 }
+
+/** Who made a revision that was written before actors were stored: then only the owner could ask for anything. */
+function actorBefore(kind: TaskEventKind): string {
+  return kindsOnRequest.has(kind) ? ownerActor : systemActor;
+}
+
+const kindsOnRequest: ReadonlySet<TaskEventKind> = new Set([
+  'task.created',
+  'task.retried',
+  'task.canceled',
+  'task.archived',
+  'session.created',
+]);
 
 /** The driver gives an instant as text, in PostgreSQL's ISO style. */
 export function toTimestamp(text: string): Timestamp {

@@ -1,10 +1,13 @@
 import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
+import { tokenChannel } from './api-tokens.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
 export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
+  /** A token was revoked. */
+  tokenRevoked?(id: string): void;
   /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
@@ -29,8 +32,8 @@ export class WakeUpListener {
       intervalMs: 4_000,
       timeoutMs: 5_000,
       setUp: async (client) => {
-        client.on('notification', ({ payload }) => this.#notify(payload ?? ''));
-        await client.query(`listen ${taskChannel}`);
+        client.on('notification', ({ channel, payload }) => this.#notify(channel, payload ?? ''));
+        await client.query(`listen ${taskChannel}; listen ${tokenChannel}`);
         if (this.#hasListened) for (const subscriber of this.#subscribers) subscriber.reconnected?.();
         this.#hasListened = true;
       },
@@ -59,7 +62,11 @@ export class WakeUpListener {
     return () => this.#subscribers.delete(subscriber);
   }
 
-  #notify(payload: string): void {
+  #notify(channel: string, payload: string): void {
+    if (channel === tokenChannel) {
+      for (const subscriber of this.#subscribers) subscriber.tokenRevoked?.(payload);
+      return;
+    }
     const wakeUp = parseWakeUp(payload);
     if (!wakeUp) return;
     for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp);

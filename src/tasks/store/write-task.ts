@@ -5,7 +5,9 @@ import { newId } from '../domain/id.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
 import type { NewMachineEvent, Transition } from '../domain/task-machine.ts';
+import { systemActor } from '../domain/viewer.ts';
 import type { WritePlan } from '../domain/write-plan.ts';
+import { insertAudit } from './audit-log.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addProvisionJob, addReleaseJob, inMs } from './jobs.ts';
 import { sendWakeUp } from './wake-up.ts';
@@ -18,6 +20,8 @@ export interface WorkerData {
 
 export interface Change {
   readonly event: NewMachineEvent;
+  /** Who asked for it, by name; left out when it happened by itself. */
+  readonly actor?: string;
   /** Set by the worker that holds the task; left out when the change comes from outside. */
   readonly lease?: Lease;
   readonly workerData?: WorkerData;
@@ -46,7 +50,7 @@ export async function writeTask(
   change: Change,
   plan: WritePlan,
 ): Promise<boolean> {
-  const { lease, workerData = {}, idempotencyKey } = change;
+  const { lease, workerData = {}, idempotencyKey, actor = systemActor } = change;
   const { endpoint, sandboxMetadata } = workerData;
 
   // The key is inserted only if this write wins the check of the revision: a write that loses must not use it up.
@@ -72,6 +76,13 @@ export async function writeTask(
       select ${plan.addsSession}, id, ${change.sessionPrompt ?? null} from changed
     )`;
 
+  const closing = { taskCanceled: 'task.canceled', taskArchived: 'task.archived' } as const;
+  const { type } = change.event;
+  const audited =
+    type === 'taskCanceled' || type === 'taskArchived'
+      ? sql`, audited as (${insertAudit({ actor, action: closing[type] }, 'changed')})`
+      : nothing;
+
   const { rows } = await sql`
     with ${insertedKey} changed as (
       update task set revision = revision + 1, status = ${to.state.status},
@@ -85,14 +96,15 @@ export async function writeTask(
         ${idempotencyKey ? sql`and exists (select from inserted_key)` : nothing}
       returning id, revision, status, state, updated_at, epoch, workspace_id, project_id, provider
     ), event as (
-      insert into task_event (id, task_id, revision, kind, status, step, error, state, at)
+      insert into task_event (id, task_id, revision, kind, status, step, error, state, at, actor)
       select ${newId('event')}, id, revision, ${to.kind}, status, ${to.step},
-        ${to.error && JSON.stringify(to.error)}::jsonb, state, updated_at
+        ${to.error && JSON.stringify(to.error)}::jsonb, state, updated_at, ${actor}
       from changed
     )
     ${plan.sandbox === 'request' ? requestedSandbox : nothing}
     ${plan.sandbox === 'release' ? releasedSandbox : nothing}
     ${plan.addsSession === null ? nothing : addedSession}
+    ${audited}
     select ${sendWakeUp('changed')}
       ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), plan.job.runInMs)}` : nothing}
       ${plan.sandbox === 'release' ? sql`, (select count(${addReleaseJob(sql.ref('released_sandbox.key'))}) from released_sandbox)` : nothing}

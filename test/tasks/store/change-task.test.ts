@@ -7,7 +7,7 @@ import { type TaskStatus, taskStatuses } from '../../../src/tasks/domain/status.
 import type { Task } from '../../../src/tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
 import { changeTask, readTask } from '../../../src/tasks/store/change-task.ts';
-import { findTask } from '../../../src/tasks/store/task-queries.ts';
+import { findTask } from '../../../src/tasks/store/view/task-queries.ts';
 import { parseWakeUp, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { archiveTask, cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
 import { MessageQueue } from '../../support/message-queue.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 
-const current = async (id: string) => (await findTask(tasks.db, tasks.workspace.id, id)) as Task;
+const current = async (id: string) => (await findTask(tasks.view, id)) as Task;
 const jobsOf = ({ id }: Task) =>
   tasks.sql<{ key: string; run_at: string; task_identifier: string }>(
     'select * from graphile_worker.jobs where key in (?, ?) order by key',
@@ -141,7 +141,7 @@ describe('I4 a worker that has lost its lease', () => {
       const task = await tasks.create();
       const lease = await tasks.lease(task.id, 'worker a');
       await changeTask(tasks.db, task.id, { event: started('ensure_name'), lease });
-      if (how === 'to a cancel') await cancelTask(tasks.db, tasks.workspace.id, task.id);
+      if (how === 'to a cancel') await cancelTask(tasks.view, task.id);
       else await tasks.sql('update task set leased_by = null, epoch = epoch + 1 where id = ?', [task.id]);
       if (how === 'to another worker') await tasks.lease(task.id, 'worker b');
       const before = await current(task.id);
@@ -197,14 +197,14 @@ describe('the write of a change', () => {
     await tasks.change(task.id, started('create_sandbox'));
     const row = { key: sandboxKey(task.id), provider: 'local' };
     expect(await ledger()).toEqual([{ ...row, state: 'requested' }]);
-    await cancelTask(tasks.db, tasks.workspace.id, task.id);
+    await cancelTask(tasks.view, task.id);
     expect(await ledger()).toEqual([{ ...row, state: 'releasing' }]);
     expect((await jobsOf(task)).map((job) => job.task_identifier)).toContain('releaseSandbox');
   });
 
   it('releases no sandbox when none was requested', async () => {
     const task = await tasks.create();
-    await cancelTask(tasks.db, tasks.workspace.id, task.id);
+    await cancelTask(tasks.view, task.id);
     expect((await jobsOf(task)).map((job) => job.task_identifier)).not.toContain('releaseSandbox');
   });
 
@@ -212,7 +212,7 @@ describe('the write of a change', () => {
     const task = await tasks.create();
     await tasks.change(task.id, started('ensure_name'), failed('ensure_name', null));
     await tasks.sql('delete from graphile_worker._private_jobs');
-    const retried = await retryTask(tasks.db, tasks.workspace.id, task.id);
+    const retried = await retryTask(tasks.view, task.id);
     expect(retried.state.status).toBe('init_enqueue_provision');
     expect(await jobsOf(task)).toHaveLength(1);
   });
@@ -231,7 +231,7 @@ describe('a concurrent cancel and completion', () => {
       ])) as [{ epoch: number }];
       const [completed, canceled] = await Promise.allSettled([
         changeTask(tasks.db, task.id, { event: last, lease: { taskId: task.id, epoch } }),
-        cancelTask(tasks.db, tasks.workspace.id, task.id),
+        cancelTask(tasks.view, task.id),
       ]);
       const { state } = await current(task.id);
       expect(canceled).toMatchObject({ status: 'fulfilled', value: { state: { status: 'canceled' } } });
@@ -245,9 +245,7 @@ describe('a concurrent cancel and completion', () => {
 
   it('leave one event for twenty callers', async () => {
     const task = await tasks.create();
-    const canceled = await Promise.all(
-      Array.from({ length: 20 }, () => cancelTask(tasks.db, tasks.workspace.id, task.id)),
-    );
+    const canceled = await Promise.all(Array.from({ length: 20 }, () => cancelTask(tasks.view, task.id)));
     expect(canceled.map(({ revision }) => revision)).toEqual(canceled.map(() => 2));
     await expectGapless(task);
   });
@@ -281,7 +279,7 @@ describe('an action on a stored task', () => {
     await tasks.change(task.id, ...ways[status](task));
     const before = await current(task.id);
     expect(before.state.status).toBe(status);
-    const done = asked[action](tasks.db, tasks.workspace.id, task.id);
+    const done = asked[action](tasks.view, task.id);
     if (!(allowed[action] as string[]).includes(status)) {
       await expect(done).rejects.toMatchObject({ code: 'INVALID_STATE', status });
       expect(await current(task.id)).toEqual(before);
@@ -296,7 +294,7 @@ describe('an action on a stored task', () => {
     '%s does not find a task that does not exist',
     async (action) => {
       for (const id of [newId('task'), 'no id', '', newId('project'), '\0', "' or 1=1"]) {
-        const done = asked[action](tasks.db, tasks.workspace.id, id);
+        const done = asked[action](tasks.view, id);
         await expect(done).rejects.toMatchObject({ code: 'NOT_FOUND' });
       }
     },
@@ -306,7 +304,7 @@ describe('an action on a stored task', () => {
     const task = await tasks.create();
     const other = newId('workspace');
     for (const action of Object.values(asked)) {
-      await expect(action(tasks.db, other, task.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await expect(action(tasks.viewOf(other), task.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     }
   });
 });

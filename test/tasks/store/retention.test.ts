@@ -17,12 +17,14 @@ beforeAll(async () => {
   tasks = await StoredTasks.create();
 });
 beforeEach(() =>
-  tasks.sql('truncate task, task_event, session, sandbox, idempotency_key, graphile_worker._private_jobs'),
+  tasks.sql(
+    'truncate task, task_event, session, sandbox, api_token, idempotency_key, graphile_worker._private_jobs',
+  ),
 );
 afterAll(() => tasks[Symbol.asyncDispose]());
 
 const deleteBatch = (limit = 100) => deleteClosedTasks(tasks.db, retentionDays, limit);
-const cancel = (id: string) => cancelTask(tasks.db, tasks.workspace.id, id);
+const cancel = (id: string) => cancelTask(tasks.view, id);
 const age = (id: string, days: number) =>
   tasks.sql(`update task set updated_at = now() - ? * interval '1 day' where id = ?`, [days, id]);
 
@@ -46,7 +48,7 @@ const none = { tasks: 0, events: 0, sessions: 0, sandboxes: 0, jobs: 0 };
 async function canceledTask(days: number, input: Parameters<StoredTasks['create']>[0] = {}): Promise<Task> {
   const task = await tasks.create(input);
   await tasks.change(task.id, ...eventsToRunning(task));
-  await addSession(tasks.db, tasks.workspace.id, { taskId: task.id });
+  await addSession(tasks.view, { taskId: task.id });
   await cancel(task.id);
   const key = sandboxKey(task.id);
   await recordSandboxReleased(tasks.db, {
@@ -77,9 +79,7 @@ describe('deleteClosedTasks', () => {
   it('keeps the project of a deleted task', async () => {
     const task = await canceledTask(8);
     await deleteBatch();
-    expect(await findNodes(tasks.db, tasks.workspace, [task.project.id])).toMatchObject([
-      { id: task.project.id },
-    ]);
+    expect(await findNodes(tasks.view, [task.project.id])).toMatchObject([{ id: task.project.id }]);
   });
 
   it('keeps all rows of a task that was closed more recently', async () => {
@@ -192,11 +192,11 @@ describe('a deleted task', () => {
     const task = await canceledTask(8);
     const [event] = await tasks.sql<{ id: string }>('select id from task_event where task_id = ?', [task.id]);
     const ids = [task.id, task.state.sessions[0].id, event?.id as string];
-    expect(await findNodes(tasks.db, tasks.workspace, ids)).not.toContain(null);
+    expect(await findNodes(tasks.view, ids)).not.toContain(null);
     await deleteBatch();
-    expect(await findNodes(tasks.db, tasks.workspace, ids)).toEqual([null, null, null]);
+    expect(await findNodes(tasks.view, ids)).toEqual([null, null, null]);
     await expect(cancel(task.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(addSession(tasks.db, tasks.workspace.id, { taskId: task.id })).rejects.toMatchObject({
+    await expect(addSession(tasks.view, { taskId: task.id })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
   });

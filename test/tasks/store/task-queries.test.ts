@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase } from '../../../src/tables/database.ts';
-import { pageEventsOfTasks, pageProjects, pageTasks } from '../../../src/tasks/store/task-queries.ts';
+import { pageEventsOfTasks, pageProjects, pageTasks } from '../../../src/tasks/store/view/task-queries.ts';
+import { View } from '../../../src/tasks/store/view/view.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
 
 let tasks: StoredTasks;
@@ -13,11 +14,11 @@ it('prepares as many statements for a hundred page sizes as for one', async () =
   const db = await openDatabase(tasks.url, { poolSize: 1 });
   try {
     const task = await tasks.create();
-    const { id } = tasks.workspace;
+    const view = new View(db, tasks.viewer);
     const read = async (first: number) => {
-      await pageTasks(db, id, { status: ['running'], search: `words ${first}` }, { first });
-      await pageEventsOfTasks(db, [task], { first });
-      await pageProjects(db, id, { first });
+      await pageTasks(view, { status: ['running'], search: `words ${first}` }, { first });
+      await pageEventsOfTasks(view, [task], { first });
+      await pageProjects(view, { first });
     };
     const prepared = async () => {
       const rows = await db.em().execute('select count(*)::int as count from pg_prepared_statements');

@@ -28,7 +28,9 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await holder.end();
-  await tasks.sql('truncate worker, task, task_event, session, sandbox, graphile_worker._private_jobs');
+  await tasks.sql(
+    'truncate worker, task, task_event, session, sandbox, api_token, graphile_worker._private_jobs',
+  );
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
 
@@ -146,7 +148,7 @@ describe('reclaimFromDeadWorker', () => {
   it('interrupts a session that is being opened without a failure when attempts are kept', async () => {
     const created = await tasks.create();
     await tasks.change(created.id, ...eventsToRunning(created));
-    const session = await addSession(tasks.db, tasks.workspace.id, { taskId: created.id });
+    const session = await addSession(tasks.view, { taskId: created.id });
     await tasks.addWorker('dead');
     await tasks.lease(created.id, 'dead');
     await tasks.change(created.id, { type: 'sessionStarted', sessionId: session.id, timeoutMs: 0 });

@@ -7,7 +7,7 @@ import { startTimeOf } from '../../../src/process-identity.ts';
 import type { Task } from '../../../src/tasks/domain/task.ts';
 import { stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { leasesOf } from '../../../src/tasks/store/task-leases.ts';
-import { findTask } from '../../../src/tasks/store/task-queries.ts';
+import { findTask } from '../../../src/tasks/store/view/task-queries.ts';
 import { type WorkerProcess, workerLockClass } from '../../../src/tasks/store/worker-registry.ts';
 import { ownProcess } from '../../../src/worker/liveness/host-process.ts';
 import { reclaimDeadWorkers, reclaimKilledWorkers } from '../../../src/worker/liveness/reclaim.ts';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   tasks = await StoredTasks.create();
 });
 afterEach(() =>
-  tasks.sql('truncate worker, task, task_event, session, sandbox, graphile_worker._private_jobs'),
+  tasks.sql('truncate worker, task, task_event, session, sandbox, api_token, graphile_worker._private_jobs'),
 );
 afterAll(() => tasks[Symbol.asyncDispose]());
 
@@ -105,7 +105,7 @@ describe('reclaimKilledWorkers', () => {
 describe('reclaimDeadWorkers', () => {
   const heartbeat = { workerId: 'me', stableForMs: 60_000, connectionWasLost: true };
   const stepAfter = async ({ id }: Task) =>
-    stepOf(((await findTask(tasks.db, tasks.workspace.id, id)) as Task).state, 'ensure_name');
+    stepOf(((await findTask(tasks.view, id)) as Task).state, 'ensure_name');
 
   it('leaves the running attempt of a killed worker to be failed by the next one', async () => {
     const task = await addWorker({ heartbeat: `now() - interval '1100 milliseconds'` });

@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterEach(() => harness.provider.reset());
 afterAll(() => harness[Symbol.asyncDispose]());
 
-const cancel = (id: string) => cancelTask(harness.stored.db, harness.stored.workspace.id, id);
-const archive = (id: string) => archiveTask(harness.stored.db, harness.stored.workspace.id, id);
+const cancel = (id: string) => cancelTask(harness.stored.view, id);
+const archive = (id: string) => archiveTask(harness.stored.view, id);
 
 async function expectNothingElse(id: string): Promise<void> {
   const history = await harness.history(id);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterEach(() => harness.provider.reset());
 afterAll(() => harness[Symbol.asyncDispose]());
 
-const add = (input: CreateSessionInput) => addSession(harness.stored.db, harness.stored.workspace.id, input);
+const add = (input: CreateSessionInput) => addSession(harness.stored.view, input);
 const sessionOf = (task: Task, id: string) => task.state.sessions.find((session) => session.id === id);
 const is = (id: string, status: string) => (task: Task) => sessionOf(task, id)?.status === status;
 async function runningTask(): Promise<Task> {
@@ -57,7 +57,7 @@ describe('a session that was added later', () => {
     await harness.until(id, 'error');
     const session = await add({ taskId: id });
     expect(session.status).toBe('pending_provision');
-    await retryTask(harness.stored.db, harness.stored.workspace.id, id);
+    await retryTask(harness.stored.view, id);
     await harness.until(id, is(session.id, 'ready'));
   });
 
@@ -106,7 +106,7 @@ describe('a session that was added later', () => {
     harness.provider.on('createSession', hangs());
     const session = await add({ taskId: task.id });
     const call = await harness.provider.waitForCall('createSession', { key: sessionKey(session.id) });
-    await cancelTask(harness.stored.db, harness.stored.workspace.id, task.id);
+    await cancelTask(harness.stored.view, task.id);
     await call.aborted;
     await harness.released(task.id);
     expect(sessionOf(await harness.find(task.id), session.id)).toMatchObject({ status: 'closed' });

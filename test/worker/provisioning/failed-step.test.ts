@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => harness.provider.reset());
 afterAll(() => harness[Symbol.asyncDispose]());
 
-const retry = (task: Task) => retryTask(harness.stored.db, harness.stored.workspace.id, task.id);
+const retry = (task: Task) => retryTask(harness.stored.view, task.id);
 const times = (task: Task, method: Parameters<WorkerHarness['script']>[1]) =>
   harness.provider.callsOf(method, sandboxKey(task.id)).length;
 
@@ -175,7 +175,7 @@ describe('the step ensure_name', () => {
     const { id } = await harness.create({ repoUrl: path });
     await harness.until(id, 'error');
     harness.repository.git('clone', '--quiet', '--bare', '.', path);
-    await retryTask(harness.stored.db, harness.stored.workspace.id, id);
+    await retryTask(harness.stored.view, id);
     const task = await harness.until(id, 'running');
     expect(stepOf(task.state, 'ensure_name').attempt).toBe(2);
   });

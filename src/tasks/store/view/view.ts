@@ -1,0 +1,114 @@
+import { sql } from 'kysely';
+import type { Database } from '../../../tables/database.ts';
+import { actorOf, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
+import { selectEvents, selectTasks } from '../task-rows.ts';
+
+/** Columns of a token that leave the database: never its hash. */
+const tokenColumns = [
+  'api_token.id',
+  'api_token.workspace_id',
+  'api_token.name',
+  'api_token.scopes',
+  'api_token.task_id',
+  'api_token.prefix',
+  'api_token.created_at',
+  'api_token.expires_at',
+  'api_token.revoked_at',
+  'api_token.last_used_at',
+] as const;
+
+/**
+ * The database as one viewer sees it: each select below begins with what is the viewer's, and nothing else of the database
+ * can be reached through it. Resolvers are given this and no Database, so that a new one cannot forget the workspace.
+ */
+export class View {
+  readonly viewer: Viewer;
+  readonly #db: Database;
+
+  constructor(db: Database, viewer: Viewer) {
+    this.#db = db;
+    this.viewer = viewer;
+  }
+
+  get workspaceId(): string {
+    return this.viewer.workspace.id;
+  }
+
+  /** Who the history and the audit log say it was. */
+  get actor(): string {
+    return actorOf(this.viewer);
+  }
+
+  /** Tasks, each with its project. */
+  tasks() {
+    const only = onlyTaskOf(this.viewer);
+    return selectTasks(this.#db)
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only));
+  }
+
+  /** Events, each with its task and its project. */
+  events() {
+    const only = onlyTaskOf(this.viewer);
+    return selectEvents(this.#db)
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only));
+  }
+
+  /** The tasks of these ids, with the place of each in the list, to join with what belongs to them. */
+  tasksAt(ids: readonly string[]) {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom(
+        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+          sql`parent (id, place)`,
+        ),
+      )
+      .innerJoin('task', 'task.id', 'parent.id')
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only))
+      .select(sql<number>`parent.place::int`.as('place'));
+  }
+
+  /** These ids of projects with the place of each in the list, to join with the viewer's tasks of them. */
+  placesOf(projectIds: readonly string[]) {
+    return this.#db.kysely
+      .selectFrom(
+        sql<{ id: string; place: number }>`unnest(${projectIds}::text[]) with ordinality`.as<'parent'>(
+          sql`parent (id, place)`,
+        ),
+      )
+      .select(sql<number>`parent.place::int`.as('place'));
+  }
+
+  projects() {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom('project')
+      .select([
+        'project.id',
+        'project.workspace_id',
+        'project.repo_url',
+        'project.name',
+        'project.created_at',
+      ])
+      .where('project.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) =>
+        query.where('project.id', '=', (task) =>
+          task.selectFrom('task').select('task.project_id').where('task.id', '=', only),
+        ),
+      );
+  }
+
+  apiTokens() {
+    return this.#db.kysely
+      .selectFrom('api_token')
+      .select(tokenColumns)
+      .where('api_token.workspace_id', '=', this.workspaceId);
+  }
+
+  /** The whole database, for the use cases in `src/tasks`: what they write MUST be something that this view has shown. */
+  static databaseOf(view: View): Database {
+    return view.#db;
+  }
+}
