@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/db/embedded/start.ts';
 import { createLogger } from '../../src/log.ts';
+import { bundleProgram } from './bundled-program.ts';
+import { programName } from './groundcrew-processes.ts';
 import { endLeftovers, markName } from './leftovers.ts';
 
 declare module 'vitest' {
@@ -32,6 +34,7 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
   });
   run.provide('adminUrl', embedded.url);
+  process.env[programName] = await bundleProgram();
   // When a signal ends the run, vitest does not call what is returned below.
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
   // Set after the cluster was started, so that only what the tests start carries the mark.

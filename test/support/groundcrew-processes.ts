@@ -19,11 +19,14 @@ export interface ApiProcess extends StartedProcess {
   readonly url: string;
 }
 
+/** Names the environment variable with the program that tests start instead of `src/main.ts`; see `bundled-program.ts`. */
+export const programName = 'GROUNDCREW_TEST_RUN_PROGRAM';
+
 /** A provider whose sandboxes are only names and whose methods answer at once. */
 export const instantProvider = join(import.meta.dirname, 'instant-provider.mjs');
 
 /**
- * Starts `node src/main.ts COMMAND`, and does not wait until it is ready. Settings of the environment that runs the tests
+ * Starts a command of Groundcrew, and does not wait until it is ready. Settings of the environment that runs the tests
  * do not reach it. Unless `settings` says otherwise it takes a free port and logs errors only.
  */
 export function startGroundcrew(
@@ -34,7 +37,7 @@ export function startGroundcrew(
   const inherited = Object.keys(process.env).filter((name) =>
     /^(HOST|PORT|DATABASE_URL|LOG_LEVEL|GROUNDCREW_(?!TEST_RUN).*)$/.test(name),
   );
-  return startProcess(['node', ...nodeOptions, 'src/main.ts', command], {
+  return startProcess(['node', ...nodeOptions, process.env[programName] ?? 'src/main.ts', command], {
     env: {
       ...Object.fromEntries(inherited.map((name) => [name, undefined])),
       PORT: '0',
