@@ -21,6 +21,17 @@ export function groundcrewCache(): Exchange {
       Viewer: embedded,
       Provider: ({ name }) => name as string,
     },
+    resolvers: {
+      Query: {
+        // A task that any operation has returned is found without a request, for instance the one that was just created.
+        task: (_parent, args, cache) => {
+          const id = args.id as string;
+          const task = { __typename: 'Task', id };
+          // Undefined makes a request. Null is what an earlier one has answered.
+          return cache.resolve(task, 'id') == null ? (cache.resolve('Query', 'task', { id }) as null) : task;
+        },
+      },
+    },
     updates: {
       Mutation: {
         createTask: (_result, _args, cache) => invalidateTaskLists(cache),

@@ -2,11 +2,12 @@ import {
   type AnyVariables,
   Client,
   fetchExchange,
+  mapExchange,
   subscriptionExchange,
   type TypedDocumentNode,
 } from '@urql/core';
 import { groundcrewCache } from './cache.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionStatus } from './connection.ts';
 import { fromCombinedError, type Task, TaskNotReadyError } from './errors.ts';
 import {
   ArchiveTaskDocument,
@@ -24,8 +25,9 @@ import {
 import { QueryRefetcher } from './query-refetcher.ts';
 import { Watch } from './watch.ts';
 
+export type { ConnectionState, ConnectionStatus } from './connection.ts';
 // biome-ignore lint/performance/noBarrelFile: this is the package's entry `groundcrew/client`
-export { GroundcrewError, type Task, TaskNotReadyError } from './errors.ts';
+export { fromCombinedError, GroundcrewError, type Task, TaskNotReadyError } from './errors.ts';
 // The typed documents of the methods below, for urql's hooks.
 export {
   ArchiveTaskDocument,
@@ -34,14 +36,22 @@ export {
   type CreateSessionInput,
   CreateTaskDocument,
   type CreateTaskInput,
+  ProjectListDocument,
+  ProviderListDocument,
   RetryTaskDocument,
   type SessionStatus,
   type StepName,
   type StepState,
+  type TaskAction,
   TaskByIdDocument,
+  TaskEventsDocument,
+  type TaskEventsQuery,
   type TaskFilter,
   TaskListDocument,
   type TaskStatus,
+  TaskSummariesDocument,
+  type TaskSummaryFragment,
+  TaskSummaryUpdatedDocument,
   TasksUpdatedDocument,
   TaskUpdatedDocument,
 } from './generated/graphql.ts';
@@ -51,9 +61,15 @@ export interface GroundcrewOptions {
   readonly url: string;
   /**
    * An API token, or a function that returns one, which is called for each request and each connection. String: a rejected
-   * token ends subscriptions with UNAUTHENTICATED. Function: called again for each retry, without limit.
+   * token ends subscriptions with UNAUTHENTICATED. Function: called again for each retry, without limit. Default: none, for
+   * a page of the API's own origin, whose visitor has signed in at `/login`.
    */
-  readonly token: string | (() => string | Promise<string>);
+  readonly token?: string | (() => string | Promise<string>);
+  /**
+   * Called when the API rejects the credentials of a query, a mutation or a subscription over `urql`, in addition to the
+   * operation's error. Default: nothing.
+   */
+  readonly onUnauthenticated?: () => void;
 }
 
 export interface WatchOptions {
@@ -82,6 +98,8 @@ export interface WatchTasksOptions extends WatchOptions {
 export interface Groundcrew {
   /** The urql client, for other operations and for urql's hooks. It has a Graphcache, and its subscriptions resume. */
   readonly urql: Client;
+  /** The state of the WebSocket that all subscriptions share, for a page that shows it. */
+  readonly connection: ConnectionStatus;
   /**
    * Stores a task and returns it at once; provisioning follows in the background. A call with the same `idempotencyKey` and
    * input returns the task of the first call; with another input it rejects with IDEMPOTENCY_CONFLICT.
@@ -132,14 +150,17 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     throw new Error('groundcrew/client needs a global WebSocket: a browser, or Node 22 or later.');
   }
   const endpoint = new URL('/graphql', options.url);
-  const token = async () => (typeof options.token === 'string' ? options.token : options.token());
-  const authorization = async () => `Bearer ${await token()}`;
+  const { token } = options;
+  const authorization = async (): Promise<Record<string, string>> =>
+    token === undefined
+      ? {}
+      : { authorization: `Bearer ${typeof token === 'string' ? token : await token()}` };
   const queries = new QueryRefetcher();
 
   const connection = new Connection({
     endpoint,
     authorization,
-    authorizationMayChange: typeof options.token !== 'string',
+    authorizationMayChange: typeof token === 'function',
     onGap: queries.refetch,
   });
 
@@ -147,8 +168,13 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     url: endpoint.href,
     preferGetMethod: false,
     fetch: async (input, init) =>
-      fetch(input, { ...init, headers: { ...init?.headers, authorization: await authorization() } }),
+      fetch(input, { ...init, headers: { ...init?.headers, ...(await authorization()) } }),
     exchanges: [
+      mapExchange({
+        onError: (error) => {
+          if (fromCombinedError(error).code === 'UNAUTHENTICATED') options.onUnauthenticated?.();
+        },
+      }),
       groundcrewCache(),
       queries.exchange,
       fetchExchange,
@@ -176,6 +202,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
 
   const groundcrew: Groundcrew = {
     urql,
+    connection,
     createTask: async (input) => (await mutate(CreateTaskDocument, { input })).createTask,
     retryTask: async (id) => (await mutate(RetryTaskDocument, { id })).retryTask,
     cancelTask: async (id) => (await mutate(CancelTaskDocument, { id })).cancelTask,

@@ -1,4 +1,4 @@
-import { type Client, createClient } from 'graphql-ws';
+import { type Client, createClient } from 'graphql-ws/client';
 import { backoff } from './backoff.ts';
 import { isForbidden, ResilientSubscription, type SubscriptionSink } from './resilient-subscription.ts';
 import type { SubscriptionRequest } from './resumable-document.ts';
@@ -6,19 +6,34 @@ import type { SubscriptionRequest } from './resumable-document.ts';
 export interface ConnectionOptions {
   /** The URL of the API's `/graphql`, with the protocol `http:` or `https:`. */
   readonly endpoint: URL;
-  /** Returns the Authorization header's value. Called for each new socket. */
-  readonly authorization: () => Promise<string>;
+  /** Returns the payload of `connection_init`, with the credentials if there are any. Called for each new socket. */
+  readonly authorization: () => Promise<Record<string, string>>;
   /** Whether `authorization` may return another value after one was rejected. If not, a rejection ends subscriptions. */
   readonly authorizationMayChange: boolean;
   /** Called when changes may have been missed (lists cannot resume). */
   readonly onGap: () => void;
 }
 
+/** `lost`: something is subscribed, and the socket is being opened again. `idle`: nothing is subscribed, or not open yet. */
+export type ConnectionState = 'idle' | 'connected' | 'lost';
+
+/** Both members can be passed on alone, to React's `useSyncExternalStore` for instance. */
+export interface ConnectionStatus {
+  readonly getState: () => ConnectionState;
+  /** Calls the listener after each change of the state. Returns the function that ends that. */
+  readonly onChange: (listener: () => void) => () => void;
+  /**
+   * Opens a new socket in place of one that may be dead without having said so: after the network has changed, or the
+   * computer has slept. Subscriptions resume.
+   */
+  readonly renew: () => void;
+}
+
 /** Between two pings; also the limit for the answer to one. */
 const pingMs = 10_000;
 
 /** A client's one WebSocket: open while something is subscribed, and reopened after every loss. */
-export class Connection {
+export class Connection implements ConnectionStatus {
   readonly #options: ConnectionOptions;
   readonly #socket: Client;
   /** Each completes one open subscription. */
@@ -27,11 +42,30 @@ export class Connection {
   #wasConnected = false;
   /** Whether the current socket is open and authenticated. */
   #acknowledged = false;
+  #state: ConnectionState = 'idle';
+  readonly #listeners = new Set<() => void>();
   #pongTimeout: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#socket = this.#createSocket();
+  }
+
+  readonly getState = (): ConnectionState => this.#state;
+
+  readonly onChange = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly renew = (): void => {
+    if (this.#acknowledged) this.#socket.terminate();
+  };
+
+  #setState(state: ConnectionState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
   }
 
   /** Returns the function that ends the subscription without calling its sink. */
@@ -40,7 +74,10 @@ export class Connection {
       sink.error(new Error('The client is closed.'));
       return () => {};
     }
-    const ended = () => this.#subscriptions.delete(complete);
+    const ended = () => {
+      this.#subscriptions.delete(complete);
+      if (this.#subscriptions.size === 0 && !this.#acknowledged) this.#setState('idle');
+    };
     const subscription = new ResilientSubscription({
       socket: this.#socket,
       request,
@@ -86,7 +123,7 @@ export class Connection {
     const { endpoint, authorization, authorizationMayChange, onGap } = this.#options;
     return createClient({
       url: Object.assign(new URL(endpoint), { protocol: endpoint.protocol.replace('http', 'ws') }).href,
-      connectionParams: async () => ({ authorization: await authorization() }),
+      connectionParams: authorization,
       retryAttempts: Number.POSITIVE_INFINITY,
       shouldRetry: (event) => authorizationMayChange || !isForbidden(event),
       retryWait: (retries) => pause(backoff(retries), this.#closing.signal),
@@ -96,6 +133,7 @@ export class Connection {
           if (wasRetry && this.#wasConnected) onGap();
           this.#wasConnected = true;
           this.#acknowledged = true;
+          this.#setState('connected');
         },
         // A connection that has gone silent raises no event: the missing answer to a ping reveals it.
         ping: (received) => {
@@ -107,6 +145,7 @@ export class Connection {
         closed: () => {
           this.#acknowledged = false;
           clearTimeout(this.#pongTimeout);
+          this.#setState(this.#subscriptions.size > 0 ? 'lost' : 'idle');
         },
       },
     });

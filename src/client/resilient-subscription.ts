@@ -1,4 +1,4 @@
-import { type Client, CloseCode } from 'graphql-ws';
+import { type Client, CloseCode } from 'graphql-ws/client';
 import { backoff } from './backoff.ts';
 import { isInternal } from './errors.ts';
 import type { SubscriptionRequest } from './resumable-document.ts';

@@ -1,5 +1,5 @@
 import type { FormattedExecutionResult } from 'graphql';
-import type { SubscribePayload } from 'graphql-ws';
+import type { SubscribePayload } from 'graphql-ws/client';
 import { isInternal } from './errors.ts';
 import {
   afterRevisionVariable,

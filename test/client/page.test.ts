@@ -1,0 +1,71 @@
+import { gql } from '@urql/core';
+import { describe, expect, it, vi } from 'vitest';
+import { pipe, subscribe } from 'wonka';
+import { createGroundcrew } from '../../src/client/client.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { startScriptedServer } from './scripted-server.ts';
+
+const document = gql`subscription { tasksUpdated { id revision } }`;
+
+describe('a client without a token', () => {
+  it('sends no credentials, so that the browser sends its cookie', async () => {
+    await using server = await startScriptedServer({});
+    const groundcrew = createGroundcrew({ url: server.url });
+    const watch = groundcrew.watchTask('task_1');
+    await waitFor(() => server.connections.length === 1);
+    expect(server.connections).toEqual([{}]);
+    await watch.return?.();
+    await groundcrew.close();
+  });
+
+  it('calls onUnauthenticated when the server rejects the cookie', async () => {
+    await using server = await startScriptedServer({ onConnect: () => 4403 });
+    const onUnauthenticated = vi.fn();
+    const groundcrew = createGroundcrew({ url: server.url, onUnauthenticated });
+    const { unsubscribe } = pipe(
+      groundcrew.urql.subscription(document, {}),
+      subscribe(() => {}),
+    );
+    await vi.waitFor(() => expect(onUnauthenticated).toHaveBeenCalledTimes(1));
+    expect(server.connections).toHaveLength(1);
+    unsubscribe();
+    await groundcrew.close();
+  });
+});
+
+describe('the state of the connection', () => {
+  it('is lost from a closed socket until the next one is acknowledged', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using server = await startScriptedServer({
+      onSubscribe: (nth) => (nth === 0 ? 1013 : []),
+      onConnect: (nth) => (nth === 1 ? 1013 : undefined),
+    });
+    const groundcrew = createGroundcrew({ url: server.url });
+    const states = [groundcrew.connection.getState()];
+    groundcrew.connection.onChange(() => {
+      states.push(groundcrew.connection.getState());
+      if (states.filter((state) => state === 'connected').length === 2) gate.resolve();
+    });
+    const { unsubscribe } = pipe(
+      groundcrew.urql.subscription(document, {}),
+      subscribe(() => {}),
+    );
+    await gate.promise;
+    expect(states).toEqual(['idle', 'connected', 'lost', 'connected']);
+    unsubscribe();
+    await waitFor(() => groundcrew.connection.getState() === 'idle');
+    await groundcrew.close();
+  });
+
+  it('is connected again on a new socket after renew', async () => {
+    await using server = await startScriptedServer({});
+    const groundcrew = createGroundcrew({ url: server.url });
+    const watch = groundcrew.watchTasks();
+    await waitFor(() => groundcrew.connection.getState() === 'connected');
+    groundcrew.connection.renew();
+    await waitFor(() => server.connections.length === 2);
+    await waitFor(() => groundcrew.connection.getState() === 'connected');
+    await watch.return?.();
+    await groundcrew.close();
+  });
+});
