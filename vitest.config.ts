@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config';
  * | `unit`        | `*.unit.test.ts`            | nothing but the code: no database, no server, no program of Groundcrew |
  * | `chaos`       | `test/chaos/`               | a database, and real processes that are killed, stopped and cut off    |
  * | `e2e`         | `test/e2e/`, `test/bench/`  | whole commands, as a user runs them                                    |
+ * |               | `test/web/`                 | a Chromium; skipped where there is none                                |
  * | `integration` | all others                  | a database, sockets, git                                               |
  *
  * `npm test` runs all, `npm run test:unit` the first, `npx vitest run test/tasks` those of a folder. Nothing has to be
@@ -16,7 +17,7 @@ import { defineConfig } from 'vitest/config';
  */
 const unit = 'test/**/*.unit.test.ts';
 const chaos = 'test/chaos/**/*.test.ts';
-const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'];
+const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/web/**/*.test.ts'];
 
 /** Files that run at the same time. */
 const maxWorkers = availableParallelism();

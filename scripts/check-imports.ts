@@ -31,7 +31,7 @@ const problems: string[] = [];
 const used = new Map<Part, Set<string>>(parts.map((part) => [part, new Set()]));
 
 for (const file of readdirSync('src', { recursive: true, encoding: 'utf8' }).sort()) {
-  if (!file.endsWith('.ts') || file === entry) continue;
+  if (!/\.tsx?$/.test(file) || file === entry) continue;
   const part = partOf(file);
   if (!part) {
     problems.push(`src/${file} belongs to no part of scripts/imports.ts`);

@@ -142,6 +142,23 @@ export const parts: readonly Part[] = [
     browser: true,
   },
   {
+    folder: 'web',
+    purpose: 'the web page, built into `dist/web`',
+    parts: ['client', 'tasks/domain'],
+    packages: [
+      '@base-ui/react',
+      '@tanstack/react-virtual',
+      'lucide-react',
+      'react',
+      'react-dom',
+      'sonner',
+      'urql',
+      'wonka',
+      'wouter',
+    ],
+    browser: true,
+  },
+  {
     folder: 'app',
     purpose: 'puts the parts together',
     parts: [

@@ -24,8 +24,14 @@ export interface ApiOptions {
   readonly listener: WakeUpListener;
 }
 
-/** Starts the API. Returns its URL. Throws ConfigError when it cannot listen there. */
-export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<string> {
+export interface StartedApi {
+  readonly url: string;
+  /** Makes a link that signs a browser in as the owner, once. */
+  readonly createSignInLink: () => string;
+}
+
+/** Starts the API. Throws ConfigError when it cannot listen on its address. */
+export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
   const { config, logger, db, providers, listener } = options;
   const ownersToken = await loadOwnersToken(config.token, config.dataDir);
   const owner = await ownersViewer(db);
@@ -71,7 +77,8 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
     (each) => each.stop(),
   );
   try {
-    return (await app.start()).url;
+    const { url } = await app.start();
+    return { url, createSignInLink: () => `${url}/login#${app.signInCodes.create(ownersToken)}` };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const setting = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';

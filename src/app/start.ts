@@ -26,6 +26,8 @@ const needs = {
 export interface Groundcrew {
   /** Undefined for a worker. */
   readonly url: string | undefined;
+  /** Makes a link that signs a browser in as the owner, once. Undefined for a worker. */
+  readonly createSignInLink: (() => string) | undefined;
   /** Rejects when the embedded database is lost for good. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -80,9 +82,14 @@ export async function startGroundcrew(
     // The sessions may have taken all connections that the server allows.
     await wait.for(() => db.requireWritable());
     // Loaded lazily: the API is half of all modules, and a restarted worker should start fast.
-    const api = role === 'worker' ? undefined : await import('./start-api.ts');
-    const url = api && (await untilAborted(api.startApi(shared, parts), signal));
-    return { url, failed: failed.promise, stop: () => parts.disposeAsync() };
+    const module = role === 'worker' ? undefined : await import('./start-api.ts');
+    const api = module && (await untilAborted(module.startApi(shared, parts), signal));
+    return {
+      url: api?.url,
+      createSignInLink: api?.createSignInLink,
+      failed: failed.promise,
+      stop: () => parts.disposeAsync(),
+    };
   } catch (error) {
     await parts.disposeAsync();
     throw error;

@@ -20,7 +20,9 @@ export async function serve(role: Role): Promise<number> {
   });
   if (!groundcrew) return 0;
   if (role !== 'api') process.stdout.write('groundcrew worker ready\n');
-  if (groundcrew.url !== undefined) process.stdout.write(`groundcrew ready on ${groundcrew.url}\n`);
+  const { url, createSignInLink } = groundcrew;
+  if (url !== undefined) process.stdout.write(`groundcrew ready on ${url}\n`);
+  if (createSignInLink && role === 'start') process.stdout.write(`sign in: ${createSignInLink()}\n`);
 
   const failure = await untilAborted(groundcrew.failed, shutdown).catch((error: unknown) =>
     shutdown.aborted ? undefined : error,

@@ -4,11 +4,13 @@ import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
 import type { Authenticate } from './auth/credentials.ts';
 import { replyLogin } from './auth/login.ts';
+import { SignInCodes } from './auth/sign-in-codes.ts';
 import { createErrorTranslation, type TranslateError } from './graphql/errors.ts';
 import { GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
+import { replyWebPage } from './http/web-page.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
 import { GraphqlWebSocket } from './websocket/graphql-websocket.ts';
@@ -39,6 +41,8 @@ export interface AppOptions<Viewer, Context extends object> {
 
 /** HTTP and WebSocket on one port. Authenticates, limits what an operation may cost, and translates errors. */
 export class App<Viewer, Context extends object> {
+  /** For links that sign a browser in. */
+  readonly signInCodes = new SignInCodes();
   readonly #options: AppOptions<Viewer, Context>;
   readonly #tuning: Tuning;
   readonly #translateError: TranslateError;
@@ -110,20 +114,20 @@ export class App<Viewer, Context extends object> {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { readiness, logger, authenticate } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
-    switch (pathOf(request)) {
+    const path = pathOf(request);
+    switch (path) {
       case '/graphql':
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
         return this.#graphqlHttp(request, response);
-      case '/login':
-        return replyLogin(request, response, authenticate);
       case '/healthz':
         return replyText(response, 200, 'alive\n');
       case '/readyz':
         if (this.#stopped) return replyText(response, 503, 'The server is stopping.\n');
         return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
-      case '/':
-        return replyText(response, 302, '', { location: '/graphql' });
       default:
+        if (path === '/login' && request.method === 'POST')
+          return replyLogin(request, response, authenticate, this.signInCodes);
+        if (reads && (await replyWebPage(request, response, path))) return;
         return replyText(response, 404, 'Not found.\n');
     }
   }

@@ -74,7 +74,7 @@ describe('a command with a wrong setting prints one line that names it, and exit
 
 describe('a command that serves', () => {
   it.each([
-    ['start', [workerReady, apiUrl]],
+    ['start', [workerReady, apiUrl, signInLink]],
     ['api', [apiUrl]],
     ['worker', [workerReady]],
   ] as const)(
@@ -231,6 +231,10 @@ describe('a worker', () => {
     expect(provider.made.map(({ kind }) => kind)).toEqual(['sandbox', 'agent', 'session']);
   });
 });
+
+async function signInLink(started: StartedProcess): Promise<void> {
+  await started.waitForLine(/^sign in: http:\/\/127\.0\.0\.1:\d+\/login#[\w-]{20,}$/);
+}
 
 async function sql(text: string): Promise<Record<string, unknown>[]> {
   const client = new Client({ connectionString: database.url, application_name: 'test' });

@@ -57,41 +57,6 @@ describe('POST /graphql with credentials', () => {
   });
 });
 
-describe('/login', () => {
-  it('turns a token into a valid cookie that scripts cannot read', async () => {
-    const { url } = await startExample();
-    const response = await fetch(`${url}/login?token=${token}`, { redirect: 'manual' });
-    expect(response.status).toBe(303);
-    expect(response.headers.get('location')).toBe('/graphql');
-    const [cookie = '', ...attributes] = (response.headers.get('set-cookie') ?? '').split('; ');
-    expect(attributes).toEqual(expect.arrayContaining(['HttpOnly', 'SameSite=Strict', 'Path=/']));
-    const answer = await post(url, { 'content-type': 'application/json', cookie, origin: url });
-    expect(answer.body).toEqual({ data: { me: token } });
-  });
-
-  it('accepts a form from its own page only', async () => {
-    const { url } = await startExample();
-    const body = new URLSearchParams({ token });
-    const send = (headers: Record<string, string>) =>
-      fetch(`${url}/login`, { method: 'POST', body, headers, redirect: 'manual' });
-    expect((await send({ origin: url })).status).toBe(303);
-    expect((await send({ origin: 'http://evil.example' })).status).toBe(403);
-    body.set('token', 'x'.repeat(5_000));
-    expect((await send({ origin: url })).status).toBe(413);
-  });
-
-  it('shows a form, and refuses an invalid token', async () => {
-    const { url } = await startExample();
-    const form = await fetch(`${url}/login`);
-    expect(await form.text()).toContain('<form method="post"');
-    // With `no-referrer` a browser would send the form with `Origin: null`.
-    expect(form.headers.get('referrer-policy')).toBe('same-origin');
-    const refused = await fetch(`${url}/login?token=bad`);
-    expect(refused.status).toBe(403);
-    expect(refused.headers.get('set-cookie')).toBeNull();
-  });
-});
-
 describe('POST /graphql', () => {
   it.each([
     ['application/json', 200],
@@ -235,6 +200,5 @@ describe('health checks', () => {
   it('are answered with 404 on unknown paths', async () => {
     const { url } = await startExample();
     expect((await fetch(`${url}/nowhere`)).status).toBe(404);
-    expect((await fetch(url, { redirect: 'manual' })).headers.get('location')).toBe('/graphql');
   });
 });

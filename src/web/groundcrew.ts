@@ -1,0 +1,14 @@
+import { useSyncExternalStore } from 'react';
+import { type ConnectionState, createGroundcrew } from '../client/client.ts';
+import { leaveForLogin } from './login/return-path.ts';
+
+/** The page's one client. Its visitor has signed in with a cookie, so it holds no token. */
+export const groundcrew = createGroundcrew({
+  url: location.origin,
+  onUnauthenticated: leaveForLogin,
+});
+
+/** The state of the WebSocket, kept current. */
+export function useConnectionState(): ConnectionState {
+  return useSyncExternalStore(groundcrew.connection.onChange, groundcrew.connection.getState);
+}

@@ -1,0 +1,56 @@
+import type { CSSProperties } from 'react';
+import { Link } from 'wouter';
+import { Badge } from '../components/badge.tsx';
+import { Time } from '../components/time.tsx';
+import { statuses } from '../words.ts';
+import type { TaskSummary } from './merge.ts';
+
+/** Pixels. All rows are of one height, so that the place of each is known without measuring it. */
+export const rowHeight = 60;
+
+/** Characters. More of a prompt is on the task's own page. */
+const maxTitleLength = 1_000;
+
+interface RowProps {
+  readonly task: TaskSummary;
+  readonly index: number;
+  /** Of the list, as far as it is known; -1 when there is more. */
+  readonly count: number;
+  readonly style: CSSProperties;
+  readonly onFocus: () => void;
+}
+
+export function Row({ task, index, count, style, onFocus }: RowProps) {
+  const { words, tone } = statuses[task.status];
+  return (
+    <li
+      style={style}
+      aria-setsize={count}
+      aria-posinset={index + 1}
+      className="absolute inset-x-0 top-0 flex items-center border-line border-b px-3 hover:bg-hover has-focus-visible:bg-hover"
+    >
+      <div className="flex min-w-0 grow flex-col gap-0.5">
+        {/* Its area is the whole row. */}
+        <Link
+          href={`/tasks/${task.id}`}
+          dir="auto"
+          data-index={index}
+          onFocus={onFocus}
+          className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent"
+        >
+          {(task.title ?? task.prompt).slice(0, maxTitleLength)}
+        </Link>
+        <div className="flex min-w-0 items-center gap-2 text-soft text-xs">
+          <span className="truncate">{task.project.name}</span>
+          {task.branchName && <span className="truncate font-mono max-sm:hidden">{task.branchName}</span>}
+        </div>
+      </div>
+      <div className="flex shrink-0 flex-col items-end gap-0.5 pl-3 text-xs sm:flex-row sm:items-center sm:gap-6">
+        <Badge tone={tone}>{words}</Badge>
+        <span className="text-right text-soft sm:w-20">
+          <Time at={task.createdAt} look="ago" />
+        </span>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,75 @@
+import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../client/client.ts';
+
+// What the API's enums are called on the page. A value that the API adds is a compile error here.
+
+/** `busy`: something is being done. `waiting`: nothing is, yet. */
+export type Tone = 'waiting' | 'busy' | 'good' | 'bad' | 'over';
+
+export const statuses = {
+  INIT_ENQUEUE_PROVISION: { words: 'Queued', tone: 'waiting' },
+  INIT_ENSURE_NAME: { words: 'Settling the name', tone: 'busy' },
+  INIT_CREATE_SANDBOX: { words: 'Creating the sandbox', tone: 'busy' },
+  INIT_ENSURE_AGENT: { words: 'Starting the agent', tone: 'busy' },
+  INIT_CREATE_SESSION: { words: 'Opening the session', tone: 'busy' },
+  RUNNING: { words: 'Running', tone: 'good' },
+  ERROR: { words: 'Error', tone: 'bad' },
+  CANCELED: { words: 'Canceled', tone: 'over' },
+  ARCHIVED: { words: 'Archived', tone: 'over' },
+} as const satisfies Record<TaskStatus, { words: string; tone: Tone }>;
+
+export const steps = {
+  ENSURE_NAME: { title: 'Name and branch', hint: 'Reads the repository, settles title and branch.' },
+  CREATE_SANDBOX: { title: 'Sandbox', hint: 'Makes the sandbox with a checkout of the branch.' },
+  ENSURE_AGENT: { title: 'Agent', hint: 'Installs the agent and starts its server.' },
+  CREATE_SESSION: { title: 'Session', hint: 'Opens the first session and hands over the prompt.' },
+} as const satisfies Record<StepName, { title: string; hint: string }>;
+
+export const stepStates = {
+  PENDING: { words: 'Waiting', tone: 'waiting' },
+  RUNNING: { words: 'Running', tone: 'busy' },
+  SUCCEEDED: { words: 'Done', tone: 'good' },
+  FAILED: { words: 'Failed', tone: 'bad' },
+} as const satisfies Record<StepState, { words: string; tone: Tone }>;
+
+export const sessionStatuses = {
+  PENDING_PROVISION: { words: 'Preparing environment', tone: 'waiting' },
+  PENDING_SESSION_CREATE: { words: 'Preparing environment', tone: 'busy' },
+  READY: { words: 'Ready', tone: 'good' },
+  ERROR: { words: 'Failed', tone: 'bad' },
+  CLOSED: { words: 'Closed', tone: 'over' },
+} as const satisfies Record<SessionStatus, { words: string; tone: Tone }>;
+
+/** What a kind of event is called. Kinds may be added, and are then shown as the API spells them. */
+const eventKinds: Readonly<Record<string, string>> = {
+  'task.created': 'Created',
+  'task.named': 'Name and branch settled',
+  'task.status_changed': 'Status changed',
+  'task.retried': 'Retried',
+  'task.canceled': 'Canceled',
+  'task.archived': 'Archived',
+  'step.failed': 'Step failed',
+  'sandbox.created': 'Sandbox created',
+  'agent.started': 'Agent started',
+  'session.created': 'Session added',
+  'session.ready': 'Session ready',
+  'session.failed': 'Session failed',
+};
+
+export function eventWords(kind: string): string {
+  return eventKinds[kind] ?? kind;
+}
+
+/** Why an action is not offered in a status. */
+export function missingActionReason(action: TaskAction, status: TaskStatus): string {
+  const now = statuses[status].words.toLowerCase();
+  switch (action) {
+    case 'RETRY':
+      return `Only a task with an error can be retried. This one is: ${now}.`;
+    case 'CANCEL':
+      return `The task is ${now}, so there is nothing to cancel.`;
+    case 'ARCHIVE':
+      return `Only a task that is running or has an error can be archived. This one is: ${now}.`;
+    case 'CREATE_SESSION':
+      return `The task is ${now}, so it takes no more sessions.`;
+  }
+}

@@ -1,0 +1,67 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import tailwindcss from '@tailwindcss/vite';
+import { defineConfig, type Plugin } from 'vite';
+
+// `npm run build:web` makes dist/web from src/web. `npm run web` serves src/web while it is edited, with the API of a server
+// that runs on port 4000.
+
+const api = process.env.GROUNDCREW_URL ?? 'http://127.0.0.1:4000';
+const outDir = 'dist/web';
+/** Bytes, compressed: all that a first visit of any path loads. */
+const firstLoadLimit = 200_000;
+
+export default defineConfig({
+  root: 'src/web',
+  // A parser and a printer without the rest of `graphql`: all that the client needs of it, at a quarter of the size.
+  resolve: { alias: [{ find: /^graphql$/, replacement: '@0no-co/graphql.web' }] },
+  build: { outDir: '../../dist/web', emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
+  plugins: [tailwindcss(), withoutInjectedStyle(), compress()],
+  server: { proxy: { '/graphql': { target: api, ws: true }, '/login': { target: api, bypass: passForms } } },
+});
+
+/** The form goes to the server; the page at the same path comes from Vite. */
+function passForms({ method }: { method?: string }): string | undefined {
+  return method === 'POST' ? undefined : '/index.html';
+}
+
+/** sonner adds its style to the document by itself, which the page's Content-Security-Policy forbids. We import it as a file. */
+function withoutInjectedStyle(): Plugin {
+  const call = /^__insertCSS\(".*"\);$/m;
+  return {
+    name: 'without-injected-style',
+    transform(code, id) {
+      if (!/sonner\/dist\/index\.mjs/.test(id)) return undefined;
+      if (!call.test(code)) this.error('sonner injects its style in another way than before.');
+      return { code: code.replace(call, ''), map: null };
+    },
+  };
+}
+
+/** Writes each file also in compressed form, and fails when the first load is too large. */
+function compress(): Plugin {
+  return {
+    name: 'compress',
+    apply: 'build',
+    async closeBundle() {
+      const names = await readdir(outDir, { recursive: true });
+      let firstLoad = 0;
+      for (const name of names.filter((each) => /\.(js|css|html|svg)$/.test(each))) {
+        const file = join(outDir, name);
+        const body = readFileSync(file);
+        const [br, gz] = await Promise.all([
+          promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 10 } }),
+          promisify(gzip)(body, { level: 9 }),
+        ]);
+        writeFileSync(`${file}.br`, br);
+        writeFileSync(`${file}.gz`, gz);
+        firstLoad += gz.byteLength;
+      }
+      this.info(`first load: ${Math.ceil(firstLoad / 1_000)} kB with gzip`);
+      if (firstLoad > firstLoadLimit) this.error(`The first load is larger than ${firstLoadLimit} bytes.`);
+    },
+  };
+}
