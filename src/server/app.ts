@@ -133,6 +133,8 @@ export class App<Viewer, Context extends object> {
   }
 }
 
+/** Without a slash at its end, which some clients and proxies add. */
 function pathOf(request: IncomingMessage): string {
-  return request.url?.split('?', 1)[0] ?? '/';
+  const path = request.url?.split('?', 1)[0] ?? '/';
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }

@@ -38,7 +38,7 @@ describe('the body of POST /graphql', () => {
     const { status, body } = await post(url, bodyOf(bytes));
     expect(status).toBe(413);
     expect(body.errors).toEqual([
-      { message: 'Request body too large.', extensions: { code: 'BAD_USER_INPUT' } },
+      { message: 'The body is larger than 262144 bytes.', extensions: { code: 'BAD_USER_INPUT' } },
     ]);
   });
 

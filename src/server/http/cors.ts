@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const maxAge = '7200';
 
 /**
- * Sets the CORS headers of POST /graphql for pages of the allowed origins, and answers their preflights. True when the
+ * Sets the CORS headers of /graphql for pages of the allowed origins, and answers their preflights. True when the
  * request was a preflight and is answered.
  *
  * Never allows credentials: such pages authenticate with a token, and the cookie counts for same-origin requests only.
@@ -23,8 +23,9 @@ export function handleCors(
   const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
   if (isPreflight) {
     response.writeHead(204, {
-      'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'authorization, content-type',
+      'access-control-allow-methods': 'GET, POST',
+      // Clients add headers of their own, such as their name; `*` does not stand for Authorization.
+      'access-control-allow-headers': 'authorization, content-type, *',
       'access-control-max-age': maxAge,
     });
     response.end();

@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { createYoga, type Plugin } from 'graphql-yoga';
+import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Logger } from '../../log.ts';
 import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
 import { type Authenticate, addressOf, authorizationOf } from '../auth/credentials.ts';
@@ -7,7 +7,9 @@ import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
 import { edgeError, type TranslateError } from '../graphql/errors.ts';
 import type { GraphqlPipeline } from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
+import { acceptedType } from './accepted-type.ts';
 import { handleCors } from './cors.ts';
+import { type RequestParams, readBody, readQueryString, UnreadableRequestError } from './request-params.ts';
 
 export interface GraphqlHttpOptions<Viewer, Context extends object> {
   readonly pipeline: GraphqlPipeline;
@@ -23,11 +25,15 @@ export interface GraphqlHttpOptions<Viewer, Context extends object> {
 /** What we add to the context that Yoga passes from a request to its operation. */
 interface YogaServerContext {
   readonly operationContext: object;
+  readonly requestParams: RequestParams;
 }
 
 export type GraphqlHttp = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** `POST /graphql`: one query or mutation in a JSON body. Yoga reads and answers it after the checks here. */
+/**
+ * `POST /graphql`: one query or mutation in a JSON body; `GET /graphql`: one query in the query string, as some clients send
+ * it. Yoga answers it after the checks here.
+ */
 export function createGraphqlHttp<Viewer, Context extends object>(
   options: GraphqlHttpOptions<Viewer, Context>,
 ): GraphqlHttp {
@@ -37,7 +43,8 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     graphqlEndpoint: '/graphql',
     plugins: [usePipeline(pipeline)],
     maskedErrors: { maskError: translateError },
-    maxRequestBodySize: options.maxBody,
+    // The body is read here: Yoga takes no compressed one, and refuses properties that it does not know.
+    maxRequestBodySize: false,
     parserAndValidationCache: false,
     batching: false,
     multipart: false,
@@ -58,16 +65,25 @@ export function createGraphqlHttp<Viewer, Context extends object>(
       replyError(response, status, edgeError(message, code), headers);
     };
     if (handleCors(options.corsOrigins, request, response)) return;
-    if (request.method !== 'POST') {
-      return refuse(405, 'GraphQL is served over POST.', 'BAD_USER_INPUT', { allow: 'POST' });
+    const isGet = request.method === 'GET';
+    if (!isGet && request.method !== 'POST') {
+      return refuse(405, 'GraphQL is served over POST and GET.', 'BAD_USER_INPUT', { allow: 'GET, POST' });
     }
     // Before authentication: a form on another site can send other content types together with the visitor's credentials.
-    if (!isJson(request.headers['content-type'])) {
+    const contentType = request.headers['content-type'];
+    if (!(isGet && contentType === undefined) && !isJson(contentType)) {
       return refuse(415, 'The body must be application/json, in UTF-8.', 'BAD_USER_INPUT');
     }
-    // Yoga accepts fewer spellings.
-    request.headers['content-type'] = 'application/json';
-    const authorization = authorizationOf(request);
+    const accept = acceptedType(request.headers.accept);
+    if (accept === null) {
+      return refuse(
+        406,
+        'The response is application/json, which the request does not accept.',
+        'BAD_USER_INPUT',
+      );
+    }
+    const authorization =
+      isGet && !mayReadWithCookie(request) ? request.headers.authorization : authorizationOf(request);
     let viewer: Viewer;
     try {
       if (authorization === undefined) throw new UnauthenticatedError('A valid token is required.');
@@ -81,8 +97,30 @@ export function createGraphqlHttp<Viewer, Context extends object>(
       if (!(error instanceof RateLimitedError)) throw error;
       return refuse(apiErrorCodes.RATE_LIMITED.status, error.message, error.code, retryAfter(error));
     }
-    await yoga(request, response, { operationContext: options.createContext(viewer) });
+    let requestParams: RequestParams;
+    try {
+      requestParams = isGet ? readQueryString(request.url ?? '') : await readBody(request, options.maxBody);
+    } catch (error) {
+      if (error instanceof UnreadableRequestError) {
+        return refuse(error.status, error.message, 'BAD_USER_INPUT');
+      }
+      // The client has left in the middle of its request.
+      if (!request.destroyed) throw error;
+      response.destroy();
+      return;
+    }
+    // In the spellings that Yoga knows.
+    request.url = '/graphql';
+    request.headers['content-type'] = 'application/json';
+    request.headers.accept = accept;
+    if (isGet) response.setHeader('cache-control', 'no-store');
+    await yoga(request, response, { operationContext: options.createContext(viewer), requestParams });
   };
+}
+
+/** Browsers send no Origin with a GET, but say where it comes from. A page of another site must not even cause work. */
+function mayReadWithCookie({ headers }: IncomingMessage): boolean {
+  return headers['sec-fetch-site'] === 'same-origin';
 }
 
 function retryAfter({ retryAfterMs }: RateLimitedError): OutgoingHttpHeaders {
@@ -102,6 +140,10 @@ function isJson(contentType = ''): boolean {
 /** Makes Yoga parse, validate and execute with the pipeline that the WebSocket uses. */
 function usePipeline(pipeline: GraphqlPipeline): Plugin<YogaServerContext> {
   return {
+    onRequestParse({ setRequestParser, serverContext }) {
+      // Checked by Yoga afterwards.
+      setRequestParser(() => (serverContext as Partial<YogaServerContext>).requestParams as GraphQLParams);
+    },
     onParse({ setParseFn }) {
       setParseFn((source) => pipeline.parse(typeof source === 'string' ? source : source.body));
     },

@@ -74,7 +74,9 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       extra.forgetEnd?.();
     },
 
-    onSubscribe({ extra }, id, payload) {
+    onSubscribe({ extra }, id, sent) {
+      // Some clients send an empty name when there is none.
+      const payload = { ...sent, operationName: sent.operationName || undefined };
       const { client, viewer } = extra;
       if (viewer === undefined) return [edgeError('A valid token is required.', 'UNAUTHENTICATED')];
       if (extra.operations >= tuning.maxOperationsPerSocket) {

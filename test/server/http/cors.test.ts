@@ -42,8 +42,8 @@ describe('POST /graphql from another origin', () => {
     expect(asked.status).toBe(204);
     expect(corsHeadersOf(asked)).toEqual({
       'access-control-allow-origin': allowed,
-      'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'authorization, content-type',
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization, content-type, *',
       'access-control-max-age': '7200',
       vary: 'Origin',
     });

@@ -105,7 +105,7 @@ describe('POST /graphql', () => {
     expect(body.errors[0].extensions).toEqual({ code: 'BAD_USER_INPUT' });
   });
 
-  it('is not replaced by GET, which runs nothing', async () => {
+  it('cannot be replaced by GET for a mutation', async () => {
     const example = await startExample();
     const query = encodeURIComponent('mutation { touch }');
     const response = await fetch(`${example.url}/graphql?query=${query}`, {

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { connect, open } from '../../support/graphql-ws-client.ts';
+import { MessageQueue } from '../../support/message-queue.ts';
 import { startExample } from '../example-app.ts';
 
 const token = 'good-a';
@@ -55,6 +58,27 @@ describe('a WebSocket', () => {
   it('is closed with 4408 when the client sends nothing', async () => {
     const { url } = await startExample({ connectionInitTimeout: 20 });
     expect((await (await open(url)).closed).code).toBe(4408);
+  });
+
+  it('speaks graphql-transport-ws with a client that offers the older protocol first, at /graphql/', async () => {
+    const { url } = await startExample();
+    const socket = new WebSocket(
+      `${url.replace('http', 'ws')}/graphql/`,
+      ['graphql-ws', 'graphql-transport-ws'],
+      {
+        headers: { authorization: `Bearer ${token}` },
+      },
+    );
+    const messages = new MessageQueue<unknown>();
+    socket.on('message', (data) => messages.push(JSON.parse(String(data))));
+    await once(socket, 'open');
+    expect(socket.protocol).toBe('graphql-transport-ws');
+    socket.send('{"type": "connection_init", "payload": {}}');
+    expect(await messages.next()).toEqual({ type: 'connection_ack' });
+    socket.send('{"id": "1", "type": "subscribe", "payload": {"query": "{ me }", "operationName": ""}}');
+    expect(await messages.next()).toEqual({ id: '1', type: 'next', payload: { data: { me: token } } });
+    socket.close();
+    await once(socket, 'close');
   });
 
   it('is closed with 4406 for another protocol', async () => {
