@@ -42,18 +42,18 @@ export async function registerWorker(
 
 /**
  * Writes the heartbeat, and takes the worker's lock for the session of `client`. Returns whether the session has the lock
- * now; null when the worker was declared dead, and its row deleted.
+ * now, and the time by the database's clock; null when the worker was declared dead, and its row deleted.
  */
 export async function recordHeartbeat(
   client: ClientBase,
   { workerId, poolIds, hasLock }: HeartbeatInput,
-): Promise<{ readonly hasLock: boolean } | null> {
-  const { rows } = await client.query<{ has_lock: boolean }>(
+): Promise<{ readonly hasLock: boolean; readonly databaseMs: number } | null> {
+  const { rows } = await client.query<{ has_lock: boolean; database_ms: number }>(
     `update worker set heartbeat_at = now(), pool_ids = $2 where id = $1
-     returning $3 or pg_try_advisory_lock($4, lock) as has_lock`,
+     returning $3 or pg_try_advisory_lock($4, lock) as has_lock, extract(epoch from now())::float8 * 1000 as database_ms`,
     [workerId, poolIds, hasLock, workerLockClass],
   );
-  return rows[0] ? { hasLock: rows[0].has_lock } : null;
+  return rows[0] ? { hasLock: rows[0].has_lock, databaseMs: rows[0].database_ms } : null;
 }
 
 /** Milliseconds without a heartbeat that make a worker suspect although it has its lock. */
@@ -67,14 +67,17 @@ export interface SuspectWorker {
   readonly isLockFree: boolean;
   /** Opaque; changes with each heartbeat. */
   readonly heartbeatAt: string;
+  /** By the database's clock; negative for a heartbeat from before that was set back. */
   readonly heartbeatAgeMs: number;
+  /** What the database's clock said, in milliseconds since 1970. */
+  readonly databaseMs: number;
   /** Whether a session of any process of Groundcrew is open that was there before the last heartbeat. */
   readonly hasOlderSession: boolean;
   /** Whether this server has neither been started nor recovered from a crash since the last heartbeat. */
   readonly hasOlderServer: boolean;
 }
 
-/** The workers, other than this one, whose lock is free or whose heartbeat is overdue. */
+/** The workers, other than this one, whose lock is free or whose heartbeat is overdue, or of a time to come. */
 export async function findSuspectWorkers(db: Database, workerId: string): Promise<SuspectWorker[]> {
   // A free lock is given back with the statement's own transaction. A crash of one process of the server leaves its start
   // time as it is, but resets the statistics.
@@ -86,11 +89,13 @@ export async function findSuspectWorkers(db: Database, workerId: string): Promis
     is_lock_free: boolean;
     heartbeat_at: string;
     heartbeat_age_ms: number;
+    database_ms: number;
     has_older_session: boolean;
     has_older_server: boolean;
   }>`
     select id, host, pid, process_start, is_lock_free, heartbeat_at::text,
       extract(epoch from now() - heartbeat_at)::float8 * 1000 as heartbeat_age_ms,
+      extract(epoch from now())::float8 * 1000 as database_ms,
       exists (
         select from pg_stat_activity
         where backend_type = 'client backend' and datname = current_database() and usename = current_user
@@ -102,7 +107,8 @@ export async function findSuspectWorkers(db: Database, workerId: string): Promis
       select worker.*, pg_try_advisory_xact_lock(${workerLockClass}, lock) as is_lock_free
       from worker where id <> ${workerId}
     ) other
-    where is_lock_free or heartbeat_at < now() - ${suspectAfterMs} * interval '1 millisecond'
+    where is_lock_free
+      or abs(extract(epoch from now() - heartbeat_at)) * 1000 > ${suspectAfterMs}
   `.execute(db.kysely);
   return rows.map((row) => ({
     id: row.id,
@@ -110,6 +116,7 @@ export async function findSuspectWorkers(db: Database, workerId: string): Promis
     isLockFree: row.is_lock_free,
     heartbeatAt: row.heartbeat_at,
     heartbeatAgeMs: row.heartbeat_age_ms,
+    databaseMs: row.database_ms,
     hasOlderSession: row.has_older_session,
     hasOlderServer: row.has_older_server,
   }));

@@ -4,6 +4,7 @@ import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { recordHeartbeat, registerWorker } from '../../tasks/store/worker-registry.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { ownProcess } from './host-process.ts';
 
 const heartbeatMs = 400;
@@ -24,6 +25,8 @@ export class Heartbeat {
   readonly #poolIds: string[] = [];
   /** How many of the pools the worker's row names. */
   #storedPools = 0;
+  /** Reads the database's clock with each heartbeat. */
+  readonly clockWatch = new ClockWatch();
   #workerId = randomUUID();
   #isRegistered = false;
   #hasLock = false;
@@ -93,6 +96,7 @@ export class Heartbeat {
     // PostgreSQL may still hold the lock for our previous connection. Retry at each heartbeat; until then only the heartbeat
     // shows that we are alive.
     const poolIds = [...this.#poolIds];
+    const askedAt = performance.now();
     const recorded = await recordHeartbeat(client, {
       workerId: this.#workerId,
       poolIds,
@@ -102,6 +106,7 @@ export class Heartbeat {
     this.#hasLock = recorded.hasLock;
     this.#storedPools = poolIds.length;
     const now = performance.now();
+    this.clockWatch.read({ databaseMs: recorded.databaseMs, askedAt, answeredAt: now });
     if (now - this.#lastHeartbeatAt > gapMs) this.#stableSince = now;
     this.#lastHeartbeatAt = now;
     this.#nextHeartbeat.resolve();

@@ -3,6 +3,7 @@ import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
 import { findSuspectWorkers, reclaimFromDeadWorker } from '../../tasks/store/worker-registry.ts';
+import { ClockWatch } from './clock-watch.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { stateOf } from './host-process.ts';
 import { type Judge, verdictOn } from './verdict.ts';
@@ -10,11 +11,12 @@ import { type Judge, verdictOn } from './verdict.ts';
 /** Takes over the tasks of workers that are dead. */
 export async function reclaimDeadWorkers(
   db: Database,
-  heartbeat: Pick<Heartbeat, 'workerId' | 'stableForMs' | 'connectionWasLost'>,
+  heartbeat: Pick<Heartbeat, 'workerId' | 'stableForMs' | 'connectionWasLost' | 'clockWatch'>,
   logger: Logger,
 ): Promise<void> {
-  const { workerId, stableForMs, connectionWasLost } = heartbeat;
-  await judgeSuspects(db, workerId, { stableForMs, connectionWasLost, isStarting: false }, logger);
+  const { workerId, stableForMs, connectionWasLost, clockWatch } = heartbeat;
+  const judge = { stableForMs, connectionWasLost, isStarting: false };
+  await judgeSuspects(db, workerId, judge, clockWatch, logger);
 }
 
 /** Milliseconds: more than it takes until a worker counts as dead that was killed just before this one was started. */
@@ -32,15 +34,30 @@ export async function reclaimKilledWorkers(
   signal: AbortSignal,
 ): Promise<void> {
   const judge = { stableForMs: 0, connectionWasLost: false, isStarting: true };
+  const clockWatch = new ClockWatch();
   const deadline = performance.now() + graceMs;
-  const hasOpenCase = () => retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, logger), signal);
+  const hasOpenCase = () =>
+    retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, clockWatch, logger), signal);
   while ((await hasOpenCase()) && performance.now() < deadline) await delay(pollMs, undefined, { signal });
 }
 
 /** Whether a worker remains that may have been killed although nothing proves it yet. */
-async function judgeSuspects(db: Database, workerId: string, judge: Judge, logger: Logger): Promise<boolean> {
+async function judgeSuspects(
+  db: Database,
+  workerId: string,
+  judge: Judge,
+  clockWatch: ClockWatch,
+  logger: Logger,
+): Promise<boolean> {
   let hasOpenCase = false;
-  for (const suspect of await findSuspectWorkers(db, workerId)) {
+  const askedAt = performance.now();
+  const suspects = await findSuspectWorkers(db, workerId);
+  const [first] = suspects;
+  if (first) {
+    clockWatch.read({ databaseMs: first.databaseMs, askedAt, answeredAt: performance.now() });
+  }
+  for (const found of suspects) {
+    const suspect = { ...found, heartbeatAgeMs: clockWatch.silenceOf(found.heartbeatAgeMs) };
     const process = await stateOf(suspect.process);
     const verdict = verdictOn(suspect, process, judge);
     if (verdict === 'undecided') {

@@ -9,6 +9,7 @@ import { stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { leasesOf } from '../../../src/tasks/store/task-leases.ts';
 import { findTask } from '../../../src/tasks/store/view/task-queries.ts';
 import { type WorkerProcess, workerLockClass } from '../../../src/tasks/store/worker-registry.ts';
+import { ClockWatch } from '../../../src/worker/liveness/clock-watch.ts';
 import { ownProcess } from '../../../src/worker/liveness/host-process.ts';
 import { reclaimDeadWorkers, reclaimKilledWorkers } from '../../../src/worker/liveness/reclaim.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
@@ -103,7 +104,12 @@ describe('reclaimKilledWorkers', () => {
 });
 
 describe('reclaimDeadWorkers', () => {
-  const heartbeat = { workerId: 'me', stableForMs: 60_000, connectionWasLost: true };
+  const heartbeat = {
+    workerId: 'me',
+    stableForMs: 60_000,
+    connectionWasLost: true,
+    clockWatch: new ClockWatch(),
+  };
   const stepAfter = async ({ id }: Task) =>
     stepOf(((await findTask(tasks.view, id)) as Task).state, 'ensure_name');
 
@@ -123,6 +129,18 @@ describe('reclaimDeadWorkers', () => {
     await reclaimDeadWorkers(tasks.db, heartbeat, logger);
     expect(await holdsTask()).toBe(false);
     expect(await stepAfter(task)).toMatchObject({ state: 'pending', attempt: 1, failures: 0 });
+  });
+
+  it('does not take a clock of the database that was set ahead for silence', async () => {
+    await addWorker({ heartbeat: `now() - interval '1 minute'` });
+    const clockWatch = new ClockWatch();
+    const now = performance.now();
+    // A moment ago it was a minute earlier.
+    clockWatch.read({ databaseMs: Date.now() - 60_000, askedAt: now, answeredAt: now });
+    await reclaimDeadWorkers(tasks.db, { ...heartbeat, clockWatch }, logger);
+    expect(await holdsTask()).toBe(true);
+    await reclaimDeadWorkers(tasks.db, heartbeat, logger);
+    expect(await holdsTask()).toBe(false);
   });
 
   it('waits for such a worker until this one has been back for seven seconds', async () => {

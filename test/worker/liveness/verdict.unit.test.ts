@@ -13,6 +13,7 @@ const verdict = (process: ProcessState, suspect: Partial<SuspectWorker>, judge: 
       heartbeatAt: '',
       isLockFree: true,
       heartbeatAgeMs: 1_100,
+      databaseMs: 0,
       hasOlderSession: true,
       hasOlderServer: true,
       ...suspect,

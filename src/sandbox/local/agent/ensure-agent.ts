@@ -166,7 +166,7 @@ async function becomesHealthy(
   server: AgentServer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = Date.now() + startTimeoutMs;
+  const deadline = performance.now() + startTimeoutMs;
   let shell: ChildProcess | undefined;
   for (;;) {
     signal.throwIfAborted();
@@ -178,7 +178,7 @@ async function becomesHealthy(
     }
     if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
     if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       // It hangs: the next attempt must start another one.
       await killServer(sandbox, record, signal);
       throw await startFailed('does not answer', sandbox);

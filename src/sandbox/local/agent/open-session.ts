@@ -194,9 +194,9 @@ class SessionOpening {
 
   /** Waits for the request of another call's claim. False once it is certain that the call does not send it any more. */
   async #isSent(id: string, claim: number, isAnswered: () => boolean): Promise<boolean> {
-    const deadline = Date.now() + standstillMs;
+    const deadline = performance.now() + standstillMs;
     for (;;) {
-      const mayStillSend = Date.now() < deadline && (await this.#record.isClaimHolderAlive(id, claim));
+      const mayStillSend = performance.now() < deadline && (await this.#record.isClaimHolderAlive(id, claim));
       if (!mayStillSend) await this.#waitForRequestsInFlight();
       if (isAnswered() || (await this.#log.hasForwarded(this.#conversation.name, id))) return true;
       if (!mayStillSend) return false;

@@ -16,9 +16,11 @@ const staleMs = 8_000;
  */
 export async function withLease<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const mine = { ...(await currentProcess()), nonce: randomBytes(8).toString('hex') };
+  let seen: Heartbeat | undefined;
   while (!(await writeOnce(path, mine))) {
     signal.throwIfAborted();
-    if (await isStale(path)) await takeAway(path);
+    seen = await lookAt(path, seen);
+    if (seen?.isStale) await takeAway(path);
     else await delay(50, undefined, { signal });
   }
   const heartbeat = setInterval(() => {
@@ -35,13 +37,23 @@ export async function withLease<T>(path: string, signal: AbortSignal, work: () =
   }
 }
 
-async function isStale(path: string): Promise<boolean> {
+/** What another process has last shown of itself, and since when, by `performance.now()`: clocks may be set meanwhile. */
+interface Heartbeat {
+  readonly mtimeMs: number;
+  readonly since: number;
+  readonly isStale: boolean;
+}
+
+/** Undefined when the lease has just been released. */
+async function lookAt(path: string, before: Heartbeat | undefined): Promise<Heartbeat | undefined> {
   try {
     const holder: ProcessIdentity = JSON.parse(await readFile(path, 'utf8'));
-    if (!(await isAlive(holder))) return true;
-    return Date.now() - (await stat(path)).mtimeMs > staleMs;
+    const { mtimeMs } = await stat(path);
+    const now = performance.now();
+    const since = before?.mtimeMs === mtimeMs ? before.since : now;
+    return { mtimeMs, since, isStale: now - since > staleMs || !(await isAlive(holder)) };
   } catch {
-    return false; // it has just been released
+    return undefined;
   }
 }
 
