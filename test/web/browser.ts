@@ -1,20 +1,13 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, onTestFinished } from 'vitest';
 import { type StartedApp, startApp } from '../schema/started-app.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
-
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-/** The first Chromium in PATH. Undefined when there is none: the tests of the page are skipped then. */
-const chromiumPath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => names.map((name) => join(folder, name)))
-  .find((file) => existsSync(file));
+import { chromiumNames, chromiumPath, launchChromium } from './chromium.ts';
 
 if (!chromiumPath) {
-  process.stderr.write(`No Chromium in PATH (${names.join(', ')}): the tests of the web page are skipped.\n`);
+  process.stderr.write(
+    `No Chromium in PATH (${chromiumNames.join(', ')}): the tests of the web page are skipped.\n`,
+  );
 }
 
 export const describeInBrowser = describe.runIf(chromiumPath);
@@ -27,11 +20,28 @@ export interface Visit {
   readonly page: Page;
 }
 
+interface Target {
+  readonly url: string;
+  /** Undefined: the visitor has not signed in. */
+  readonly token?: string;
+}
+
+/** A new browser profile, which is closed when the test is finished. */
+export async function visit(browser: Browser, { url, token }: Target, view: View = {}): Promise<Visit> {
+  const context = await browser.newContext({ baseURL: url, locale: 'en-US', ...view });
+  onTestFinished(() => context.close());
+  if (token !== undefined)
+    await context.addCookies([{ name: 'groundcrew_token', value: token, url, sameSite: 'Strict' }]);
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  return { context, page };
+}
+
 /** Groundcrew with a scripted provider, a repository and a browser, for all tests of a file. */
 export class Site {
   app!: StartedApp;
   repository!: GitRepository;
-  #browser!: Browser;
+  browser!: Browser;
 
   /** Registers the hooks that start and stop it. The role `api` has no worker: stored tasks stay as they are. */
   static forTests(role: 'start' | 'api'): Site {
@@ -43,35 +53,24 @@ export class Site {
   }
 
   /** A visitor with a browser profile of their own, who has signed in. */
-  async visit(view: View = {}): Promise<Visit> {
-    const visit = await this.visitSignedOut(view);
-    const { url, token } = this.app;
-    await visit.context.addCookies([{ name: 'groundcrew_token', value: token, url, sameSite: 'Strict' }]);
-    return visit;
+  visit(view?: View): Promise<Visit> {
+    return visit(this.browser, this.app, view);
   }
 
-  async visitSignedOut(view: View = {}): Promise<Visit> {
-    const context = await this.#browser.newContext({ baseURL: this.app.url, locale: 'en-US', ...view });
-    onTestFinished(() => context.close());
-    const page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    return { context, page };
+  visitSignedOut(view?: View): Promise<Visit> {
+    return visit(this.browser, { url: this.app.url }, view);
   }
 
   async #start(role: 'start' | 'api'): Promise<void> {
-    [this.app, this.repository, this.#browser] = await Promise.all([
+    [this.app, this.repository, this.browser] = await Promise.all([
       startApp(role),
       createGitRepository(),
-      // As root Chromium has no sandbox, and in a container hardly any shared memory.
-      chromium.launch({
-        executablePath: chromiumPath as string,
-        args: ['--no-sandbox', '--disable-dev-shm-usage'],
-      }),
+      launchChromium(),
     ]);
   }
 
   async #stop(): Promise<void> {
-    await this.#browser?.close();
+    await this.browser?.close();
     await this.app?.[Symbol.asyncDispose]();
     await this.repository?.[Symbol.asyncDispose]();
   }

@@ -3,7 +3,7 @@ export function Kbd({ children }: { readonly children: string }) {
   return (
     <kbd
       aria-hidden
-      className="rounded border border-current/30 px-1 font-sans text-[0.7rem] leading-4 pointer-coarse:hidden"
+      className="rounded border border-current/30 px-1 font-sans text-[0.7rem] leading-4 max-sm:hidden pointer-coarse:hidden"
     >
       {children}
     </kbd>

@@ -9,7 +9,7 @@ export function Header() {
     <header className="sticky top-0 z-20 border-line border-b bg-page/95 backdrop-blur">
       <div className="mx-auto flex h-13 max-w-5xl items-center gap-1 px-4">
         <Link href="/" className="mr-2 flex items-center gap-2 rounded font-semibold">
-          <img src="/icon.svg" alt="" className="size-6" />
+          <img src="/icon.svg" alt="" className="size-6 shrink-0" />
           <span className="max-sm:sr-only">Groundcrew</span>
         </Link>
         <nav aria-label="Main" className="flex gap-1">

@@ -6,20 +6,36 @@ import { Section } from './section.tsx';
 
 type Step = Task['steps'][number];
 
+interface ProvisioningProps {
+  readonly steps: readonly Step[];
+  /** The page explains this error elsewhere. */
+  readonly explained: string | undefined;
+}
+
 /** The four steps that get a task ready, as a timeline. */
-export function Provisioning({ steps }: { readonly steps: readonly Step[] }) {
+export function Provisioning({ steps, explained }: ProvisioningProps) {
   return (
     <Section title="Provisioning">
       <ol aria-label="Provisioning" className="rounded-lg border border-line">
         {steps.map((step) => (
-          <StepItem key={step.name} step={step} />
+          <StepItem
+            key={step.name}
+            step={step}
+            error={step.error?.message === explained ? undefined : step.error?.message}
+          />
         ))}
       </ol>
     </Section>
   );
 }
 
-function StepItem({ step }: { readonly step: Step }) {
+interface StepItemProps {
+  readonly step: Step;
+  /** Of its latest attempt that has failed. */
+  readonly error: string | undefined;
+}
+
+function StepItem({ step, error }: StepItemProps) {
   const { title, hint } = stepWords[step.name];
   const { words, tone } = stepStates[step.state];
   return (
@@ -37,10 +53,12 @@ function StepItem({ step }: { readonly step: Step }) {
           </span>
         </div>
         {step.state === 'PENDING' && !step.error && <p className="text-soft text-xs">{hint}</p>}
-        {step.error && (
-          <p dir="auto" className="wrap-anywhere whitespace-pre-wrap text-soft text-xs">
-            {step.state === 'FAILED' ? '' : `Attempt ${step.attempt - (step.state === 'PENDING' ? 0 : 1)}: `}
-            <span className={step.state === 'FAILED' ? 'text-bad' : ''}>{step.error.message}</span>
+        {error && (
+          <p
+            dir="auto"
+            className={`wrap-anywhere whitespace-pre-wrap text-xs ${step.state === 'FAILED' ? 'text-bad' : 'text-soft'}`}
+          >
+            {step.state === 'FAILED' ? error : `The attempt before has failed: ${error}`}
           </p>
         )}
       </div>

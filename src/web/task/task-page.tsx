@@ -59,7 +59,7 @@ function LoadedTask({ task }: { readonly task: Task }) {
       <div className="grid gap-x-10 gap-y-8 md:grid-cols-[minmax(0,1fr)_15rem]">
         <div className="flex min-w-0 flex-col gap-8">
           {task.error && <Failure error={task.error} />}
-          <Provisioning steps={task.steps} />
+          <Provisioning steps={task.steps} explained={task.error?.message} />
           <Sessions task={task} />
           <History id={task.id} revision={task.revision} />
         </div>

@@ -29,7 +29,7 @@ export function Filters({ values, onChange }: FiltersProps) {
         aria-label="Status"
         value={values.status}
         onChange={({ target }) => onChange({ status: target.value })}
-        className={`${controlClass} max-sm:grow max-sm:basis-0`}
+        className={`${controlClass} min-w-0 max-sm:grow max-sm:basis-0`}
       >
         <option value="">All statuses</option>
         {Object.entries(statuses).map(([status, { words }]) => (
