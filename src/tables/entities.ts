@@ -255,6 +255,8 @@ const WorkerEntity = defineEntity({
     host: p.text().nullable(),
     pid: p.integer().nullable(),
     processStart: p.text().nullable(),
+    /** Of which it reaches the sandboxes; null: unknown, it is of an earlier version. */
+    locations: p.array().columnType('text[]').nullable(),
     startedAt: createdNow(),
     heartbeatAt: createdNow(),
   },

@@ -10,6 +10,7 @@ import { Migration003Retention } from './migrations/migration-003-retention.ts';
 import { Migration004WorkerProcess } from './migrations/migration-004-worker-process.ts';
 import { Migration005SandboxLocation } from './migrations/migration-005-sandbox-location.ts';
 import { Migration006Tokens } from './migrations/migration-006-tokens.ts';
+import { Migration007WorkerLocations } from './migrations/migration-007-worker-locations.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -42,6 +43,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-004-worker-process', class: Migration004WorkerProcess },
         { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
         { name: 'migration-006-tokens', class: Migration006Tokens },
+        { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
       ],
       tableName: migrationTable,
       snapshot: false,

@@ -62,8 +62,9 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     const { databaseUrl, db, logger } = options;
+    const locations = [...new Set(options.locations.values())];
     this.#options = options;
-    this.#heartbeat = new Heartbeat({ url: databaseUrl, pool: db.pool, logger });
+    this.#heartbeat = new Heartbeat({ url: databaseUrl, pool: db.pool, locations, logger });
     this.#runners = this.#createRunners();
     this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
   }

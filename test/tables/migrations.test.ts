@@ -40,6 +40,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-004-worker-process',
         'migration-005-sandbox-location',
         'migration-006-tokens',
+        'migration-007-worker-locations',
       ],
     });
     await migrate(database.url);

@@ -23,6 +23,8 @@ export interface HeartbeatInput {
   readonly workerId: string;
   /** Under which Graphile Worker locks this worker's jobs. */
   readonly poolIds: readonly string[];
+  /** Of which the worker reaches the sandboxes. */
+  readonly locations: readonly string[];
   /** Whether the session of `client` has the worker's lock already. */
   readonly hasLock: boolean;
 }
@@ -30,13 +32,13 @@ export interface HeartbeatInput {
 /** `process` is null when it cannot be recognized. Safe to repeat when the reply was lost. */
 export async function registerWorker(
   client: ClientBase,
-  { workerId, poolIds }: Pick<HeartbeatInput, 'workerId' | 'poolIds'>,
+  { workerId, poolIds, locations }: Pick<HeartbeatInput, 'workerId' | 'poolIds' | 'locations'>,
   process: WorkerProcess | null,
 ): Promise<void> {
   await client.query(
-    `insert into worker (id, pool_ids, host, pid, process_start) values ($1, $2, $3, $4, $5)
+    `insert into worker (id, pool_ids, locations, host, pid, process_start) values ($1, $2, $3, $4, $5, $6)
      on conflict (id) do nothing`,
-    [workerId, poolIds, process?.host, process?.pid, process?.start],
+    [workerId, poolIds, locations, process?.host, process?.pid, process?.start],
   );
 }
 
@@ -46,7 +48,7 @@ export async function registerWorker(
  */
 export async function recordHeartbeat(
   client: ClientBase,
-  { workerId, poolIds, hasLock }: HeartbeatInput,
+  { workerId, poolIds, hasLock }: Omit<HeartbeatInput, 'locations'>,
 ): Promise<{ readonly hasLock: boolean; readonly databaseMs: number } | null> {
   const { rows } = await client.query<{ has_lock: boolean; database_ms: number }>(
     `update worker set heartbeat_at = now(), pool_ids = $2 where id = $1

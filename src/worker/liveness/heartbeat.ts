@@ -16,6 +16,8 @@ export interface HeartbeatOptions {
   readonly logger: Logger;
   /** Of the same process; see `PersistentConnection`. */
   readonly pool?: ConnectionPool | undefined;
+  /** Of which this worker reaches the sandboxes. */
+  readonly locations: readonly string[];
 }
 
 /** Shows the other workers that this one is alive: its row, its advisory lock and its heartbeat (`worker-registry.ts`). */
@@ -47,7 +49,8 @@ export class Heartbeat {
         this.#connections += 1;
         this.#hasLock = false;
         if (!this.#isRegistered) {
-          const worker = { workerId: this.#workerId, poolIds: this.#poolIds };
+          const { locations } = options;
+          const worker = { workerId: this.#workerId, poolIds: this.#poolIds, locations };
           await registerWorker(client, worker, await ownProcess());
           this.#isRegistered = true;
         }

@@ -10,6 +10,7 @@ import type { Heartbeat } from '../liveness/heartbeat.ts';
 import { reclaimDeadWorkers } from '../liveness/reclaim.ts';
 import type { Locations } from '../locations.ts';
 import { sweepLeases } from './leases.ts';
+import { sweepLocations } from './locations.ts';
 import { sweepOverdue } from './overdue.ts';
 import { sweepSandboxes } from './sandboxes.ts';
 
@@ -39,6 +40,7 @@ export class Sweeps {
       this.#every(250, 'workers', () => reclaimDeadWorkers(db, heartbeat, logger)),
       this.#every(500, 'leases', () => sweepLeases(db, heartbeat.workerId, activeTasks)),
       this.#oncePerCluster(2_000, 'overdue', () => sweepOverdue(db, logger)),
+      this.#oncePerCluster(60_000, 'locations', () => sweepLocations(db, logger)),
       ...providers.names.map((name) => {
         const location = locations.get(name) ?? null;
         const sweep = { db, provider: providers.get(name) as SandboxProvider, location, logger, signal };

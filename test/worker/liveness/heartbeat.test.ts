@@ -45,7 +45,7 @@ async function cutConnection(): Promise<void> {
 }
 
 async function startHeartbeat(poolId = 'pool 1'): Promise<void> {
-  heartbeat = new Heartbeat({ url: database.url, logger: createLogger('silent') });
+  heartbeat = new Heartbeat({ url: database.url, locations: ['here'], logger: createLogger('silent') });
   await heartbeat.attachPool(poolId);
 }
 

@@ -1,0 +1,46 @@
+import { sql } from 'kysely';
+import type { Database } from '../../tables/database.ts';
+
+/** Work that waits for a worker of one location, while no such worker runs. */
+export interface StrandedWork {
+  readonly location: string;
+  readonly provider: string;
+  /** Tasks that are to be continued, or whose sandbox is to be released. */
+  readonly tasks: number;
+}
+
+/** Of work that has been due for half a minute: a worker that is restarted takes no longer to be back. */
+export async function findStrandedWork(db: Database): Promise<StrandedWork[]> {
+  const { rows } = await sql<StrandedWork>`
+    with due as (
+      select location, provider, task_id from sandbox
+      where state = 'releasing' and updated_at < now() - interval '30 seconds'
+      union
+      select sandbox.location, sandbox.provider, task.id from task join sandbox on sandbox.task_id = task.id
+      where task.wake_at < now() - interval '30 seconds' and task.leased_by is null
+    )
+    select location, provider, count(*)::int as tasks from due
+    where location is not null
+      and not exists (select from worker where locations is null or due.location = any(locations))
+    group by location, provider order by location
+  `.execute(db.kysely);
+  return rows;
+}
+
+/** Two living workers with the same location on two machines, by their hosts' names. */
+export interface SharedLocation {
+  readonly location: string;
+  readonly hosts: readonly string[];
+}
+
+/** A location is one machine's; on another one the data folder is a copy, or is shared over a network. */
+export async function findSharedLocations(db: Database): Promise<SharedLocation[]> {
+  // The second word of `host` is the machine's boot: containers on one machine have it in common.
+  const { rows } = await sql<SharedLocation>`
+    select location, array_agg(distinct split_part(host, ' ', 1)) as hosts
+    from worker, unnest(locations) as location
+    where host is not null and abs(extract(epoch from now() - heartbeat_at)) < 2
+    group by location having count(distinct split_part(host, ' ', 2)) > 1
+  `.execute(db.kysely);
+  return rows;
+}
