@@ -35,6 +35,8 @@ export function startGroundcrewServer(
     DATABASE_URL: database.url,
     GROUNDCREW_DATA_DIR: database.dataDir,
     GROUNDCREW_TOKEN: token,
+    // The loads are made to exceed what one token may do.
+    GROUNDCREW_RATE_LIMIT: '0',
     GROUNDCREW_PROVIDERS: providers[provider],
     GROUNDCREW_LOCAL_REPOS: 'allow',
     GROUNDCREW_CONCURRENCY: '2',

@@ -25,6 +25,12 @@ export interface Config {
   readonly stepTimeoutMs: number | undefined;
   readonly stepMaxAttempts: number;
   readonly retryBaseMs: number;
+  /** Points that a token may use in a minute, over all servers; 0: no limit. */
+  readonly rateLimit: number;
+  /** Tasks of a workspace that are neither CANCELED nor ARCHIVED. Undefined: no limit. */
+  readonly maxActiveTasks: number | undefined;
+  /** Whether clients may ask for the schema, and are told of similar names in errors. */
+  readonly allowIntrospection: boolean;
   /** Days for which CANCELED and ARCHIVED tasks are kept. Undefined: for ever. */
   readonly retentionDays: number | undefined;
   readonly logLevel: LogLevel;
@@ -113,6 +119,9 @@ const environment = z.object({
   GROUNDCREW_STEP_TIMEOUT_MS: integer(1, 86_400_000).optional(),
   GROUNDCREW_STEP_MAX_ATTEMPTS: integer(1, 1000).default(5),
   GROUNDCREW_RETRY_BASE_MS: integer(1, 60_000).default(1000),
+  GROUNDCREW_RATE_LIMIT: integer(0, 1_000_000_000).default(6000),
+  GROUNDCREW_MAX_ACTIVE_TASKS: integer(1, 1_000_000).optional(),
+  GROUNDCREW_INTROSPECTION: z.enum(['allow', 'deny'], 'must be allow or deny').default('allow'),
   GROUNDCREW_RETENTION_DAYS: integer(1, 36_500).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
@@ -145,6 +154,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     stepTimeoutMs: settings.GROUNDCREW_STEP_TIMEOUT_MS,
     stepMaxAttempts: settings.GROUNDCREW_STEP_MAX_ATTEMPTS,
     retryBaseMs: settings.GROUNDCREW_RETRY_BASE_MS,
+    rateLimit: settings.GROUNDCREW_RATE_LIMIT,
+    maxActiveTasks: settings.GROUNDCREW_MAX_ACTIVE_TASKS,
+    allowIntrospection: settings.GROUNDCREW_INTROSPECTION === 'allow',
     retentionDays: settings.GROUNDCREW_RETENTION_DAYS,
     logLevel: settings.LOG_LEVEL,
   };

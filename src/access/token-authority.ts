@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import { runEvery } from '../run-every.ts';
 import type { Database } from '../tables/database.ts';
-import { UnauthenticatedError } from '../tasks/domain/errors.ts';
+import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
 import type { Viewer } from '../tasks/domain/viewer.ts';
 import { findLivingTokens, findTokenByHash, recordTokenUse } from '../tasks/store/api-tokens.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
@@ -22,6 +22,13 @@ export interface TokenAuthorityOptions {
 const endedMessage = 'The token was revoked or has expired.';
 /** Revoked tokens that are remembered. */
 const maxRevoked = 1_000;
+
+/** Sockets of one token at one server. */
+const maxSockets = 10_000;
+
+function tooManySockets(): RateLimitedError {
+  return new RateLimitedError(`The token has too many sockets: at most ${maxSockets} are allowed.`, 60_000);
+}
 
 /** Null: there is no such token. */
 type Lookup = KnownToken | 'ended' | null;
@@ -50,6 +57,7 @@ export class TokenAuthority {
   /** Lookups that are under way, by hash: many requests of a new token share one. */
   readonly #lookups = new Map<string, Promise<Lookup>>();
   readonly #stopping = new AbortController();
+  #ownersSockets = 0;
   #expiryTimer: NodeJS.Timeout | undefined;
   #rechecking: Promise<void> | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -118,16 +126,24 @@ export class TokenAuthority {
   }
 
   /**
-   * Calls back once the viewer's token is revoked or has expired: at once when it already is. Returns the function that
-   * takes the callback back. The owner's token never ends.
+   * Counts a socket of the viewer's token, and calls back once the token is revoked or has expired: at once when it already
+   * is. Returns the function that must be called when the socket is closed. The owner's token never ends. Throws
+   * RateLimitedError when the token has too many sockets.
    */
   onEnd({ token }: Viewer, callback: () => void): () => void {
-    if (token === null) return () => {};
+    if (token === null) {
+      if (this.#ownersSockets >= maxSockets) throw tooManySockets();
+      this.#ownersSockets += 1;
+      return () => {
+        this.#ownersSockets -= 1;
+      };
+    }
     const known = this.#known.byId(token.id);
     if (!known) {
       setImmediate(callback);
       return () => {};
     }
+    if (known.onEnd.size >= maxSockets) throw tooManySockets();
     known.onEnd.add(callback);
     return () => known.onEnd.delete(callback);
   }

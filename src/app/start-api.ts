@@ -1,4 +1,5 @@
 import { TokenAuthority } from '../access/token-authority.ts';
+import { TokenPoints } from '../access/token-points.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
@@ -6,6 +7,7 @@ import { Hub } from '../realtime/hub.ts';
 import type { Context } from '../resolvers/context.ts';
 import { createLoaders } from '../resolvers/loaders.ts';
 import type { Providers } from '../sandbox/registry.ts';
+import { OperationCosts } from '../schema/operation-cost.ts';
 import { buildSchema } from '../schema/schema.ts';
 import { App } from '../server/app.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
@@ -44,22 +46,29 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
     providers: [first as string, ...others],
     defaultAgent: config.defaultAgent,
     allowLocalRepos: config.allowLocalRepos,
+    maxActiveTasks: config.maxActiveTasks,
   };
+  const points = parts.adopt(new TokenPoints({ db, logger, limit: config.rateLimit }), (each) => each.stop());
+  points.start();
+  const schema = buildSchema();
+  const costs = new OperationCosts(schema);
   const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
   const app = parts.adopt(
     new App<Viewer, Context>({
-      schema: buildSchema(),
+      schema,
       host: config.host,
       port: config.port,
       corsOrigins: config.corsOrigins,
+      allowIntrospection: config.allowIntrospection,
       logger,
       authenticate: (authorization, address) => authority.authenticate(authorization, address),
       onEnd: (viewer, callback) => authority.onEnd(viewer, callback),
-      createContext: (viewer) => {
+      createContext: async (viewer, operation) => {
+        const rateLimit = await points.take(viewer, costs.of(operation));
         const view = new View(db, viewer);
         const loaders = createLoaders(view);
-        return { view, taskDefaults, hub, loaders, tokenEnded: (id) => authority.ended(id) };
+        return { view, taskDefaults, hub, loaders, rateLimit, tokenEnded: (id) => authority.ended(id) };
       },
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,

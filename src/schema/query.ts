@@ -3,6 +3,7 @@ import { node } from '../resolvers/node.ts';
 import { nodes } from '../resolvers/nodes.ts';
 import { projects } from '../resolvers/projects.ts';
 import { providers } from '../resolvers/providers.ts';
+import { rateLimit } from '../resolvers/rate-limit.ts';
 import { task } from '../resolvers/task.ts';
 import { tasks } from '../resolvers/tasks.ts';
 import { viewer } from '../resolvers/viewer.ts';
@@ -12,6 +13,7 @@ import { connectionCost, pageArgs } from './connection.ts';
 import { Node } from './node.ts';
 import { ProjectConnection } from './project.ts';
 import { ProviderRef } from './provider.ts';
+import { RateLimitRef } from './rate-limit.ts';
 import { TaskRef } from './refs.ts';
 import { TaskConnection } from './task.ts';
 import { TaskFilterInput } from './task-filter.ts';
@@ -66,6 +68,11 @@ builder.queryFields((t) => ({
     type: [ProviderRef],
     description: 'The sandbox providers that this server is configured with. The first one is the default.',
     resolve: (_, _args, context) => providers(context),
+  }),
+  rateLimit: t.field({
+    type: RateLimitRef,
+    description: "What the viewer's requests count against. Asking for it alone costs nothing.",
+    resolve: (_, _args, context) => rateLimit(context),
   }),
   apiTokens: t.field({
     type: ApiTokenConnection,

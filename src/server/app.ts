@@ -6,7 +6,7 @@ import type { Authenticate } from './auth/credentials.ts';
 import { replyLogin } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
 import { createErrorTranslation, type TranslateError } from './graphql/errors.ts';
-import { GraphqlPipeline } from './graphql/pipeline.ts';
+import { type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
@@ -22,15 +22,18 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly port: number;
   /** The origins whose pages may use the API with a token, besides the server's own. */
   readonly corsOrigins: readonly string[];
+  /** Whether clients may ask for the schema. */
+  readonly allowIntrospection: boolean;
   readonly logger: Logger;
   readonly authenticate: Authenticate<Viewer>;
   /** Calls back once when the viewer's credential ends: its sockets are closed then. Returns the function that takes it back. */
   readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
   /**
-   * Called once for each HTTP request and each WebSocket operation. A subscription lasts for days, so the context MUST NOT
-   * cache what it has read. A message that several subscribers receive is executed with the context of one of them.
+   * Called once for each operation, after validation and before it runs: what it throws is the answer. A subscription lasts
+   * for days, so the context MUST NOT cache what it has read. A message that several subscribers receive is executed with the
+   * context of one of them.
    */
-  readonly createContext: (viewer: Viewer) => Context;
+  readonly createContext: CreateContext<Viewer, Context>;
   /** Equal for viewers with the same rights, and only for those: viewers with the same scope share results. */
   readonly accessScope: (viewer: Viewer) => string;
   /** Whether the same work may succeed in a moment, for example while the database restarts. */
@@ -55,7 +58,10 @@ export class App<Viewer, Context extends object> {
     this.#options = options;
     this.#tuning = tuning;
     this.#translateError = createErrorTranslation(options);
-    const pipeline = new GraphqlPipeline(options.schema);
+    const pipeline = new GraphqlPipeline(options.schema, {
+      operationTimeout: tuning.operationTimeout,
+      allowIntrospection: options.allowIntrospection,
+    });
     const shared = { ...options, pipeline, translateError: this.#translateError, tuning };
     this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxBody });
     this.#graphqlWebSocket = new GraphqlWebSocket(shared);

@@ -5,6 +5,8 @@ export interface Tuning {
   /** The largest WebSocket message; a larger one closes the socket (1009). */
   readonly maxMessage: number;
   readonly maxOperationsPerSocket: number;
+  /** A query or mutation that takes longer is answered with an error. */
+  readonly operationTimeout: number;
   /** Within this time a client must send `connection_init` (otherwise 4408). */
   readonly connectionInitTimeout: number;
   /** Between two pings of a socket. A socket that has not answered a ping before the next one is terminated. */
@@ -28,6 +30,7 @@ export const defaultTuning: Tuning = {
   maxBody: 262_144,
   maxMessage: 65_536,
   maxOperationsPerSocket: 1_000,
+  operationTimeout: 30_000,
   connectionInitTimeout: 3_000,
   keepAlive: 12_000,
   highWater: 262_144,

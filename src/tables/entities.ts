@@ -241,6 +241,18 @@ const IdempotencyKeyEntity = defineEntity({
   },
 });
 
+/** The points that a token has used in its window of time. Unlogged: a crash of the database forgets them. */
+const RateLimitEntity = defineEntity({
+  name: 'RateLimit',
+  tableName: 'rate_limit',
+  indexes: [{ name: 'rate_limit_age', properties: ['resetsAt'] }],
+  properties: {
+    key: id().primary(),
+    points: p.integer(),
+    resetsAt: instant(),
+  },
+});
+
 /** The workers that live. */
 const WorkerEntity = defineEntity({
   name: 'Worker',
@@ -282,6 +294,7 @@ export const entities = [
   IdempotencyKeyEntity,
   ApiTokenEntity,
   AuditEventEntity,
+  RateLimitEntity,
   WorkerEntity,
   SweepEntity,
 ] as const;

@@ -11,6 +11,7 @@ import { Migration004WorkerProcess } from './migrations/migration-004-worker-pro
 import { Migration005SandboxLocation } from './migrations/migration-005-sandbox-location.ts';
 import { Migration006Tokens } from './migrations/migration-006-tokens.ts';
 import { Migration007WorkerLocations } from './migrations/migration-007-worker-locations.ts';
+import { Migration008RateLimits } from './migrations/migration-008-rate-limits.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -44,12 +45,13 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
         { name: 'migration-006-tokens', class: Migration006Tokens },
         { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
+        { name: 'migration-008-rate-limits', class: Migration008RateLimits },
       ],
       tableName: migrationTable,
       snapshot: false,
       ...(target && { schema: target.schema }),
     },
-    schemaGenerator: { ignoreSchema: ['graphile_worker'] },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'], ignoreRoutines: true },
     ensureDatabase: false,
     forceUtcTimezone: true,
     logger: () => {},

@@ -1,11 +1,11 @@
 import { describeRefusal, parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
-import { IdempotencyConflictError, InvalidInputError } from './domain/errors.ts';
+import { IdempotencyConflictError, InvalidInputError, QuotaExceededError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
 import type { Task } from './domain/task.ts';
 import { createTaskState } from './domain/task-state.ts';
 import { type CreateTaskInput, createTaskInput, parseInput } from './input.ts';
 import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';
-import { insertTask, type NewTask } from './store/insert-task.ts';
+import { insertTask, type NewTask, workspaceHasRoom } from './store/insert-task.ts';
 import { readTaskAt } from './store/view/task-queries.ts';
 import { View } from './store/view/view.ts';
 
@@ -16,12 +16,14 @@ export interface TaskDefaults {
   readonly defaultAgent: string;
   /** Whether a repository may be a path on the server. */
   readonly allowLocalRepos: boolean;
+  /** Living tasks of one workspace. Left out: no limit. */
+  readonly maxActiveTasks?: number | undefined;
 }
 
 /**
  * Stores the task with its project, its first session, its first event and its job, in one statement, and returns it at
- * revision 1. The same idempotency key with the same input returns the task that it made before. Throws InvalidInputError
- * and IdempotencyConflictError, the latter also once the task of the key was deleted.
+ * revision 1. The same idempotency key with the same input returns the task that it made before. Throws InvalidInputError,
+ * QuotaExceededError, and IdempotencyConflictError, the latter also once the task of the key was deleted.
  */
 export async function createTask(
   view: View,
@@ -29,6 +31,7 @@ export async function createTask(
   rawInput: CreateTaskInput,
 ): Promise<Task> {
   const db = View.databaseOf(view);
+  const maxActive = defaults.maxActiveTasks;
   const { workspaceId } = view;
   const input = parseInput(createTaskInput, rawInput);
   const repo = parseRepoInput(input.repoUrl, defaults.allowLocalRepos);
@@ -68,8 +71,13 @@ export async function createTask(
         field: 'idempotencyKey',
       });
     }
-    const inserted = await insertTask(db, task, project, newKey, view.actor);
+    const inserted = await insertTask(db, task, project, newKey, view.actor, maxActive);
     if (inserted) return inserted;
+    if (maxActive !== undefined && !(await workspaceHasRoom(db, workspaceId, maxActive))) {
+      throw new QuotaExceededError(
+        `The workspace has as many tasks as it may have: at most ${maxActive} that are neither CANCELED nor ARCHIVED.`,
+      );
+    }
     // Another call used the key, or created the project, at the same moment: by now it is visible.
   }
 }

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { Logger } from '../log.ts';
 import type { Database } from '../tables/database.ts';
 import type { JobName } from '../tasks/store/jobs.ts';
+import { deleteEndedWindows } from '../tasks/store/rate-limits.ts';
 import { deleteClosedTasks, deleteExpiredKeys } from '../tasks/store/retention.ts';
 
 export interface MaintenanceDependencies {
@@ -65,6 +66,7 @@ export async function runDeleteExpiredRecords({
 }: MaintenanceDependencies): Promise<void> {
   const keys = await inBatches(keysPerBatch, draining, (limit) => deleteExpiredKeys(db, limit));
   if (keys > 0) logger.info({ keys }, 'deleted expired idempotency keys');
+  await inBatches(keysPerBatch, draining, (limit) => deleteEndedWindows(db, limit));
   const utils = await makeWorkerUtils({ pgPool: pool });
   try {
     await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] });

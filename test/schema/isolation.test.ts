@@ -60,6 +60,7 @@ const rootFields: Readonly<Record<string, RootField>> = {
   },
   'Query.projects': { from: 'task', plain: '{ projects { nodes { id } } }' },
   'Query.providers': { from: 'task', plain: '{ providers { name } }' },
+  'Query.rateLimit': { from: 'task', plain: '{ rateLimit { remaining } }' },
   'Query.apiTokens': { from: 'admin', plain: '{ apiTokens { nodes { id } } }' },
   'Mutation.createTask': {
     from: 'writer',
@@ -279,7 +280,7 @@ describe.each(Object.entries(rootFields))('I13 %s', (_name, field) => {
 describe('I13 all that can be selected', () => {
   const selections = new Selections(schema);
   const query = schema.getQueryType();
-  const reached = ['viewer', 'tasks', 'projects', 'providers', 'apiTokens'].map((name) => {
+  const reached = ['viewer', 'tasks', 'projects', 'providers', 'rateLimit', 'apiTokens'].map((name) => {
     const type = getNamedType(query?.getFields()[name]?.type) as GraphQLNamedType;
     return [name, `{ ${name} ${selections.of(type, 4)} }`] as const;
   });

@@ -73,7 +73,11 @@ export class ExampleApp {
     return source;
   };
 
-  constructor(tuning: Partial<Tuning> = {}, corsOrigins: readonly string[] = []) {
+  constructor(
+    tuning: Partial<Tuning> = {},
+    corsOrigins: readonly string[] = [],
+    options: { allowIntrospection?: boolean } = {},
+  ) {
     this.#resolve('Query', 'me', (_source, _args, { viewer }) => viewer.name);
     this.#resolve('Query', 'self', () => ({}));
     this.#resolve('Query', 'echo', (_source, { text }) => text);
@@ -105,6 +109,7 @@ export class ExampleApp {
         host: '127.0.0.1',
         port: 0,
         corsOrigins,
+        allowIntrospection: options.allowIntrospection ?? true,
         logger: pino({ level: 'trace' }, keep),
         authenticate: (authorization) => this.authenticate(authorization),
         onEnd: ({ name }, callback) => {
@@ -140,8 +145,9 @@ export class ExampleApp {
 export async function startExample(
   tuning?: Partial<Tuning>,
   corsOrigins?: readonly string[],
+  options?: { allowIntrospection?: boolean },
 ): Promise<ExampleApp & { url: string }> {
-  const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning }, corsOrigins);
+  const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning }, corsOrigins, options);
   const { url } = await example.app.start();
   onTestFinished(() => example.app.stop());
   return Object.assign(example, { url });

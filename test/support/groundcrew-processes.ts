@@ -42,6 +42,8 @@ export function startGroundcrew(
       ...Object.fromEntries(inherited.map((name) => [name, undefined])),
       PORT: '0',
       LOG_LEVEL: 'error',
+      // Tests of load are no misuse.
+      GROUNDCREW_RATE_LIMIT: '0',
       ...settings,
     },
   });

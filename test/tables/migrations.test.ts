@@ -41,6 +41,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-005-sandbox-location',
         'migration-006-tokens',
         'migration-007-worker-locations',
+        'migration-008-rate-limits',
       ],
     });
     await migrate(database.url);

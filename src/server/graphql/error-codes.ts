@@ -34,16 +34,16 @@ export const apiErrorCodes = {
     remedy: 'Read `Task.availableActions` before the call, or wait for another status.',
   },
   QUOTA_EXCEEDED: {
-    when: 'The workspace has as many active tasks as it may have.',
+    when: 'The workspace has as many tasks that are neither CANCELED nor ARCHIVED as it may have.',
     remedy: 'Cancel or archive tasks, or ask the operator to raise the limit.',
   },
   RATE_LIMITED: {
-    when: 'The token has sent too many requests, or a WebSocket has too many running operations.',
+    when: 'The token has used up its points (`Query.rateLimit`), a WebSocket has too many running operations, or too many wrong tokens came from the address.',
     remedy: 'Wait as long as the header `Retry-After` says, or complete operations of the socket.',
     status: 429,
   },
   QUERY_TOO_COMPLEX: {
-    when: 'The operation is too large, too deeply nested or too costly.',
+    when: 'The operation is too large, too deeply nested or too costly, or it took longer than 30 seconds.',
     remedy: 'Ask for fewer fields or smaller pages, or split the operation.',
   },
   GRAPHQL_PARSE_FAILED: {

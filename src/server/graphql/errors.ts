@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from '../../log.ts';
-import { DomainError, InvalidStateError } from '../../tasks/domain/errors.ts';
-import { type ApiErrorCode, isApiErrorCode } from './error-codes.ts';
+import { DomainError, InvalidStateError, RateLimitedError } from '../../tasks/domain/errors.ts';
+import { type ApiErrorCode, apiErrorCodes, isApiErrorCode } from './error-codes.ts';
 
 export function edgeError(message: string, code: ApiErrorCode): GraphQLError {
   return new GraphQLError(message, { extensions: { code } });
@@ -79,7 +79,14 @@ function detailsOf(error: DomainError): Record<string, unknown> {
   return {
     ...(error.field === undefined ? {} : { field: error.field }),
     ...(error instanceof InvalidStateError ? { status: error.status.toUpperCase() } : {}),
+    ...(error instanceof RateLimitedError ? { http: httpOf(error) } : {}),
   };
+}
+
+/** What Yoga makes of the error; it is not sent. */
+export function httpOf({ retryAfterMs }: RateLimitedError) {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
+  return { status: apiErrorCodes.RATE_LIMITED.status, headers: { 'retry-after': String(seconds) } };
 }
 
 function maskError(error: unknown, { logger, isTransient }: ErrorTranslationOptions): GraphQLError {

@@ -5,6 +5,7 @@ import {
   executeRootSelectionSet,
   GraphQLError,
   type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
   parse,
   specifiedRules,
   validate,
@@ -13,6 +14,20 @@ import {
 import type { ApiErrorCode } from './error-codes.ts';
 import { edgeError } from './errors.ts';
 import { operationLimits, operationLimitsRule } from './limits.ts';
+
+/** What an operation is, before it runs. */
+export interface RequestedOperation {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+export type CreateContext<Viewer, Context extends object> = (
+  viewer: Viewer,
+  operation: RequestedOperation,
+) => Context | Promise<Context>;
+
+const rulesWithoutIntrospection = [...specifiedRules, NoSchemaIntrospectionCustomRule];
 
 /** Parsed documents that are cached. */
 const maxCached = 500;
@@ -27,8 +42,17 @@ export class GraphqlPipeline {
   readonly #ids = new WeakMap<DocumentNode, number>();
   #lastId = 0;
 
-  constructor(schema: GraphQLSchema) {
+  readonly #operationTimeout: number;
+  readonly #allowIntrospection: boolean;
+  /** Whether errors leave out names of the schema that are similar to a wrong one. */
+  readonly hideSuggestions: boolean;
+
+  /** `operationTimeout` is in milliseconds. Without introspection, errors suggest no names of the schema either. */
+  constructor(schema: GraphQLSchema, options: { operationTimeout: number; allowIntrospection: boolean }) {
     this.schema = schema;
+    this.#operationTimeout = options.operationTimeout;
+    this.#allowIntrospection = options.allowIntrospection;
+    this.hideSuggestions = !options.allowIntrospection;
   }
 
   /** Throws a GraphQLError with a code. The same text returns the same document while it is cached. */
@@ -57,16 +81,50 @@ export class GraphqlPipeline {
     if (this.#valid.has(document)) return [];
     const excess = validate(this.schema, document, [operationLimitsRule]);
     const errors =
-      excess.length > 0 ? excess : validate(this.schema, document, specifiedRules, { maxErrors: 20 });
+      excess.length > 0
+        ? excess
+        : validate(
+            this.schema,
+            document,
+            this.#allowIntrospection ? specifiedRules : rulesWithoutIntrospection,
+            {
+              maxErrors: 20,
+              hideSuggestions: this.hideSuggestions,
+            },
+          );
     if (errors.length === 0) this.#valid.add(document);
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
   }
 
-  /** Runs queries and mutations. */
+  /** Runs queries and mutations. One that takes too long is answered with an error; what it has begun may still end. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
-    const validated = validateExecutionArgs(args);
+    const abort = new AbortController();
+    const validated = validateExecutionArgs({
+      ...args,
+      abortSignal: abort.signal,
+      hideSuggestions: this.hideSuggestions,
+    });
     if (!('schema' in validated)) return { errors: validated.map(badInput) };
-    return executeRootSelectionSet(validated);
+    const result = executeRootSelectionSet(validated);
+    return result instanceof Promise ? this.#withinTime(result, abort) : result;
+  }
+
+  async #withinTime(result: Promise<ExecutionResult>, abort: AbortController): Promise<ExecutionResult> {
+    const { promise: timedOut, resolve } = Promise.withResolvers<ExecutionResult>();
+    const timer = setTimeout(() => {
+      const seconds = this.#operationTimeout / 1_000;
+      resolve({
+        errors: [edgeError(`The operation takes too long: at most ${seconds} s.`, 'QUERY_TOO_COMPLEX')],
+      });
+      // Resolves no further fields.
+      abort.abort();
+    }, this.#operationTimeout);
+    result.catch(() => {});
+    try {
+      return await Promise.race([result, timedOut]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

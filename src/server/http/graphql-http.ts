@@ -4,8 +4,8 @@ import type { Logger } from '../../log.ts';
 import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
 import { type Authenticate, addressOf, authorizationOf } from '../auth/credentials.ts';
 import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
-import { edgeError, type TranslateError } from '../graphql/errors.ts';
-import type { GraphqlPipeline } from '../graphql/pipeline.ts';
+import { edgeError, httpOf, type TranslateError } from '../graphql/errors.ts';
+import type { CreateContext, GraphqlPipeline, RequestedOperation } from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
 import { acceptedType } from './accepted-type.ts';
 import { handleCors } from './cors.ts';
@@ -19,12 +19,12 @@ export interface GraphqlHttpOptions<Viewer, Context extends object> {
   readonly logger: Logger;
   readonly translateError: TranslateError;
   readonly authenticate: Authenticate<Viewer>;
-  readonly createContext: (viewer: Viewer) => Context;
+  readonly createContext: CreateContext<Viewer, Context>;
 }
 
 /** What we add to the context that Yoga passes from a request to its operation. */
 interface YogaServerContext {
-  readonly operationContext: object;
+  readonly createContext: (operation: RequestedOperation) => object | Promise<object>;
   readonly requestParams: RequestParams;
 }
 
@@ -41,7 +41,7 @@ export function createGraphqlHttp<Viewer, Context extends object>(
   const yoga = createYoga<YogaServerContext>({
     schema: pipeline.schema,
     graphqlEndpoint: '/graphql',
-    plugins: [usePipeline(pipeline)],
+    plugins: [usePipeline(pipeline, translateError)],
     maskedErrors: { maskError: translateError },
     // The body is read here: Yoga takes no compressed one, and refuses properties that it does not know.
     maxRequestBodySize: false,
@@ -95,7 +95,8 @@ export function createGraphqlHttp<Viewer, Context extends object>(
         });
       }
       if (!(error instanceof RateLimitedError)) throw error;
-      return refuse(apiErrorCodes.RATE_LIMITED.status, error.message, error.code, retryAfter(error));
+      const { status, headers } = httpOf(error);
+      return refuse(status, error.message, error.code, headers);
     }
     let requestParams: RequestParams;
     try {
@@ -114,17 +115,16 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     request.headers['content-type'] = 'application/json';
     request.headers.accept = accept;
     if (isGet) response.setHeader('cache-control', 'no-store');
-    await yoga(request, response, { operationContext: options.createContext(viewer), requestParams });
+    await yoga(request, response, {
+      createContext: (operation) => options.createContext(viewer, operation),
+      requestParams,
+    });
   };
 }
 
 /** Browsers send no Origin with a GET, but say where it comes from. A page of another site must not even cause work. */
 function mayReadWithCookie({ headers }: IncomingMessage): boolean {
   return headers['sec-fetch-site'] === 'same-origin';
-}
-
-function retryAfter({ retryAfterMs }: RateLimitedError): OutgoingHttpHeaders {
-  return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
 }
 
 /** Whether the header is `application/json`, and its charset UTF-8 if it has one. Other parameters mean nothing (RFC 8259). */
@@ -138,7 +138,7 @@ function isJson(contentType = ''): boolean {
 }
 
 /** Makes Yoga parse, validate and execute with the pipeline that the WebSocket uses. */
-function usePipeline(pipeline: GraphqlPipeline): Plugin<YogaServerContext> {
+function usePipeline(pipeline: GraphqlPipeline, translateError: TranslateError): Plugin<YogaServerContext> {
   return {
     onRequestParse({ setRequestParser, serverContext }) {
       // Checked by Yoga afterwards.
@@ -152,7 +152,16 @@ function usePipeline(pipeline: GraphqlPipeline): Plugin<YogaServerContext> {
     },
     onExecute({ setExecuteFn }) {
       // Yoga merges a context into its own. Resolvers must get the context itself, as they do on a WebSocket.
-      setExecuteFn((args) => pipeline.execute({ ...args, contextValue: args.contextValue.operationContext }));
+      setExecuteFn(async (args) => {
+        const { document, operationName, variableValues: variables } = args;
+        let contextValue: object;
+        try {
+          contextValue = await args.contextValue.createContext({ document, operationName, variables });
+        } catch (error) {
+          return { errors: [translateError(error)] };
+        }
+        return pipeline.execute({ ...args, contextValue });
+      });
     },
     onSubscribe({ setSubscribeFn }) {
       setSubscribeFn(() => ({

@@ -12,7 +12,7 @@ import type { SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../../log.ts';
 import { SubscriberLaggedError } from '../../realtime/errors.ts';
 import { OperationRefusedError, type TranslateError } from '../graphql/errors.ts';
-import { badInput, type GraphqlPipeline } from '../graphql/pipeline.ts';
+import { badInput, type CreateContext, type GraphqlPipeline } from '../graphql/pipeline.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Operation } from './operation.ts';
 import { SharedExecution, serializeResult } from './shared-execution.ts';
@@ -21,7 +21,7 @@ export interface OperationRunnerOptions<Viewer, Context extends object> {
   readonly pipeline: GraphqlPipeline;
   readonly logger: Logger;
   readonly translateError: TranslateError;
-  readonly createContext: (viewer: Viewer) => Context;
+  readonly createContext: CreateContext<Viewer, Context>;
   readonly accessScope: (viewer: Viewer) => string;
   readonly isTransient: (error: unknown) => boolean;
 }
@@ -60,14 +60,14 @@ export class OperationRunner<Viewer, Context extends object> {
 
   async #runQuery(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
     const { pipeline, translateError } = this.#options;
-    const result = await pipeline.execute(this.#argsOf(request));
+    const result = await pipeline.execute(await this.#argsOf(request));
     const payload = serializeResult(result, translateError);
     if (operation.open) await request.client.send(`${beginningOf(request.id)}${payload}}`);
   }
 
   async #streamSubscription(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
     const { client, id } = request;
-    const args = validateSubscriptionArgs(this.#argsOf(request));
+    const args = validateSubscriptionArgs(await this.#argsOf(request));
     if (!('schema' in args)) throw new OperationRefusedError(args.map(badInput));
     const stream = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in stream)) throw new OperationRefusedError(stream.errors ?? []);
@@ -108,11 +108,12 @@ export class OperationRunner<Viewer, Context extends object> {
     return undefined;
   }
 
-  #argsOf({ viewer, document, payload }: OperationRequest<Viewer>): ExecutionArgs {
+  async #argsOf({ viewer, document, payload }: OperationRequest<Viewer>): Promise<ExecutionArgs> {
     const { pipeline, createContext } = this.#options;
-    const { operationName, variables: variableValues } = payload;
-    const contextValue = createContext(viewer);
-    return { schema: pipeline.schema, document, operationName, variableValues, contextValue };
+    const { operationName, variables } = payload;
+    const contextValue = await createContext(viewer, { document, operationName, variables });
+    const { schema, hideSuggestions } = pipeline;
+    return { schema, hideSuggestions, document, operationName, variableValues: variables, contextValue };
   }
 
   /** Equal for subscriptions that receive the same payload for the same value. */

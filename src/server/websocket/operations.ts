@@ -44,34 +44,34 @@ export function createWebSocketOperations<Viewer, Context extends object>(
     connectionInitWaitTimeout: tuning.connectionInitTimeout,
 
     async onConnect({ connectionParams, extra }) {
+      const { client, address } = extra;
       const authorization = authorizationInPayload(connectionParams) ?? extra.upgradeAuthorization;
       extra.upgradeAuthorization = undefined;
       try {
-        if (typeof authorization === 'string') {
-          extra.viewer = await options.authenticate(authorization.trim(), extra.address);
-        }
+        if (typeof authorization !== 'string') throw new UnauthenticatedError('A valid token is required.');
+        const viewer = await options.authenticate(authorization.trim(), address);
+        extra.forgetEnd = options.onEnd(viewer, () => client.close(forbidden, 'The token has ended'));
+        extra.viewer = viewer;
       } catch (err) {
-        if (err instanceof UnauthenticatedError || err instanceof RateLimitedError) {
-          extra.client.close(forbidden, err.message);
-          return false;
+        if (err instanceof UnauthenticatedError) {
+          logger.debug({ code: err.code }, 'connection refused');
+          client.close(forbidden, err.message);
+        } else if (err instanceof RateLimitedError) {
+          logger.debug({ code: err.code }, 'connection refused');
+          client.close(tryAgainLater, err.message);
+        } else {
+          // Not 4500, after which clients give up: the database may be back in a moment.
+          logger.error({ err }, 'authentication failed');
+          client.close(tryAgainLater, 'Authentication is unavailable');
         }
-        // Not 4500, after which clients give up: the database may be back in a moment.
-        logger.error({ err }, 'authentication failed');
-        extra.client.close(tryAgainLater, 'Authentication is unavailable');
       }
-      const { viewer, client } = extra;
-      if (viewer === undefined) {
-        logger.debug({ code: 'UNAUTHENTICATED' }, 'connection refused');
-        return false;
-      }
-      extra.forgetEnd = options.onEnd(viewer, () => client.close(forbidden, 'The token has ended'));
       // The socket was closed while the token was looked up.
-      if (!client.open) extra.forgetEnd();
-      return true;
+      if (!client.open) forgetEnd(extra);
+      return extra.viewer !== undefined;
     },
 
     onClose({ extra }) {
-      extra.forgetEnd?.();
+      forgetEnd(extra);
     },
 
     onSubscribe({ extra }, id, sent) {
@@ -80,7 +80,13 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       const { client, viewer } = extra;
       if (viewer === undefined) return [edgeError('A valid token is required.', 'UNAUTHENTICATED')];
       if (extra.operations >= tuning.maxOperationsPerSocket) {
-        return [edgeError('The socket has too many running operations.', 'RATE_LIMITED')];
+        const limit = tuning.maxOperationsPerSocket;
+        return [
+          edgeError(
+            `The socket has too many running operations: at most ${limit} are allowed.`,
+            'RATE_LIMITED',
+          ),
+        ];
       }
       let document: DocumentNode;
       try {
@@ -112,6 +118,12 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       return errors.flatMap(errorsOf).map((error) => formatError(translateError(error)));
     },
   });
+}
+
+/** Once only: it is counted. */
+function forgetEnd(connection: Connection<unknown>): void {
+  connection.forgetEnd?.();
+  connection.forgetEnd = undefined;
 }
 
 function operationIn(contextValue: unknown): Operation {

@@ -38,6 +38,12 @@ export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
 }
 
+/** The workspace has as many living tasks as it may have. */
+export class QuotaExceededError extends DomainError {
+  override readonly name = 'QuotaExceededError';
+  readonly code = 'QUOTA_EXCEEDED';
+}
+
 /** The caller has used up its points, or tries tokens too fast. */
 export class RateLimitedError extends DomainError {
   override readonly name = 'RateLimitedError';

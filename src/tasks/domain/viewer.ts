@@ -64,3 +64,12 @@ export function canSee(viewer: Viewer, task: { readonly id: string; readonly wor
   const only = onlyTaskOf(viewer);
   return task.workspaceId === viewer.workspace.id && (only === null || only === task.id);
 }
+
+/** The points of a token in a window of time. */
+export interface RateLimit {
+  readonly limit: number;
+  /** Of the operation that asks. */
+  readonly cost: number;
+  readonly remaining: number;
+  readonly resetAt: Timestamp;
+}

@@ -1,6 +1,7 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { newId } from '../domain/id.ts';
+import { taskStatuses } from '../domain/status.ts';
 import type { Project, Task } from '../domain/task.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addProvisionJobForAnyWorker } from './jobs.ts';
@@ -13,7 +14,8 @@ export type NewProject = Pick<Project, 'repoUrl' | 'name'>;
 
 /**
  * Stores a task with its project, its first session, its first event and its job in one statement. Null when the
- * idempotency key is used, or when the project was created at the same moment; nothing was stored then.
+ * idempotency key is used, when the project was created at the same moment, or when the workspace has `maxLiving` tasks that
+ * live; nothing was stored then.
  *
  * Looks for the project before it inserts it: with an upsert, all creates of one project would wait for each other.
  */
@@ -23,15 +25,19 @@ export async function insertTask(
   project: NewProject,
   idempotencyKey: NewIdempotencyKey | null,
   actor: string,
+  maxLiving: number | undefined,
 ): Promise<Task | null> {
   const { workspaceId, createdAt, state } = task;
+  const onlyWithRoom = maxLiving === undefined ? sql`` : sql`and (select found from room)`;
   const { rows } = await sql<{ id: string; name: string; created_at: string }>`
-    with existing_project as (
+    with ${maxLiving === undefined ? sql`` : sql`room as materialized (select ${hasRoom(workspaceId, maxLiving)} as found),`}
+    existing_project as (
       select id, name, created_at from project where workspace_id = ${workspaceId} and repo_url = ${project.repoUrl}
+        ${onlyWithRoom}
     ), inserted_project as (
       insert into project (id, workspace_id, repo_url, name, created_at)
       select ${newId('project', createdAt)}, ${workspaceId}, ${project.repoUrl}, ${project.name}, ${createdAt}::timestamptz
-      where not exists (select from existing_project)
+      where not exists (select from existing_project) ${onlyWithRoom}
       on conflict do nothing returning id, name, created_at
     ), project_of_task as (
       select * from existing_project union all select * from inserted_project
@@ -67,3 +73,21 @@ export async function insertTask(
     },
   };
 }
+
+/** Whether the workspace may have one more living task. */
+export async function workspaceHasRoom(
+  db: Database,
+  workspaceId: string,
+  maxLiving: number,
+): Promise<boolean> {
+  const { rows } = await sql<{ found: boolean }>`select ${hasRoom(workspaceId, maxLiving)} as found`.execute(
+    db.kysely,
+  );
+  return rows[0]?.found ?? false;
+}
+
+function hasRoom(workspaceId: string, maxLiving: number): RawBuilder<boolean> {
+  return sql<boolean>`workspace_has_room(${workspaceId}, ${livingStatuses}::text[], ${maxLiving}::int)`;
+}
+
+const livingStatuses = taskStatuses.filter((status) => status !== 'canceled' && status !== 'archived');

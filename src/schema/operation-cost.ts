@@ -1,0 +1,84 @@
+import { complexityFromQuery } from '@pothos/plugin-complexity';
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
+
+export interface MeasuredOperation {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+/** Complexity that costs one point. */
+const complexityOfPoint = 100;
+/** Costs that are remembered for one document: its sizes of pages differ. */
+const maxRemembered = 100;
+
+/** What operations cost in points of `Query.rateLimit`: one for each hundred of complexity, and at least one. */
+export class OperationCosts {
+  readonly #schema: GraphQLSchema;
+  readonly #known = new WeakMap<DocumentNode, Map<string, number>>();
+
+  constructor(schema: GraphQLSchema) {
+    this.#schema = schema;
+  }
+
+  /** The document is valid. 0 for an operation that asks for nothing but the rate limit. */
+  of({ document, operationName, variables }: MeasuredOperation): number {
+    const operation = getOperationAST(document, operationName);
+    if (!operation) return 1;
+    let known = this.#known.get(document);
+    if (!known) {
+      known = new Map();
+      this.#known.set(document, known);
+    }
+    // Only the sizes of pages and the lengths of lists count.
+    const sizes = Object.entries(variables ?? {}).flatMap(([name, value]) =>
+      typeof value === 'number' ? [name, value] : Array.isArray(value) ? [name, value.length] : [],
+    );
+    const key = JSON.stringify([operationName, sizes]);
+    const cost = known.get(key) ?? this.#measure(document, operation, variables);
+    if (known.size < maxRemembered) known.set(key, cost);
+    return cost;
+  }
+
+  #measure(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: MeasuredOperation['variables'],
+  ): number {
+    if (asksOnlyForRateLimit(document, operation.selectionSet)) return 0;
+    const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+    try {
+      const { complexity } = complexityFromQuery(
+        { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] },
+        { schema: this.#schema, variables: { ...variables } },
+      );
+      return Math.max(1, Math.ceil(complexity / complexityOfPoint));
+    } catch {
+      // Variables that do not match their types: the execution refuses them.
+      return 1;
+    }
+  }
+}
+
+function asksOnlyForRateLimit(document: DocumentNode, set: SelectionSetNode): boolean {
+  return set.selections.every((selection) => {
+    if (selection.kind === Kind.FIELD) {
+      return selection.name.value === 'rateLimit' || selection.name.value === '__typename';
+    }
+    if (selection.kind === Kind.INLINE_FRAGMENT)
+      return asksOnlyForRateLimit(document, selection.selectionSet);
+    const fragment = document.definitions.find(
+      (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
+    );
+    return (
+      fragment?.kind === Kind.FRAGMENT_DEFINITION && asksOnlyForRateLimit(document, fragment.selectionSet)
+    );
+  });
+}
