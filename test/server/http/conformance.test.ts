@@ -2,7 +2,7 @@ import { serverAudits } from 'graphql-http';
 import { expect, it } from 'vitest';
 import { startApp } from '../../schema/started-app.ts';
 
-it('GraphQL over HTTP passes every audit of graphql-http', async () => {
+it('GraphQL over HTTP passes every audit of graphql-http, also those of what it MAY do', async () => {
   await using app = await startApp('api');
   const audits = serverAudits({
     url: `${app.url}/graphql`,
