@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createGitRepository } from '../support/git-repository.ts';
+import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
 
 let temporary: string;
@@ -32,7 +33,7 @@ async function runDoctor(
   options: { args?: string[]; uid?: number } = {},
 ): Promise<Report> {
   const { args = [], uid } = options;
-  const doctor = startProcess([process.execPath, 'src/main.ts', 'doctor', ...args], {
+  const doctor = startProcess([process.execPath, program(), 'doctor', ...args], {
     ...(uid === undefined ? {} : { uid, gid: uid }),
     env: { DATABASE_URL: undefined, GROUNDCREW_DATA_DIR: dataDir, PORT: '0', HOME: temporary, ...env },
   });
@@ -266,7 +267,7 @@ describe('doctor, of the database', { timeout: 60_000 }, () => {
 
   it('starts an embedded database that was made before, and leaves nothing running', async () => {
     const env = { DATABASE_URL: undefined, GROUNDCREW_DATA_DIR: dataDir };
-    const migrated = startProcess([process.execPath, 'src/main.ts', 'migrate'], { env });
+    const migrated = startProcess([process.execPath, program(), 'migrate'], { env });
     expect((await migrated.exit).code).toBe(0);
     const report = await runDoctor();
     expect(report).toMatchObject({ code: 0, problems: [] });

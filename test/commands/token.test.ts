@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 
@@ -6,7 +7,7 @@ test('npm run token makes, lists and revokes a token, and npm run audit prints w
   await using tasks = await StoredTasks.create();
   const env = { DATABASE_URL: tasks.url, LOG_LEVEL: 'fatal' };
   const run = async (...args: string[]) => {
-    const command = startProcess(['node', 'src/main.ts', ...args], { env });
+    const command = startProcess(['node', program(), ...args], { env });
     const { code } = await command.exit;
     return { code, out: command.stdout, err: command.stderr };
   };

@@ -22,6 +22,11 @@ export interface ApiProcess extends StartedProcess {
 /** Names the environment variable with the program that tests start instead of `src/main.ts`; see `bundled-program.ts`. */
 export const programName = 'GROUNDCREW_TEST_RUN_PROGRAM';
 
+/** The path of the program, which takes a command as its argument. */
+export function program(): string {
+  return process.env[programName] ?? 'src/main.ts';
+}
+
 /** A provider whose sandboxes are only names and whose methods answer at once. */
 export const instantProvider = join(import.meta.dirname, 'instant-provider.mjs');
 
@@ -37,7 +42,7 @@ export function startGroundcrew(
   const inherited = Object.keys(process.env).filter((name) =>
     /^(HOST|PORT|DATABASE_URL|LOG_LEVEL|GROUNDCREW_(?!TEST_RUN).*)$/.test(name),
   );
-  return startProcess(['node', ...nodeOptions, process.env[programName] ?? 'src/main.ts', command], {
+  return startProcess(['node', ...nodeOptions, program(), command], {
     env: {
       ...Object.fromEntries(inherited.map((name) => [name, undefined])),
       PORT: '0',

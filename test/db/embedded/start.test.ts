@@ -44,7 +44,8 @@ afterAll(() => rm(madeOnce, { recursive: true }));
 
 afterEach(async () => {
   await Promise.all(started.map((embedded) => embedded.stop()));
-  await rm(dataDir, { recursive: true, force: true });
+  // A process of PostgreSQL that was killed may still write a file.
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
 });
 
 describe('startEmbedded', () => {
