@@ -32,6 +32,12 @@ export interface StartedApi {
   readonly createSignInLink: () => string;
 }
 
+/** Which setting is wrong when the server cannot listen, and what to do, by the code of Node. */
+const remedies: Readonly<Record<string, readonly [setting: string, remedy: string]>> = {
+  EADDRINUSE: ['PORT', 'Choose another one, or stop the program that has it'],
+  EACCES: ['PORT', 'Choose one above 1023, or let this user listen on it'],
+};
+
 /** Starts the API. Throws ConfigError when it cannot listen on its address. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
   const { config, logger, db, providers, listener } = options;
@@ -90,7 +96,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
     return { url, createSignInLink: () => `${url}/login#${app.signInCodes.create(ownersToken)}` };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const setting = code === 'EADDRINUSE' || code === 'EACCES' ? 'PORT' : 'HOST';
-    throw new ConfigError(`${setting}: ${message}`, { cause: error });
+    const [setting, remedy] = remedies[code ?? ''] ?? ['HOST', 'Set it to an address of this machine'];
+    throw new ConfigError(`${setting} cannot be used: ${message}. ${remedy}.`, { cause: error });
   }
 }

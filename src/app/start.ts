@@ -105,7 +105,9 @@ async function findDatabase(
 ): Promise<{ databaseUrl: string; exclusive: boolean }> {
   if (config.databaseUrl !== undefined) return { databaseUrl: config.databaseUrl, exclusive: false };
   if (role !== 'start') {
-    throw new ConfigError('DATABASE_URL: is required, for more than one process to share the database');
+    throw new ConfigError(
+      `DATABASE_URL must be set: ${needs[role].command} shares its database with other processes.`,
+    );
   }
   const embedded = parts.adopt(await startEmbedded({ dataDir: config.dataDir, logger }), (each) =>
     each.stop(),

@@ -9,6 +9,16 @@ const looks = 5;
 /** DATABASE_URL leads to a database that Groundcrew cannot use; the message says why, and what to do, on one line. */
 export class UnsuitableDatabaseError extends Error {
   override readonly name = 'UnsuitableDatabaseError';
+  /** Begins in lower case, and has no full stop. */
+  readonly reason: string;
+  /** A sentence. */
+  readonly remedy: string;
+
+  constructor(reason: string, remedy: string) {
+    super(`${reason}. ${remedy}`);
+    this.reason = reason;
+    this.remedy = remedy;
+  }
 }
 
 /** A command, and the fewest connections at once with which it works. */
@@ -34,18 +44,20 @@ export async function checkServer(client: Client, needs: ConnectionNeeds): Promi
   if (!server) throw new Error('The server did not say what it is.');
   if (server.version < minVersion) {
     throw new UnsuitableDatabaseError(
-      `the server is PostgreSQL ${server.version}. Use PostgreSQL ${minVersion} or later.`,
+      `the server is PostgreSQL ${server.version}`,
+      `Use PostgreSQL ${minVersion} or later.`,
     );
   }
   if (server.encoding !== 'UTF8') {
     throw new UnsuitableDatabaseError(
-      `the database's encoding is ${server.encoding}, which cannot store every text. ` +
-        'Make one with createdb --encoding=UTF8 --template=template0.',
+      `the database's encoding is ${server.encoding}, which cannot store every text`,
+      'Make one with createdb --encoding=UTF8 --template=template0.',
     );
   }
   if (server.schema === null) {
     throw new UnsuitableDatabaseError(
-      'the role can use no schema of its search_path. Create such a schema, or change search_path.',
+      'the role can use no schema of its search_path',
+      'Create such a schema, or change search_path.',
     );
   }
   for (const limit of await readConnectionLimits(client)) requireConnections(limit, needs);
@@ -61,7 +73,8 @@ function requireConnections(limit: ConnectionLimit, { command, connections }: Co
     server: 'Raise max_connections.',
   }[limit.of];
   throw new UnsuitableDatabaseError(
-    `${ownerOf(limit)} may have ${limit.limit} connections, and ${command} needs at least ${connections}. ${remedy}`,
+    `${ownerOf(limit)} may have ${limit.limit} connections, and ${command} needs at least ${connections}`,
+    remedy,
   );
 }
 
@@ -86,8 +99,8 @@ export async function refuseTransactionPooling(first: Client, second: Client): P
     }
     if (taken === before || after !== before) {
       throw new UnsuitableDatabaseError(
-        'a pooler changes the connection between two transactions. ' +
-          'Set pool_mode=session in PgBouncer, or connect to PostgreSQL itself.',
+        'a pooler changes the connection between two transactions',
+        'Set pool_mode=session in PgBouncer, or connect to PostgreSQL itself.',
       );
     }
   }

@@ -78,6 +78,6 @@ function faultOf(exported: unknown): string | undefined {
 }
 
 function configError(specifier: string, why: string, cause?: unknown): ConfigError {
-  const line = `GROUNDCREW_PROVIDERS: ${specifier}: ${why}`.replaceAll(/\s+/g, ' ').slice(0, 500);
-  return new ConfigError(line, { cause });
+  const line = `GROUNDCREW_PROVIDERS cannot be used: ${specifier}: ${why}`.replaceAll(/\s+/g, ' ');
+  return new ConfigError(`${line.slice(0, 500).replace(/\.$/, '')}.`, { cause });
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -136,6 +137,12 @@ describe('doctor', { timeout: 60_000 }, () => {
     expect(report.problems).toEqual([expect.stringMatching(/^The credential helper .* waits for a person/)]);
   });
 
+  it.skipIf(existsSync('/etc/ssh/ssh_known_hosts'))('warns that ssh knows no host', async () => {
+    expect((await runDoctor()).warnings).toContainEqual(
+      expect.stringMatching(/^ssh knows the key of no host/),
+    );
+  });
+
   it('reports a repository that cannot be read, and one that can', async () => {
     await using repository = await createGitRepository();
     const readable = await runDoctor({}, { args: [repository.path] });
@@ -243,7 +250,7 @@ describe('doctor, of the database', { timeout: 60_000 }, () => {
     await using role = await createRole('connection limit 3');
     const report = await withDatabase({ DATABASE_URL: role.url });
     expect(report.code).toBe(1);
-    expect(report.problems).toContainEqual(expect.stringMatching(/^The role has room for 3 connections/));
+    expect(report.problems).toContainEqual(expect.stringMatching(/^The role \w+ has room for 3 connections/));
   });
 
   it('warns of commits that do not wait for the disk', async () => {

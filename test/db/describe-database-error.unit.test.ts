@@ -35,9 +35,9 @@ describe('describeDatabaseError', () => {
   });
 
   it('repeats what our own checks of the server say', () => {
-    expect(describeDatabaseError(new UnsuitableDatabaseError('the server is PostgreSQL 14.'))).toBe(
-      'the server is PostgreSQL 14.',
-    );
+    expect(
+      describeDatabaseError(new UnsuitableDatabaseError('the server is PostgreSQL 14', 'Use another one.')),
+    ).toBe('the server is PostgreSQL 14. Use another one.');
     expect(describeDatabaseError(new ReadOnlyDatabaseError())).toBe('the database is read-only.');
   });
 

@@ -56,7 +56,7 @@ describe('loadProviders', () => {
   ])('throws a ConfigError of one line for the module %s', async (name, message) => {
     const error = await loadProviders(['local', join(folder, name)], builtIn).catch((reason) => reason);
     expect(error).toBeInstanceOf(ConfigError);
-    expect(error.message).toMatch(/^GROUNDCREW_PROVIDERS: .*$/);
+    expect(error.message).toMatch(/^GROUNDCREW_PROVIDERS cannot be used: .*\.$/);
     expect(error.message).toMatch(message);
   });
 

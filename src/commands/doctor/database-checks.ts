@@ -2,9 +2,15 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, QueryResultRow } from 'pg';
+import {
+  type ConnectionNeeds,
+  checkServer,
+  refuseTransactionPooling,
+  UnsuitableDatabaseError,
+} from '../../db/check-server.ts';
+import { ReadOnlyDatabaseError } from '../../db/connection-error.ts';
+import { ownerOf, readConnectionLimits } from '../../db/connection-limits.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
-
-const minVersion = 15;
 
 const migrationTable = 'groundcrew_migration';
 /** A migration has the name of its file. */
@@ -13,10 +19,7 @@ const migrationsFolder = join(import.meta.dirname, '../../tables/migrations');
 /** Connections that npm start takes with the default of GROUNDCREW_DB_POOL. */
 const needed = 14;
 /** With fewer it does not get ready. */
-const leastConnections = 5;
-
-/** Other clients of a pooler may hide it from one look. */
-const looks = 5;
+const needs: ConnectionNeeds = { command: 'npm start', connections: 5 };
 
 const listenTimeoutMs = 2_000;
 const channel = 'groundcrew_doctor';
@@ -24,42 +27,38 @@ const channel = 'groundcrew_doctor';
 /** Seconds that the clocks may differ. */
 const maxSkew = 1;
 
+/** What the start looks at, too. */
 export async function checkSuitable(client: Client): Promise<Finding> {
-  const server = await one<{
-    number: number;
-    version: string;
-    encoding: string;
-    schema: string | null;
-    reads: boolean;
-  }>(
+  return (await problemOf(() => checkServer(client, needs))) ?? ok(await nameServer(client));
+}
+
+async function nameServer(client: Client): Promise<string> {
+  const { version, encoding } = await one<{ version: string; encoding: string }>(
     client,
-    `select current_setting('server_version_num')::int as number, current_setting('server_version') as version,
-       current_setting('server_encoding') as encoding, current_schema() as schema,
-       current_setting('transaction_read_only')::bool as reads`,
+    `select current_setting('server_version') as version, current_setting('server_encoding') as encoding`,
   );
-  const { version, encoding } = server;
-  if (server.number < minVersion * 10_000) {
-    return problem(`PostgreSQL ${version} is too old.`, `Use PostgreSQL ${minVersion} or later.`);
+  return `PostgreSQL ${version} with encoding ${encoding} is suitable.`;
+}
+
+/** The problem that makes the check throw; undefined when there is none. */
+async function problemOf(check: () => Promise<void>): Promise<Finding | undefined> {
+  try {
+    await check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ReadOnlyDatabaseError) {
+      return problem(
+        'The database is read-only.',
+        'Connect to the primary, or set default_transaction_read_only to off.',
+      );
+    }
+    if (!(error instanceof UnsuitableDatabaseError)) throw error;
+    return problem(`${capitalized(error.reason)}.`, error.remedy);
   }
-  if (encoding !== 'UTF8') {
-    return problem(
-      `The database has the encoding ${encoding}, which cannot store every text.`,
-      'Use one that was made with createdb --encoding=UTF8 --template=template0.',
-    );
-  }
-  if (server.schema === null) {
-    return problem(
-      "No schema of the role's search_path exists, or the role may not use it.",
-      'Create one, or set search_path.',
-    );
-  }
-  if (server.reads) {
-    return problem(
-      'The database is read-only.',
-      'Connect to the primary, or set default_transaction_read_only to off.',
-    );
-  }
-  return ok(`PostgreSQL ${version} with encoding ${encoding} is suitable.`);
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export async function checkEncryption(client: Client): Promise<Finding> {
@@ -165,53 +164,23 @@ export async function checkClock(client: Client): Promise<Finding> {
   );
 }
 
-/** The least of what the server, the role and the database have left. Superusers are under the first limit only. */
+/** The least of what the server, the role and the database have left. */
 export async function checkConnections(client: Client): Promise<Finding> {
-  const { free, limit } = await one<{ free: number; limit: string }>(
-    client,
-    `with used as (
-       select count(*) as server, count(*) filter (where usename = current_user) as role,
-         count(*) filter (where datname = current_database()) as database
-       from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
-     ), limits as (
-       select 'the server' as limit, current_setting('max_connections')::int
-         - current_setting('superuser_reserved_connections')::int
-         - coalesce(current_setting('reserved_connections', true)::int, 0) - used.server as free from used
-       union all
-       select 'the role', rolconnlimit - used.role from pg_roles, used
-       where rolname = current_user and rolconnlimit >= 0 and not rolsuper
-       union all
-       select 'the database', datconnlimit - used.database from pg_database, used
-       where datname = current_database() and datconnlimit >= 0
-         and not (select rolsuper from pg_roles where rolname = current_user)
-     )
-     select free::int, "limit" from limits order by free limit 1`,
-  );
+  const [least] = (await readConnectionLimits(client)).sort((a, b) => a.free - b.free);
+  if (!least) throw new Error('PostgreSQL told no limit of connections.');
+  const { free } = least;
   if (free >= needed) return ok(`There is room for ${free} connections; npm start takes up to ${needed}.`);
-  const text = `${limit} has room for ${free} connections; npm start takes up to ${needed}.`;
-  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
-  const make = free >= leastConnections ? warning : problem;
-  return make(sentence, 'Raise the limit, or close other connections.');
+  const text = `${capitalized(ownerOf(least))} has room for ${free} connections; npm start takes up to ${needed}.`;
+  const make = free >= needs.connections ? warning : problem;
+  return make(text, 'Raise the limit, or close other connections.');
 }
 
 /** LISTEN, advisory locks and prepared statements belong to a session, which a pooler may give away between transactions. */
 export async function checkPooler(first: Client, second: Client): Promise<Finding> {
-  const pid = async (client: Client) =>
-    (await one<{ pid: number }>(client, 'select pg_backend_pid() as pid')).pid;
-  for (let look = 0; look < looks; look += 1) {
-    const before = await pid(first);
-    await second.query('begin');
-    const taken = await pid(second);
-    const after = await pid(first);
-    await second.query('rollback');
-    if (taken === before || after !== before) {
-      return problem(
-        'A pooler gives connections away between transactions.',
-        'Set pool_mode=session in PgBouncer, or connect to PostgreSQL itself.',
-      );
-    }
-  }
-  return ok('Each connection keeps its session.');
+  return (
+    (await problemOf(() => refuseTransactionPooling(first, second))) ??
+    ok('Each connection keeps its session.')
+  );
 }
 
 /** Subscribers are woken up by NOTIFY. */

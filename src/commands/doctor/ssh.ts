@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,6 +15,12 @@ const answerTimeoutMs = 5_000;
 export async function checkSsh(): Promise<Finding> {
   if ((await exitCode('ssh', ['-V'])) !== 0) {
     return warning('ssh cannot be run, so ssh repositories cannot be read.', 'Install an OpenSSH client.');
+  }
+  if (!(await knowsAnyHost())) {
+    return warning(
+      'ssh knows the key of no host, and a worker cannot answer when it asks whether a key is right.',
+      'Connect once yourself (ssh -T git@HOST), or write the keys of your hosts into ~/.ssh/known_hosts.',
+    );
   }
   if (process.env.SSH_AUTH_SOCK) {
     const code = await exitCode('ssh-add', ['-l']);
@@ -35,6 +41,12 @@ export async function checkSsh(): Promise<Finding> {
     `Each of your ssh keys has a passphrase, and a worker cannot ask for it: ${keys.join(', ')}.`,
     'Run an ssh-agent, and ssh-add, in the session that starts the worker.',
   );
+}
+
+async function knowsAnyHost(): Promise<boolean> {
+  const files = [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'];
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  return texts.some((text) => text.trim() !== '');
 }
 
 /** The keys that ssh tries by itself. */

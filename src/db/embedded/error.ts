@@ -11,7 +11,7 @@ export class DataDirInUseError extends EmbeddedPostgresError {
 
   constructor(dataDir: string, pid: number | undefined) {
     super(
-      `GROUNDCREW_DATA_DIR: ${dataDir} is in use by another Groundcrew process (pid ${pid ?? 'unknown'})`,
+      `GROUNDCREW_DATA_DIR cannot be used: ${dataDir} is in use by another Groundcrew process (pid ${pid ?? 'unknown'}).`,
     );
     this.pid = pid;
   }

@@ -114,7 +114,7 @@ describe('startEmbedded', () => {
     const holder = hold(dataDir);
     await readyUrl(holder);
     await expect(start()).rejects.toThrow(
-      `GROUNDCREW_DATA_DIR: ${dataDir} is in use by another Groundcrew process (pid ${holder.pid})`,
+      `GROUNDCREW_DATA_DIR cannot be used: ${dataDir} is in use by another Groundcrew process (pid ${holder.pid}).`,
     );
     holder.kill('SIGTERM');
     await holder.exit;
