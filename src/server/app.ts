@@ -1,15 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
 import type { Authenticate } from './auth/credentials.ts';
 import { replyLogin } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
-import { createErrorTranslation, type TranslateError } from './graphql/errors.ts';
+import { createErrorTranslation, edgeError, type TranslateError } from './graphql/errors.ts';
 import { type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
+import { refusalOfSource } from './http/request-source.ts';
 import { replyWebPage } from './http/web-page.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
@@ -70,8 +72,9 @@ export class App<Viewer, Context extends object> {
       (request, response) => this.#onRequest(request, response),
     );
     this.#server.on('upgrade', (request, socket, head) => {
-      if (pathOf(request) === '/graphql') this.#graphqlWebSocket.upgrade(request, socket, head);
-      else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      if (pathOf(request) !== '/graphql') refuseUpgrade(socket, '404 Not Found');
+      else if (refusalOfSource(request, options) !== null) refuseUpgrade(socket, '403 Forbidden');
+      else this.#graphqlWebSocket.upgrade(request, socket, head);
     });
   }
 
@@ -121,6 +124,13 @@ export class App<Viewer, Context extends object> {
     const { readiness, logger, authenticate } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const path = pathOf(request);
+    // Health checks come from wherever the machine is looked after, and tell nothing.
+    const refusal =
+      path === '/healthz' || path === '/readyz' ? null : refusalOfSource(request, this.#options);
+    if (refusal !== null) {
+      logger.debug({ host: request.headers.host, origin: request.headers.origin }, 'request refused');
+      return replyError(response, 403, edgeError(refusal, 'FORBIDDEN'));
+    }
     switch (path) {
       case '/graphql':
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
@@ -137,6 +147,10 @@ export class App<Viewer, Context extends object> {
         return replyText(response, 404, 'Not found.\n');
     }
   }
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** Without a slash at its end, which some clients and proxies add. */

@@ -47,9 +47,13 @@ function propertyOf(object: unknown, lowerCaseName: string): unknown {
   return entries.find(([name, value]) => name.toLowerCase() === lowerCaseName && value != null)?.[1];
 }
 
-/** The `Set-Cookie` header that stores a token. `SameSite=Strict`: links and forms of other sites do not send it. */
-export function cookieOf(token: string): string {
-  return `${cookieName}=${encodeURIComponent(token)}; Path=/; Max-Age=${cookieMaxAge}; HttpOnly; SameSite=Strict`;
+/**
+ * The `Set-Cookie` header that stores a token for the page that sent the request. `SameSite=Strict`: links and forms of other
+ * sites do not send it. `Secure` where the page came over https, which only the browser knows behind a proxy.
+ */
+export function cookieOf(token: string, { headers }: IncomingMessage): string {
+  const secure = headers.origin?.startsWith('https:') ? '; Secure' : '';
+  return `${cookieName}=${encodeURIComponent(token)}; Path=/; Max-Age=${cookieMaxAge}; HttpOnly; SameSite=Strict${secure}`;
 }
 
 /** Browsers send Origin with every WebSocket and POST; a client without it is not a browser. */

@@ -30,7 +30,7 @@ export async function replyLogin(
     if (!(error instanceof DomainError)) throw error;
     return replyText(response, 403, 'This token is not valid.\n');
   }
-  replyText(response, 303, '', { location: '/', 'set-cookie': cookieOf(token) });
+  replyText(response, 303, '', { location: '/', 'set-cookie': cookieOf(token, request) });
 }
 
 /** Undefined when the form is too large. */

@@ -20,6 +20,7 @@ export function handleCors(
   const { origin } = request.headers;
   if (origin === undefined || !allowedOrigins.includes(origin)) return false;
   response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-expose-headers', 'retry-after');
   const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
   if (isPreflight) {
     response.writeHead(204, {
