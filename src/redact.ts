@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 const secrets: readonly [pattern: RegExp, replacement: string][] = [
   // The user of a URL, up to its last `@`: a password may contain others.
   [/\/\/[^/\s?#'"]*@/g, '//***@'],
@@ -9,7 +11,14 @@ const secrets: readonly [pattern: RegExp, replacement: string][] = [
   [/\b(sk-|gh[opsur]_|github_pat_|glpat-|xox[a-z]-|AKIA)[\w-]{6,}/g, '***'],
 ];
 
-/** Replaces what looks like a credential. For all text from outside that is logged or shown to people. */
+/** Other than line breaks and tabs. Marks of direction make a text look like another one. */
+const controls = /[^\P{Cc}\n\t]|\p{Bidi_Control}/gu;
+
+/**
+ * Replaces what looks like a credential, and removes what a terminal would take for a command. For all text from outside
+ * that is logged or shown to people.
+ */
 export function redact(text: string): string {
-  return secrets.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text);
+  const plain = stripVTControlCharacters(text).replaceAll(/\r\n?/g, '\n').replace(controls, '');
+  return secrets.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), plain);
 }

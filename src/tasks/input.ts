@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isBranchName } from '../repository/branch-name.ts';
 import { InvalidInputError } from './domain/errors.ts';
-import { hasVisibleCharacter, lineBreak } from './domain/text.ts';
+import { hasHiddenCharacter, hasVisibleCharacter, lineBreak } from './domain/text.ts';
 
 /** Characters. */
 const maxPromptLength = 100_000;
@@ -28,6 +28,13 @@ export const singleLine = (what: string, max: number) =>
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null);
 
+/** Pasted text often ends with a character that nobody sees, and git takes it for a part of the name. */
+const refName = (what: string, kind: string) =>
+  z
+    .string()
+    .refine(isBranchName, `${what} must be a name that git accepts for a ${kind}.`)
+    .refine((name) => !hasHiddenCharacter(name), `${what} must not contain characters that cannot be seen.`);
+
 const agent = z
   .string()
   .regex(
@@ -42,12 +49,8 @@ export const createTaskInput = z.object({
   title: optional(
     text('title', 200).refine((title) => !lineBreak.test(title), 'title must be a single line.'),
   ),
-  branchName: optional(
-    z.string().refine(isBranchName, 'branchName must be a name that git accepts for a branch.'),
-  ),
-  baseRef: optional(
-    z.string().refine(isBranchName, 'baseRef must be a name that git accepts for a branch or commit.'),
-  ),
+  branchName: optional(refName('branchName', 'branch')),
+  baseRef: optional(refName('baseRef', 'branch or commit')),
   provider: optional(text('provider', 255)),
   agent: optional(agent),
   idempotencyKey: optional(idempotencyKey),

@@ -30,6 +30,26 @@ describe('createTask', () => {
     },
   );
 
+  it.each([
+    ['a zero width space', 'main\u200b'],
+    ['a byte order mark', '\ufeffmain'],
+    ['a soft hyphen', 'ma\u00adin'],
+    ['a mark of direction', 'main/\u202egnp'],
+    ['a line separator', 'main\u2028'],
+    ['a control character of C1', 'main\u009b'],
+    ['tags', 'main\u{e0041}'],
+  ])('refuses a branch and a base ref with %s', (_name, name) => {
+    for (const field of ['branchName', 'baseRef']) {
+      const refusal = { field, message: `${field} must not contain characters that cannot be seen.` };
+      expect(() => parse({ [field]: name })).toThrow(expect.objectContaining(refusal));
+    }
+  });
+
+  it('accepts a branch of any script, with joiners and variation selectors', () => {
+    const branchName = 'füx/\u0645\u06cc\u200c\u062e-\u{1f469}\u200d\u{1f4bb}\ufe0f-e\u0301';
+    expect(parse({ branchName }).branchName).toBe(branchName);
+  });
+
   it('keeps a prompt as it was sent, with invisible characters between visible ones', () => {
     const prompt = '\ufeffFix it\u200b \u{1f469}\u200d\u{1f4bb}\u2028e\u0301';
     expect(parse({ prompt }).prompt).toBe(prompt);
