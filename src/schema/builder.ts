@@ -27,7 +27,7 @@ export interface SchemaTypes {
 }
 
 /** Limit of the cost of one operation: several times a page of 100 tasks with all fields that a front end shows. */
-const maxComplexity = 60_000;
+export const maxComplexity = 60_000;
 
 export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [ScopeAuthPlugin, ComplexityPlugin],

@@ -7,6 +7,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { maxComplexity } from './builder.ts';
 
 export interface MeasuredOperation {
   readonly document: DocumentNode;
@@ -59,6 +60,8 @@ export class OperationCosts {
         { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] },
         { schema: this.#schema, variables: { ...variables } },
       );
+      // The execution refuses it, with a code of its own.
+      if (complexity > maxComplexity) return 1;
       return Math.max(1, Math.ceil(complexity / complexityOfPoint));
     } catch {
       // Variables that do not match their types: the execution refuses them.
