@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useLayoutEffect, useState } from 'react';
 import { Toaster } from 'sonner';
 import { Provider } from 'urql';
 import { Link, Route, Switch, useLocation } from 'wouter';
@@ -27,8 +27,12 @@ export function App() {
 }
 
 function SignedIn() {
-  const [, navigate] = useLocation();
+  const [path, navigate] = useLocation();
   const [helpOpen, setHelpOpen] = useState(false);
+  useLayoutEffect(() => {
+    // The list goes back to its own place.
+    if (path !== '/') scrollTo({ top: 0 });
+  }, [path]);
   useShortcuts({
     n: () => navigate('/new'),
     '?': () => setHelpOpen(true),

@@ -2,4 +2,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import './styles.css';
 
+// The pages know better where to be: the browser's guess comes before their content.
+history.scrollRestoration = 'manual';
+
 createRoot(document.getElementById('root') as HTMLElement).render(<App />);

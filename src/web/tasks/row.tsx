@@ -27,7 +27,7 @@ export function Row({ task, index, count, style, onFocus }: RowProps) {
       style={style}
       aria-setsize={count}
       aria-posinset={index + 1}
-      className="absolute inset-x-0 top-0 grid grid-cols-[minmax(0,1fr)_auto] content-center items-center gap-x-4 gap-y-0.5 border-line border-b px-3 last:border-b-0 hover:bg-hover has-focus-visible:bg-hover sm:grid-cols-[minmax(0,1fr)_auto_5rem]"
+      className="absolute inset-x-0 top-0 grid grid-cols-[auto_minmax(0,1fr)_auto] content-center items-center gap-x-3 gap-y-0.5 border-line border-b px-3 last:border-b-0 hover:bg-hover has-focus-visible:bg-hover sm:grid-cols-[minmax(0,1fr)_auto_5rem]"
     >
       {/* Its area is the whole row. */}
       <Link
@@ -35,21 +35,18 @@ export function Row({ task, index, count, style, onFocus }: RowProps) {
         dir="auto"
         data-index={index}
         onFocus={onFocus}
-        className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent max-sm:col-span-2"
+        className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent max-sm:col-span-3"
       >
         {(task.title ?? task.prompt).slice(0, maxTitleLength)}
       </Link>
-      <div className="flex min-w-0 gap-2 text-soft text-xs sm:row-start-2">
-        <span className="sm:hidden">
-          <Badge tone={tone}>{words}</Badge>
-        </span>
+      <span className="text-xs sm:col-start-2 sm:row-span-2 sm:row-start-1">
+        <Badge tone={tone}>{words}</Badge>
+      </span>
+      <div className="flex min-w-0 gap-2 text-soft text-xs sm:col-start-1 sm:row-start-2">
         <span className="truncate">{task.project.name}</span>
         {task.branchName && <span className="truncate font-mono max-sm:hidden">{task.branchName}</span>}
       </div>
-      <span className="row-span-2 row-start-1 text-xs max-sm:hidden">
-        <Badge tone={tone}>{words}</Badge>
-      </span>
-      <span className="text-right text-soft text-xs sm:row-span-2 sm:row-start-1">
+      <span className="text-right text-soft text-xs sm:col-start-3 sm:row-span-2 sm:row-start-1">
         <Time at={task.createdAt} look="ago" />
       </span>
     </li>

@@ -31,7 +31,8 @@ export function Rows({ list, tasks, hasMore }: RowsProps) {
   });
   const items = virtualizer.getVirtualItems();
   const lastIndex = items.at(-1)?.index ?? 0;
-  useEffect(() => list.show(lastIndex), [list, lastIndex]);
+  // Also when tasks were added below: more may have to follow.
+  useEffect(() => list.show(lastIndex), [list, lastIndex, tasks.length]);
   useKeptPlace(tasks, top);
 
   // The id, because the index of a task changes when others come and go.

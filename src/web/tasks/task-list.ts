@@ -15,7 +15,7 @@ export interface ListState {
   readonly error: string | null;
 }
 
-const pageSize = 50;
+const pageSize = 100;
 /** Milliseconds. */
 const retryDelay = 2_000;
 const searchDelay = 1_000;
@@ -28,6 +28,7 @@ export class TaskList {
   #isHolding: () => boolean = () => false;
   #cursor: string | null = null;
   #lastShown = 0;
+  #isOpen = false;
   /** What has arrived since the reading began that will replace the list. Undefined: none is running. */
   #arrived: TaskSummary[] | undefined;
   /** Raised by each reading of the whole list: what an earlier one still brings is out of date. */
@@ -51,6 +52,7 @@ export class TaskList {
    * moves under the reader.
    */
   open(isHolding: () => boolean): () => void {
+    this.#isOpen = true;
     this.#isHolding = isHolding;
     const { unsubscribe } = pipe(
       groundcrew.urql.subscription(TaskSummaryUpdatedDocument, { projectId: this.#filter.projectId ?? null }),
@@ -75,11 +77,14 @@ export class TaskList {
       clearTimeout(this.#searchTimer);
       this.#searchTimer = undefined;
       this.#generation += 1;
+      this.#isOpen = false;
     };
   }
 
   /** Tells how far down somebody looks. Reads the next page when that is near the end. */
   show(index: number): void {
+    // While it is closed the rows are not at the place of before yet.
+    if (!this.#isOpen) return;
     this.#lastShown = index;
     const { tasks, hasMore, loading, error } = this.#state;
     if (hasMore && !loading && error === null && index >= tasks.length - pageSize / 2) void this.#readNext();
