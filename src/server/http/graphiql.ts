@@ -2,24 +2,13 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { createGunzip, gzip } from 'node:zlib';
-
-const welcome = `# Sign in at /login, or set a header below: { "Authorization": "Bearer TOKEN" }
-
-query Viewer {
-  viewer {
-    workspace {
-      name
-    }
-  }
-}
-`;
+import { tabsOfVisitor } from './graphiql-tabs.ts';
 
 /** Options of Yoga's GraphiQL. Yoga passes the ones that it does not know to the GraphiQL component. */
 const options = {
   title: 'Groundcrew GraphiQL',
   endpoint: '/graphql',
   subscriptionsProtocol: 'WS',
-  defaultQuery: welcome,
   // The headers hold a token, which must not stay in the browser's storage.
   shouldPersistHeaders: false,
 } as const;
@@ -36,9 +25,9 @@ const headersAsConnectionParams = `(() => {
   };
 })()`;
 
-/** The page is self-contained, so the browser may load nothing from other origins. */
+/** The page is self-contained, so the browser may load nothing from other origins. The web page shows it in a frame. */
 const contentSecurityPolicy =
-  "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+  "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'";
 
 interface Page {
   readonly gzipped: Buffer;
@@ -88,7 +77,7 @@ async function makePage(): Promise<Page> {
   if (at < 0)
     throw new Error('The page of @graphql-yoga/render-graphiql does not contain its options as JSON.');
   const end = at + json.length;
-  const whole = `${html.slice(0, at)}{ ...${json}, ...${headersAsConnectionParams} }${html.slice(end)}`;
+  const whole = `${html.slice(0, at)}{ ...${json}, ...${headersAsConnectionParams}, ...${tabsOfVisitor} }${html.slice(end)}`;
   return {
     gzipped: await promisify(gzip)(whole),
     hash: createHash('sha256').update(whole).digest('base64url').slice(0, 22),
