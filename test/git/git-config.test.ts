@@ -56,7 +56,7 @@ describe('readOperatorConfig', () => {
         '[filter "c"]\n\trequired\n',
       ].join(''),
     );
-    expect(await readOperatorConfig()).toEqual({
+    expect(await readOperatorConfig()).toMatchObject({
       user: { name: 'Ada', email: 'ada@example.com' },
       filters: new Map([
         [
@@ -73,7 +73,7 @@ describe('readOperatorConfig', () => {
 
   it('returns an author of its own when the configuration has none', async () => {
     await writeFile(file, '[user]\n\tname =\n');
-    expect(await readOperatorConfig()).toEqual({
+    expect(await readOperatorConfig()).toMatchObject({
       user: { name: 'Groundcrew', email: 'groundcrew@localhost' },
       filters: new Map(),
     });
