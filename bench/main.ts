@@ -5,10 +5,12 @@ import { type Figure, isMet, ratioOf, tableOf } from './figure.ts';
 import { interrupt, isInterrupted } from './load-process.ts';
 import { benchCreate } from './suites/create.ts';
 import { benchRealtime } from './suites/realtime.ts';
+import { benchRowSecurity } from './suites/row-security.ts';
 
 const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   realtime: benchRealtime,
   create: benchCreate,
+  'row-security': benchRowSecurity,
 };
 
 const { values, positionals } = parseArgs({
