@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import { ToneDot } from '../components/badge.tsx';
 import { Time } from '../components/time.tsx';
 import { eventWords, statuses, steps } from '../words.ts';
@@ -23,7 +24,8 @@ export function History({ id, revision }: HistoryProps) {
   );
 }
 
-function EventItem({ event }: { readonly event: TaskEvent }) {
+/** Events never change, so that a new one costs the rendering of one, however many there are. */
+const EventItem = memo(function EventItem({ event }: { readonly event: TaskEvent }) {
   const { words, tone } = statuses[event.status];
   return (
     <li className="skip-unseen flex items-baseline gap-3 border-line border-b py-2 last:border-b-0">
@@ -43,4 +45,4 @@ function EventItem({ event }: { readonly event: TaskEvent }) {
       </span>
     </li>
   );
-}
+});

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { fromCombinedError, type Task, TaskByIdDocument, TaskUpdatedDocument } from '../../client/client.ts';
+import { passes } from '../passes.ts';
 
 export type TaskState =
   | { readonly kind: 'loading' }
@@ -22,17 +23,17 @@ export function useTask(id: string): TaskState {
     pause: !task,
   });
   const error = query.error && fromCombinedError(query.error);
-  const unanswered = error?.code === 'NETWORK_ERROR' && !query.fetching;
+  const asksAgain = error !== undefined && passes(error) && !query.fetching;
   useEffect(() => {
-    if (!unanswered) return undefined;
+    if (!asksAgain) return undefined;
     const timer = setTimeout(ask, retryMs, { requestPolicy: 'network-only' });
     return () => clearTimeout(timer);
-  }, [unanswered, ask]);
+  }, [asksAgain, ask]);
 
   const ended = subscription.error && fromCombinedError(subscription.error);
   if (ended?.code === 'NOT_FOUND') return { kind: 'missing' };
   if (task) return { kind: 'loaded', task };
-  if (error && !unanswered && !query.fetching) return { kind: 'failed', message: error.message };
+  if (error && !asksAgain && !query.fetching) return { kind: 'failed', message: error.message };
   return query.fetching || query.stale || error ? { kind: 'loading' } : { kind: 'missing' };
 }
 

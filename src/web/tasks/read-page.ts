@@ -1,9 +1,4 @@
-import {
-  fromCombinedError,
-  type GroundcrewError,
-  type TaskFilter,
-  TaskSummariesDocument,
-} from '../../client/client.ts';
+import { fromCombinedError, type TaskFilter, TaskSummariesDocument } from '../../client/client.ts';
 import { groundcrew } from '../groundcrew.ts';
 import type { Tasks } from './merge.ts';
 
@@ -32,9 +27,4 @@ export async function readTo(filter: TaskFilter, count: number): Promise<TaskPag
     read = { ...page, tasks: [...read.tasks, ...page.tasks] };
   }
   return read;
-}
-
-/** Whether the same reading may succeed later. */
-export function passes(error: unknown): boolean {
-  return ['NETWORK_ERROR', 'INTERNAL_SERVER_ERROR', 'RATE_LIMITED'].includes((error as GroundcrewError).code);
 }

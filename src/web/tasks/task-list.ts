@@ -1,8 +1,9 @@
 import { pipe, subscribe } from 'wonka';
 import { type TaskFilter, TaskSummaryUpdatedDocument } from '../../client/client.ts';
 import { groundcrew } from '../groundcrew.ts';
+import { passes } from '../passes.ts';
 import { matches, merge, replace, type TaskSummary, type Tasks, without } from './merge.ts';
-import { passes, readPage, readTo } from './read-page.ts';
+import { readPage, readTo } from './read-page.ts';
 
 export interface ListState {
   /** Newest first. */
