@@ -6,6 +6,7 @@ import type { TaskErrorCode } from '../tasks/domain/error-codes.ts';
  *
  * - `not_found`: the remote does not exist, or may not be read
  * - `unreachable`: the host of the remote does not answer, or broke the connection
+ * - `unsupported`: this git does not know the format of the repository, or cannot read its configuration
  * - `partial`: the remote is a partial clone, and cannot send an object that it lacks
  * - `remote_damaged`: an object of the remote is unreadable or missing
  * - `damaged`: an object is unreadable or missing, here or at the remote
@@ -14,6 +15,7 @@ import type { TaskErrorCode } from '../tasks/domain/error-codes.ts';
 export type GitFailure =
   | 'not_found'
   | 'unreachable'
+  | 'unsupported'
   | 'partial'
   | 'remote_damaged'
   | 'damaged'
@@ -41,6 +43,9 @@ export class GitError extends Error {
 const programMissing =
   /: (command )?not found$|^git: '.*' is not a git command|cannot run .*: No such file or directory/m;
 
+const unsupported =
+  /unknown repository extensions? found|expected git repo version|bad (\w+ )?config (line|value|variable)|unknown (ref storage|object) format/i;
+
 const partial = /promisor remote|lazy fetching disabled/i;
 
 const remoteDamaged = /corruption on the remote side/i;
@@ -57,6 +62,7 @@ const damaged =
 
 function classify(stderr: string): GitFailure {
   if (programMissing.test(stderr)) return 'program_missing';
+  if (unsupported.test(stderr)) return 'unsupported';
   if (partial.test(stderr)) return 'partial';
   if (remoteDamaged.test(stderr)) return 'remote_damaged';
   if (damaged.test(stderr)) return 'damaged';
@@ -85,6 +91,9 @@ function findReason(stderr: string): string {
     causes.find((line) => programMissing.test(line) || /^remote: (fatal|error)\b/i.test(line)) ??
     causes.find((line) => /^(fatal|error|ssh)\b/i.test(line)) ??
     causes.at(-1) ??
-    lines[0];
-  return (reason ?? '').slice(0, 500);
+    lines[0] ??
+    '';
+  // Git lists names below it.
+  const continuation = reason.endsWith(':') ? lines[lines.indexOf(reason) + 1] : undefined;
+  return (continuation === undefined ? reason : `${reason} ${continuation}`).slice(0, 500);
 }

@@ -93,6 +93,11 @@ export function repositoryError(error: unknown): unknown {
           cause: error,
         },
       );
+    case 'unsupported':
+      return new RepositoryNotFoundError(
+        `The git of the server cannot read the repository. Update git, or repair the configuration: ${error.message}`,
+        { cause: error },
+      );
     case 'unreachable':
     case 'timeout':
       return new RepositoryUnreachableError(`The repository's host cannot be reached: ${error.message}`, {

@@ -27,6 +27,27 @@ The most similar command is
 fatal: the remote end hung up unexpectedly`,
   ],
   [
+    'unsupported',
+    'fatal: unknown repository extension found: refstorage',
+    `fatal: unknown repository extension found:
+	refstorage
+fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.`,
+  ],
+  [
+    'unsupported',
+    'fatal: Expected git repo version <= 1, found 2',
+    'fatal: Expected git repo version <= 1, found 2',
+  ],
+  [
+    'unsupported',
+    'fatal: bad config line 1 in file ./config',
+    `fatal: bad config line 1 in file ./config
+fatal: Could not read from remote repository.`,
+  ],
+  [
     'partial',
     'remote: fatal: could not fetch d00491fd7e5bb6fa28c517a0bb32b8b506539d4d from promisor remote',
     `remote: warning: lazy fetching disabled; some objects may not be available

@@ -47,6 +47,15 @@ describe('listRemote', () => {
     expect(error).toMatchObject({ code: 'REPOSITORY_EMPTY', retryable: false });
   });
 
+  it('says that git is too old for the format of a repository, and does not try again', async () => {
+    await using repository = await createGitRepository();
+    repository.git('config', 'core.repositoryFormatVersion', '1');
+    repository.git('config', 'extensions.ofTheFuture', 'true');
+    const error = await rejection(listRemote(repository.path, local));
+    expect(error).toMatchObject({ code: 'REPOSITORY_NOT_FOUND', retryable: false });
+    expect(error.message).toMatch(/^The git of the server cannot read .* Update git, .* found: ofthefuture$/);
+  });
+
   it.each([404, 401, 403])('throws REPOSITORY_NOT_FOUND when the host answers %i', async (status) => {
     await using server = await answering(status);
     const error = await rejection(listRemote(`http://${server.host}/o/r.git`, local));
