@@ -7,8 +7,8 @@ const secrets: readonly [pattern: RegExp, replacement: string][] = [
   [/[\w-]*(token|password|passwd|secret|api[_-]?key)\w*["']?(\s*[:=]\s*["']?|\s+["'])[^\s"']+/gi, '***'],
   // Options and headers whose value follows a space.
   [/((?:--|\bx-)[\w-]*(?:token|password|passwd|secret|key))\s+\S+/gi, '$1 ***'],
-  // Keys with a known beginning: of Anthropic and OpenAI, GitHub, GitLab, Slack, AWS.
-  [/\b(sk-|gh[opsur]_|github_pat_|glpat-|xox[a-z]-|AKIA)[\w-]{6,}/g, '***'],
+  // Keys with a known beginning: our own tokens, keys of Anthropic and OpenAI, GitHub, GitLab, Slack, AWS.
+  [/\b(gc_|sk-|gh[opsur]_|github_pat_|glpat-|xox[a-z]-|AKIA)[\w-]{6,}/g, '***'],
 ];
 
 /** Other than line breaks and tabs. Marks of direction make a text look like another one. */
