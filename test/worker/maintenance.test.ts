@@ -1,6 +1,7 @@
 import { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/log.ts';
+import { createTaskToken } from '../../src/tasks/tokens.ts';
 import { JobRunner } from '../../src/worker/job-runner.ts';
 import {
   type MaintenanceDependencies,
@@ -124,6 +125,22 @@ describe('runDeleteExpiredRecords', () => {
     await stored.sql(`update idempotency_key set created_at = now() - interval '3 days' where key = 'old'`);
     await runDeleteExpiredRecords(dependencies());
     expect(await stored.sql('select key from idempotency_key')).toEqual([{ key: 'new' }]);
+  });
+
+  it('deletes task tokens that expired a month ago, and windows of points that ended', async () => {
+    const { id } = await stored.create();
+    const made = await Promise.all([1, 2].map(() => createTaskToken(stored.view, { taskId: id })));
+    const [old, recent] = made.map(({ apiToken }) => apiToken.id);
+    const expire = (token: string | undefined, ago: string) =>
+      stored.sql('update api_token set expires_at = now() - ?::interval where id = ?', [ago, token]);
+    await expire(old, '31 days');
+    await expire(recent, '29 days');
+    await stored.sql(
+      `insert into rate_limit values ('old', 1, now() - interval '2 hours'), ('new', 1, now())`,
+    );
+    await runDeleteExpiredRecords(dependencies());
+    expect(await stored.sql('select id from api_token')).toEqual([{ id: recent }]);
+    expect(await stored.sql('select key from rate_limit')).toEqual([{ key: 'new' }]);
   });
 
   it('deletes jobs that have failed for good, and no others', async () => {

@@ -50,3 +50,17 @@ export async function deleteExpiredKeys(db: Database, limit: number): Promise<nu
   `.execute(db.kysely);
   return rows.length;
 }
+
+/**
+ * Deletes up to `limit` task tokens that expired more than 30 days ago: a page that shows tasks may make thousands a day. The
+ * audit log keeps that they were made. Returns how many it deleted.
+ */
+export async function deleteExpiredTaskTokens(db: Database, limit: number): Promise<number> {
+  const { rows } = await sql`
+    delete from api_token where ctid = any (array(
+      select ctid from api_token where task_id is not null and expires_at < now() - interval '30 days'
+      limit ${limit} for update skip locked
+    )) returning id
+  `.execute(db.kysely);
+  return rows.length;
+}

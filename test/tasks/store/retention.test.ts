@@ -7,6 +7,7 @@ import { deleteClosedTasks, deleteExpiredKeys } from '../../../src/tasks/store/r
 import { recordSandboxReleased } from '../../../src/tasks/store/sandbox-ledger.ts';
 import { readTasks } from '../../../src/tasks/store/task-feed.ts';
 import { cancelTask } from '../../../src/tasks/task-actions.ts';
+import { createTaskToken } from '../../../src/tasks/tokens.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { eventsToRunning } from '../domain/machine-states.ts';
@@ -49,6 +50,7 @@ async function canceledTask(days: number, input: Parameters<StoredTasks['create'
   const task = await tasks.create(input);
   await tasks.change(task.id, ...eventsToRunning(task));
   await addSession(tasks.view, { taskId: task.id });
+  await createTaskToken(tasks.view, { taskId: task.id });
   await cancel(task.id);
   const key = sandboxKey(task.id);
   await recordSandboxReleased(tasks.db, {
