@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..');
 const lastLinesMs = 1_000;
 const running = new Set<StartedProcess>();
 
-/** Kills all processes that were started here and not disposed yet. `end-processes.ts` calls it after each test file. */
+/** Kills all processes that were started here and not disposed yet. `clean-up.ts` calls it after each test file. */
 export async function endProcesses(): Promise<void> {
   await Promise.all([...running].map((started) => started[Symbol.asyncDispose]()));
 }
