@@ -30,8 +30,11 @@ export interface SandboxProvider {
   ): Promise<{ sessionId: string }>;
   /** Removes the sandbox of `key` and all that runs in it. No error when there is none. */
   destroySandbox(key: string, context: StepContext): Promise<void>;
-  /** Every sandbox of this installation that exists at the provider, so that leaked ones can be found. */
-  listSandboxes(context: StepContext): Promise<ReadonlyArray<{ key: string; createdAt: Date }>>;
+  /**
+   * Every sandbox of this installation that exists at the provider, so that leaked ones can be found. `cwd` is that of
+   * SandboxRef as it is now, for providers whose sandboxes may be moved.
+   */
+  listSandboxes(context: StepContext): Promise<ReadonlyArray<{ key: string; createdAt: Date; cwd?: string }>>;
 }
 
 export interface CreateSandboxRequest {

@@ -2,17 +2,23 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SandboxDescription } from './create-sandbox.ts';
 import { allFolders, type LocalFolders } from './folders.ts';
-import { pathsIn } from './sandbox-paths.ts';
+import { localSandbox, pathsIn } from './sandbox-paths.ts';
 
 /** Every key that has a folder, also one that is half made or half removed. */
-export async function listSandboxes(folders: LocalFolders): Promise<Array<{ key: string; createdAt: Date }>> {
+export async function listSandboxes(
+  folders: LocalFolders,
+): Promise<Array<{ key: string; createdAt: Date; cwd: string }>> {
   const oldest = new Map<string, Date>();
   for (const { name, key } of await allFolders(folders)) {
     const created = await createdAtOf(key, join(folders.sandboxes, name));
     const known = oldest.get(key);
     if (created && (known === undefined || created < known)) oldest.set(key, created);
   }
-  return [...oldest].map(([key, createdAt]) => ({ key, createdAt }));
+  return [...oldest].map(([key, createdAt]) => ({
+    key,
+    createdAt,
+    cwd: localSandbox(folders, key).checkout,
+  }));
 }
 
 async function createdAtOf(key: string, root: string): Promise<Date | undefined> {

@@ -54,6 +54,8 @@ export type MachineEvent =
   | { type: 'taskRetried'; at: Timestamp }
   | { type: 'taskCanceled'; at: Timestamp }
   | { type: 'taskArchived'; at: Timestamp }
+  /** The folder that holds the sandbox was moved. */
+  | { type: 'sandboxMoved'; at: Timestamp; cwd: string }
   | { type: 'sandboxReleased'; at: Timestamp };
 
 export type MachineEventType = MachineEvent['type'];
@@ -81,6 +83,7 @@ export const taskEventKinds = [
   'step.failed',
   'step.interrupted',
   'sandbox.created',
+  'sandbox.moved',
   'sandbox.released',
   'agent.started',
   'session.created',
@@ -107,10 +110,11 @@ const acceptedEvents = {
     'sessionOpened',
     'sessionFailed',
     'sessionInterrupted',
+    'sandboxMoved',
     'taskCanceled',
     'taskArchived',
   ],
-  error: ['sessionAdded', 'taskRetried', 'taskCanceled', 'taskArchived'],
+  error: ['sessionAdded', 'sandboxMoved', 'taskRetried', 'taskCanceled', 'taskArchived'],
   canceled: ['sandboxReleased'],
   archived: ['sandboxReleased'],
 } as const satisfies Record<TaskStatus, readonly MachineEventType[]>;
@@ -311,6 +315,12 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     step: null,
     error: null,
   }),
+
+  sandboxMoved(state, { cwd }) {
+    if (!state.sandbox || state.sandbox.cwd === cwd) return null;
+    const sandbox = { ...state.sandbox, cwd };
+    return { state: { ...state, sandbox }, kind: 'sandbox.moved', step: null, error: null };
+  },
 
   sandboxReleased(state) {
     if (!state.sandbox) return null;

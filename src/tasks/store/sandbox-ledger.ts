@@ -108,6 +108,26 @@ export async function requeueRelease(
   return rows.map(({ key }) => key);
 }
 
+/** Stores where the sandboxes are that were seen elsewhere than their tasks say. Returns the tasks. */
+export async function recordMovedSandboxes(
+  db: Database,
+  seen: ReadonlyMap<string, string>,
+  location: string | null,
+): Promise<string[]> {
+  const { rows } = await sql<{ task_id: string; cwd: string }>`
+    select task.id as task_id, seen.cwd
+    from unnest(${[...seen.keys()]}::text[], ${[...seen.values()]}::text[]) as seen (key, cwd)
+      join sandbox using (key) join task on task.id = sandbox.task_id
+    where sandbox.state = 'requested' and task.status in ('running', 'error')
+      and (sandbox.location is null or sandbox.location = ${location}::text)
+      and task.state -> 'sandbox' ->> 'cwd' <> seen.cwd
+  `.execute(db.kysely);
+  for (const { task_id: taskId, cwd } of rows) {
+    await changeTask(db, taskId, { event: { type: 'sandboxMoved', cwd } });
+  }
+  return rows.map(({ task_id }) => task_id);
+}
+
 /** Queues releases again that have no runnable job. Returns the sandboxes' keys. */
 export async function requeueStuckReleases(db: Database): Promise<string[]> {
   const { rows } = await sql<{ key: string }>`

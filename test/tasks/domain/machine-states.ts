@@ -135,6 +135,8 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
       );
     case 'sessionAdded':
       return [{ type, at, sessionId: `session_${state.sessions.length + 1}`, agent: 'demo' }];
+    case 'sandboxMoved':
+      return [{ type, at, cwd: '/moved/checkout' }];
     case 'provisioned':
     case 'taskRetried':
     case 'taskCanceled':

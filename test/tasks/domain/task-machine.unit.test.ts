@@ -55,6 +55,7 @@ const none: Row = {
   taskRetried: false,
   taskCanceled: false,
   taskArchived: false,
+  sandboxMoved: false,
   sandboxReleased: false,
 };
 const trying: Row = {
@@ -80,10 +81,18 @@ const truthTable: Record<TaskStatus, Row> = {
     sessionOpened: true,
     sessionFailed: true,
     sessionInterrupted: true,
+    sandboxMoved: true,
     taskCanceled: true,
     taskArchived: true,
   },
-  error: { ...none, sessionAdded: true, taskRetried: true, taskCanceled: true, taskArchived: true },
+  error: {
+    ...none,
+    sessionAdded: true,
+    sandboxMoved: true,
+    taskRetried: true,
+    taskCanceled: true,
+    taskArchived: true,
+  },
   canceled: { ...none, sandboxReleased: true },
   archived: { ...none, sandboxReleased: true },
 };

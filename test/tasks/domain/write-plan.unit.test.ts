@@ -235,6 +235,15 @@ const table = {
       plan: closes,
     },
   ],
+  sandboxMoved: [
+    {
+      when: 'the sandbox was moved',
+      from: running,
+      event: { type: 'sandboxMoved', at, cwd: '/moved/checkout' },
+      by: 'outside',
+      plan: {},
+    },
+  ],
   sandboxReleased: [
     {
       when: 'the sandbox of a closed task is gone',
