@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
 import { describeInBrowser, Site } from './browser.ts';
 
 const count = 5_000;
@@ -29,13 +30,18 @@ describeInBrowser('the list of tasks', () => {
     await stored.sql('delete from task where id = ?', [id]).catch(() => {});
   });
 
-  /** Until the row is in the document, as somebody does who looks for it. */
+  /** Until the row is in the window. At once, not smoothly: a wheel moves on after the row is there. */
   async function scrollTo(page: Page, title: string): Promise<void> {
     await rows(page).first().waitFor();
-    await page.mouse.move(400, 400);
-    for (let turns = 0; turns < 200 && !(await row(page, title).isVisible()); turns += 1)
-      await page.mouse.wheel(0, 1_500);
-    await row(page, title).waitFor();
+    await waitFor(async () => {
+      if ((await row(page, title).count()) > 0) return true;
+      await page.evaluate(async () => {
+        scrollBy({ top: innerHeight / 2, behavior: 'instant' });
+        await new Promise(requestAnimationFrame);
+      });
+      return false;
+    });
+    await row(page, title).scrollIntoViewIfNeeded();
   }
 
   it('of thousands scrolls without an end, holds few rows, and does not move when tasks are made and change', async () => {

@@ -1,4 +1,4 @@
-import type { CSSProperties } from 'react';
+import { memo } from 'react';
 import { Link } from 'wouter';
 import { Badge } from '../components/badge.tsx';
 import { Time } from '../components/time.tsx';
@@ -16,15 +16,17 @@ interface RowProps {
   readonly index: number;
   /** Of the list, as far as it is known; -1 when there is more. */
   readonly count: number;
-  readonly style: CSSProperties;
-  readonly onFocus: () => void;
+  /** Pixels from the top of the list. */
+  readonly top: number;
+  readonly onFocus: (id: string) => void;
 }
 
-export function Row({ task, index, count, style, onFocus }: RowProps) {
+/** Scrolling renders the rows that come into the document, and no others. */
+export const Row = memo(function Row({ task, index, count, top, onFocus }: RowProps) {
   const { words, tone } = statuses[task.status];
   return (
     <li
-      style={style}
+      style={{ height: rowHeight, transform: `translateY(${top}px)` }}
       aria-setsize={count}
       aria-posinset={index + 1}
       className="absolute inset-x-0 top-0 grid grid-cols-[auto_minmax(0,1fr)_auto] content-center items-center gap-x-3 gap-y-0.5 border-line border-b px-3 last:border-b-0 hover:bg-hover has-focus-visible:bg-hover sm:grid-cols-[minmax(0,1fr)_auto_5rem]"
@@ -34,7 +36,7 @@ export function Row({ task, index, count, style, onFocus }: RowProps) {
         href={`/tasks/${task.id}`}
         dir="auto"
         data-index={index}
-        onFocus={onFocus}
+        onFocus={() => onFocus(task.id)}
         className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent max-sm:col-span-3"
       >
         {(task.title ?? task.prompt).slice(0, maxTitleLength)}
@@ -51,4 +53,4 @@ export function Row({ task, index, count, style, onFocus }: RowProps) {
       </span>
     </li>
   );
-}
+});

@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useShortcuts } from '../shell/use-shortcuts.ts';
 import type { Tasks } from './merge.ts';
 import { Row, rowHeight } from './row.tsx';
@@ -37,9 +37,14 @@ export function Rows({ list, tasks, hasMore }: RowsProps) {
 
   // The id, because the index of a task changes when others come and go.
   const focused = useRef<string>(undefined);
+  const onFocus = useCallback((id: string) => {
+    focused.current = id;
+  }, []);
   function move(by: number): void {
-    const from = tasks.findIndex(({ id }) => id === focused.current);
-    const index = Math.min(Math.max(from + by, 0), tasks.length - 1);
+    const current = items.find(({ index }) => tasks[index]?.id === focused.current)?.index;
+    // From the one that had the focus, unless somebody has scrolled away from it.
+    const first = Math.max(0, Math.ceil((scrollY + headerHeight - top) / rowHeight));
+    const index = current === undefined ? first : Math.min(Math.max(current + by, 0), tasks.length - 1);
     focused.current = tasks[index]?.id;
     virtualizer.scrollToIndex(index);
     // Once the row is in the document.
@@ -72,10 +77,8 @@ export function Rows({ list, tasks, hasMore }: RowsProps) {
               task={task}
               index={index}
               count={hasMore ? -1 : tasks.length}
-              style={{ height: rowHeight, transform: `translateY(${start - top}px)` }}
-              onFocus={() => {
-                focused.current = task.id;
-              }}
+              top={start - top}
+              onFocus={onFocus}
             />
           )
         );
