@@ -53,7 +53,9 @@ export class OperationCosts {
     operation: OperationDefinitionNode,
     variables: MeasuredOperation['variables'],
   ): number {
-    if (asksOnlyForRateLimit(document, operation.selectionSet)) return 0;
+    const fields = rootFields(document, operation.selectionSet);
+    const onlyRateLimit = fields.every((name) => name === 'rateLimit' || name === '__typename');
+    if (onlyRateLimit && fields.includes('rateLimit')) return 0;
     const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
     try {
       const { complexity } = complexityFromQuery(
@@ -70,18 +72,14 @@ export class OperationCosts {
   }
 }
 
-function asksOnlyForRateLimit(document: DocumentNode, set: SelectionSetNode): boolean {
-  return set.selections.every((selection) => {
-    if (selection.kind === Kind.FIELD) {
-      return selection.name.value === 'rateLimit' || selection.name.value === '__typename';
-    }
-    if (selection.kind === Kind.INLINE_FRAGMENT)
-      return asksOnlyForRateLimit(document, selection.selectionSet);
+/** The names of the fields of a selection set, those of its fragments included. */
+function rootFields(document: DocumentNode, set: SelectionSetNode): string[] {
+  return set.selections.flatMap((selection) => {
+    if (selection.kind === Kind.FIELD) return [selection.name.value];
+    if (selection.kind === Kind.INLINE_FRAGMENT) return rootFields(document, selection.selectionSet);
     const fragment = document.definitions.find(
       (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
     );
-    return (
-      fragment?.kind === Kind.FRAGMENT_DEFINITION && asksOnlyForRateLimit(document, fragment.selectionSet)
-    );
+    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootFields(document, fragment.selectionSet) : [];
   });
 }
