@@ -22,6 +22,8 @@ type ConnectCallback = (
 
 /** Milliseconds until a pool that was refused a connection asks for one more. */
 const growPauseMs = 1_000;
+/** The same after one did not come in time: the caller that asked for it has lost ten seconds. */
+const growPauseAfterTimeoutMs = 30_000;
 /** The same after it has given one back, which is for another session of this process. */
 const roomMs = 10_000;
 const retryMs = 100;
@@ -35,6 +37,8 @@ const maxWaitMs = 20_000;
 export class ConnectionPool extends Pool {
   readonly #size: number;
   readonly #onRefused: (reason: unknown) => void;
+  /** Connections that are open, without those that are being opened. */
+  #open = 0;
   #growTimer: NodeJS.Timeout | undefined;
   /** Why the pool is smaller than `#size`. */
   #refusal: unknown;
@@ -50,8 +54,12 @@ export class ConnectionPool extends Pool {
     this.#onRefused = onRefused;
     // The pool replaces a connection that is lost while idle. Without a listener the error would end the process.
     this.on('error', () => {});
-    // Graphile Worker warns on stderr unless there is one; it would be for errors of connections, which DatabaseClient handles.
-    this.on('connect', () => {});
+    this.on('connect', () => {
+      this.#open += 1;
+    });
+    this.on('remove', () => {
+      this.#open -= 1;
+    });
   }
 
   override connect(): Promise<PoolClient>;
@@ -68,8 +76,8 @@ export class ConnectionPool extends Pool {
 
   /** Gives one connection back to the server, which has refused one to a `PersistentConnection` of this process. */
   makeRoom(refusal: unknown): void {
-    if (this.totalCount < 2) return;
-    this.#shrink(this.totalCount - 1, refusal, roomMs);
+    if (this.#open < 2) return;
+    this.#shrink(this.#open - 1, refusal, roomMs);
     // The next one that is free.
     super.connect().then(
       (client) => client.release(true),
@@ -83,7 +91,7 @@ export class ConnectionPool extends Pool {
       try {
         return await super.connect();
       } catch (error) {
-        if (this.#hasNoRoom(error)) this.#shrink(this.totalCount, error, growPauseMs);
+        if (this.#hasNoRoom(error)) this.#onNoRoom(error);
         // That no connection became free in time says less than why the pool has no more of them.
         else if (this.#refusal === undefined || !isWaitTooLong(error)) throw error;
         if (performance.now() > deadline) throw this.#refusal;
@@ -95,7 +103,11 @@ export class ConnectionPool extends Pool {
 
   /** PgBouncer lets a connection that exceeds its pool wait, and does not refuse it. */
   #hasNoRoom(error: unknown): boolean {
-    return isTooManyConnections(error) || (this.totalCount > 0 && isConnectTimeout(error));
+    return isTooManyConnections(error) || (this.#open > 0 && isConnectTimeout(error));
+  }
+
+  #onNoRoom(error: unknown): void {
+    this.#shrink(this.#open, error, isConnectTimeout(error) ? growPauseAfterTimeoutMs : growPauseMs);
   }
 
   #shrink(size: number, refusal: unknown, pauseMs: number): void {
@@ -120,7 +132,7 @@ export class ConnectionPool extends Pool {
         else this.#allowAll();
       },
       (error: unknown) => {
-        if (this.#hasNoRoom(error)) this.#shrink(this.totalCount, error, growPauseMs);
+        if (this.#hasNoRoom(error)) this.#onNoRoom(error);
         else this.#allowAll();
       },
     );
