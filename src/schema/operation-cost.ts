@@ -53,9 +53,10 @@ export class OperationCosts {
     operation: OperationDefinitionNode,
     variables: MeasuredOperation['variables'],
   ): number {
-    const fields = rootFields(document, operation.selectionSet);
-    const onlyRateLimit = fields.every((name) => name === 'rateLimit' || name === '__typename');
-    if (onlyRateLimit && fields.includes('rateLimit')) return 0;
+    const fields = addRootFields(document, operation.selectionSet, new Set());
+    const asked = fields.delete('rateLimit');
+    fields.delete('__typename');
+    if (asked && fields.size === 0) return 0;
     const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
     try {
       const { complexity } = complexityFromQuery(
@@ -72,14 +73,27 @@ export class OperationCosts {
   }
 }
 
-/** The names of the fields of a selection set, those of its fragments included. */
-function rootFields(document: DocumentNode, set: SelectionSetNode): string[] {
-  return set.selections.flatMap((selection) => {
-    if (selection.kind === Kind.FIELD) return [selection.name.value];
-    if (selection.kind === Kind.INLINE_FRAGMENT) return rootFields(document, selection.selectionSet);
-    const fragment = document.definitions.find(
-      (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
-    );
-    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootFields(document, fragment.selectionSet) : [];
-  });
+/** Adds the names of the fields of a selection set. Each fragment counts once: fragments may spread each other many times. */
+function addRootFields(
+  document: DocumentNode,
+  set: SelectionSetNode,
+  names: Set<string>,
+  fragments = new Set<string>(),
+): Set<string> {
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) {
+      names.add(selection.name.value);
+    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      addRootFields(document, selection.selectionSet, names, fragments);
+    } else if (!fragments.has(selection.name.value)) {
+      fragments.add(selection.name.value);
+      const fragment = document.definitions.find(
+        (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
+      );
+      if (fragment?.kind === Kind.FRAGMENT_DEFINITION) {
+        addRootFields(document, fragment.selectionSet, names, fragments);
+      }
+    }
+  }
+  return names;
 }

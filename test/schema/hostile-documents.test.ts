@@ -33,6 +33,11 @@ const hostile: readonly [what: string, query: string, code: string, variables?: 
   ],
   ['fragments that double', `{ tasks { nodes { ...F0 } } } ${doubling(60)}`, 'QUERY_TOO_COMPLEX'],
   [
+    'fragments of the root that double',
+    `{ ...F0 } ${doubling(60).replaceAll('on Task', 'on Query').replace('{ id }', '{ viewer { scopes } }')}`,
+    'QUERY_TOO_COMPLEX',
+  ],
+  [
     'a fragment that spreads itself',
     '{ viewer { ...F } } fragment F on Viewer { ...F }',
     'GRAPHQL_VALIDATION_FAILED',
