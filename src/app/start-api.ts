@@ -4,8 +4,7 @@ import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
 import { Hub } from '../realtime/hub.ts';
-import type { Context } from '../resolvers/context.ts';
-import { createLoaders } from '../resolvers/loaders.ts';
+import { Context, type Services } from '../resolvers/context.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import { OperationCosts } from '../schema/operation-cost.ts';
 import { buildSchema } from '../schema/schema.ts';
@@ -60,6 +59,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   const costs = new OperationCosts(schema);
   const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
+  const services: Services = { taskDefaults, hub, tokenEnded: (id) => authority.ended(id) };
   const app = parts.adopt(
     new App<Viewer, Context>({
       schema,
@@ -72,9 +72,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       onEnd: (viewer, callback) => authority.onEnd(viewer, callback),
       createContext: async (viewer, operation) => {
         const rateLimit = await points.take(viewer, costs.of(operation));
-        const view = new View(db, viewer);
-        const loaders = createLoaders(view);
-        return { view, taskDefaults, hub, loaders, rateLimit, tokenEnded: (id) => authority.ended(id) };
+        return new Context(services, new View(db, viewer), rateLimit);
       },
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,

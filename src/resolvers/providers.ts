@@ -7,7 +7,7 @@ export interface ProviderName {
 }
 
 /** Empty for a task token: they are for those who make tasks. */
-export function providers({ taskDefaults, view }: Context): ProviderName[] {
+export function providers({ view, services: { taskDefaults } }: Context): ProviderName[] {
   if (onlyTaskOf(view.viewer) !== null) return [];
   return taskDefaults.providers.map((name, index) => ({ name, isDefault: index === 0 }));
 }

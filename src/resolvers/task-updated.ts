@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 export function taskUpdated(
   id: string,
   afterRevision: number | null,
-  { hub, view: { viewer } }: Context,
+  { services: { hub }, view: { viewer } }: Context,
 ): Promise<Subscription<Task>> {
   return hub.watchTask(viewer, id, afterRevision);
 }

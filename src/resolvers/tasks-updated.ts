@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 
 export function tasksUpdated(
   projectId: string | null,
-  { hub, view: { viewer } }: Context,
+  { services: { hub }, view: { viewer } }: Context,
 ): Promise<Subscription<Task>> {
   return hub.watchTasks(viewer, projectId);
 }
