@@ -64,8 +64,8 @@ const TaskEntity = defineEntity({
     },
     {
       name: 'task_closed',
-      properties: ['updatedAt'],
-      expression: `create index task_closed on task (updated_at) where status in ('canceled', 'archived')`,
+      properties: ['createdAt'],
+      expression: `create index task_closed on task (created_at) where status in ('canceled', 'archived')`,
     },
   ],
   checks: [{ name: 'task_revision_check', expression: 'revision > 0' }],

@@ -96,7 +96,7 @@ describe('runDeleteClosedTasks', () => {
       `insert into task (id, workspace_id, project_id, repo_url, prompt, provider, agent, revision, status, state,
          created_at, updated_at)
        select 'closed ' || n, workspace_id, project_id, repo_url, prompt, provider, agent, 1, 'archived', state,
-         created_at, now() - interval '8 days'
+         now() - interval '8 days', now() - interval '8 days'
        from task, generate_series(1, ?) n`,
       [count],
     );

@@ -15,7 +15,11 @@ it('deletes tasks that were closed more than GROUNDCREW_RETENTION_DAYS ago', asy
     await harness.until(id, 'running');
     await cancelTask(stored.view, id);
     await harness.released(id);
-    await stored.sql(`update task set updated_at = now() - ? * interval '1 day' where id = ?`, [days, id]);
+    await stored.sql(
+      `update task set created_at = aged.at, updated_at = aged.at
+       from (select now() - ? * interval '1 day' as at) aged where id = ?`,
+      [days, id],
+    );
   }
   await stored.sql(`select graphile_worker.add_job('deleteClosedTasks')`);
   await waitFor(async () => (await findTask(stored.view, old.id)) === null);

@@ -6,6 +6,8 @@ import { provisionJobKey, releaseJobKey } from './jobs.ts';
  * Deletes up to `limit` tasks that were closed more than `retentionDays` ago and whose sandbox is released, with their
  * events, sessions, ledger rows and jobs. Returns how many it deleted.
  *
+ * The index of closed tasks is by creation, which is before the closing.
+ *
  * A task that is being written to is left for a later batch. Projects stay, also without tasks, and so do idempotency keys
  * until they expire: `createTask` refuses to make a second task under the key of a deleted one.
  */
@@ -16,8 +18,9 @@ export async function deleteClosedTasks(db: Database, retentionDays: number, lim
     with closed as (
       select id from task
       where status in ('canceled', 'archived') and updated_at < now() - ${retentionDays} * interval '1 day'
+        and created_at < now() - ${retentionDays} * interval '1 day'
         and not exists (select from sandbox where sandbox.task_id = task.id and sandbox.state <> 'released')
-      order by updated_at limit ${limit} for update skip locked
+      order by created_at limit ${limit} for update skip locked
     ), deleted_event as (
       delete from task_event using closed where task_event.task_id = closed.id
     ), deleted_session as (
