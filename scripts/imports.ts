@@ -30,6 +30,12 @@ export const parts: readonly Part[] = [
     packages: [],
   },
   {
+    folder: 'webhooks',
+    purpose: 'sends a signed message to a receiver: which URLs and addresses it may have, and one attempt',
+    parts: [],
+    packages: ['ipaddr.js', 'standardwebhooks'],
+  },
+  {
     folder: 'tasks/domain',
     purpose: 'what a task is and what may happen to it: pure, no clock, no database',
     parts: [],
