@@ -85,8 +85,7 @@ export class TokenPoints {
   }
 
   #state(limit: number, cost: number, remaining: number, resetInMs: number): RateLimit {
-    const resetAt = new Date(Date.parse(this.#options.db.clock.now()) + resetInMs).toISOString();
-    return { limit, cost, remaining, resetAt };
+    return { limit, cost, remaining, resetAtMs: this.#options.db.clock.nowMs() + resetInMs };
   }
 
   #tooMany(bucket: Bucket): RateLimitedError {

@@ -74,6 +74,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
         const rateLimit = await points.take(viewer, costs.of(operation));
         return new Context(services, new View(db, viewer), rateLimit);
       },
+      renewContext: (context) => context.renewed(),
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,
       readiness: async () => {

@@ -19,7 +19,12 @@ export class DatabaseClock {
 
   /** ISO 8601, UTC, milliseconds. */
   now(): string {
-    return new Date(Date.now() + this.#offsetMs).toISOString();
+    return new Date(this.nowMs()).toISOString();
+  }
+
+  /** Milliseconds since 1970. */
+  nowMs(): number {
+    return Date.now() + this.#offsetMs;
   }
 
   /** Resolves once the clock was read; it is read again and again until `stop`, because both clocks may be set. */

@@ -12,7 +12,7 @@ export interface Services {
   readonly tokenEnded: (id: string) => Promise<void>;
 }
 
-/** What resolvers are given. Made once for each operation, so nothing in it remembers what it has read. */
+/** What resolvers are given. Made for each operation, and for each message of a subscription. */
 export class Context {
   readonly services: Services;
   /** The database as the viewer sees it. There is no other way from here to the database. */
@@ -25,6 +25,11 @@ export class Context {
     this.services = services;
     this.view = view;
     this.rateLimit = rateLimit;
+  }
+
+  /** For the next message of a subscription, which must not see what was read for another one. */
+  renewed(): Context {
+    return new Context(this.services, this.view, this.rateLimit);
   }
 
   /** Made when they are first needed: most subscriptions need none, and a server holds thousands of them. */

@@ -24,7 +24,7 @@ export interface ProjectTasksArguments {
 }
 
 export function createLoaders(view: View): Loaders {
-  // A subscription's context lasts as long as the subscription: a cache would show what is long past.
+  // A mutation reads what it has just changed.
   const options = { cache: false };
   return {
     nodes: new DataLoader((ids) => findNodes(view, ids), options),

@@ -12,6 +12,10 @@ RateLimitRef.implement({
     }),
     cost: t.exposeInt('cost', { description: 'What this operation costs.' }),
     remaining: t.exposeInt('remaining', { description: 'What is left of the window, after this operation.' }),
-    resetAt: t.expose('resetAt', { type: 'DateTime', description: 'When the next window begins.' }),
+    resetAt: t.field({
+      type: 'DateTime',
+      description: 'When the next window begins.',
+      resolve: ({ resetAtMs }) => new Date(resetAtMs).toISOString(),
+    }),
   }),
 });

@@ -30,12 +30,13 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly authenticate: Authenticate<Viewer>;
   /** Calls back once when the viewer's credential ends: its sockets are closed then. Returns the function that takes it back. */
   readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
-  /**
-   * Called once for each operation, after validation and before it runs: what it throws is the answer. A subscription lasts
-   * for days, so the context MUST NOT cache what it has read. A message that several subscribers receive is executed with the
-   * context of one of them.
-   */
+  /** Called once for each operation, after validation and before it runs: what it throws is the answer. */
   readonly createContext: CreateContext<Viewer, Context>;
+  /**
+   * A context for one message of a subscription, from the one of the subscription. A message that several subscribers receive is
+   * executed with a context of one of them.
+   */
+  readonly renewContext: (context: Context) => Context;
   /** Equal for viewers with the same rights, and only for those: viewers with the same scope share results. */
   readonly accessScope: (viewer: Viewer) => string;
   /** Whether the same work may succeed in a moment, for example while the database restarts. */
@@ -53,7 +54,7 @@ export class App<Viewer, Context extends object> {
   readonly #translateError: TranslateError;
   readonly #server: Server;
   readonly #graphqlHttp: GraphqlHttp;
-  readonly #graphqlWebSocket: GraphqlWebSocket<Viewer>;
+  readonly #graphqlWebSocket: GraphqlWebSocket<Viewer, Context>;
   #stopped: Promise<void> | undefined;
 
   constructor(options: AppOptions<Viewer, Context>, tuning: Tuning = defaultTuning) {

@@ -117,6 +117,7 @@ export class ExampleApp {
           return () => this.ends.delete(name);
         },
         createContext: (viewer) => ({ viewer }),
+        renewContext: ({ viewer }) => ({ viewer }),
         accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),
         isTransient: (error) => error instanceof Error && error.message === 'not now',
         readiness: async () => {

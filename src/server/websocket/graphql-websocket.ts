@@ -17,14 +17,14 @@ const drainTick = 10;
 const drainGrace = 1_000;
 
 /** Accepts WebSockets and connects them to graphql-ws. */
-export class GraphqlWebSocket<Viewer> {
+export class GraphqlWebSocket<Viewer, Context extends object> {
   readonly #tuning: Tuning;
   readonly #logger: Logger;
   readonly #protocol: ProtocolServer<Connection<Viewer>>;
   readonly #keepAlive: KeepAlive;
   readonly #server: WebSocketServer;
 
-  constructor(options: WebSocketOperationsOptions<Viewer, object>) {
+  constructor(options: WebSocketOperationsOptions<Viewer, Context>) {
     const { tuning, logger } = options;
     this.#tuning = tuning;
     this.#logger = logger;

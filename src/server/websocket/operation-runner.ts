@@ -12,7 +12,12 @@ import type { SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../../log.ts';
 import { SubscriberLaggedError } from '../../realtime/errors.ts';
 import { OperationRefusedError, type TranslateError } from '../graphql/errors.ts';
-import { badInput, type CreateContext, type GraphqlPipeline } from '../graphql/pipeline.ts';
+import {
+  badInput,
+  type CreateContext,
+  type GraphqlPipeline,
+  type RequestedOperation,
+} from '../graphql/pipeline.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Operation } from './operation.ts';
 import { SharedExecution, serializeResult } from './shared-execution.ts';
@@ -22,6 +27,7 @@ export interface OperationRunnerOptions<Viewer, Context extends object> {
   readonly logger: Logger;
   readonly translateError: TranslateError;
   readonly createContext: CreateContext<Viewer, Context>;
+  readonly renewContext: (context: Context) => Context;
   readonly accessScope: (viewer: Viewer) => string;
   readonly isTransient: (error: unknown) => boolean;
 }
@@ -52,53 +58,74 @@ export class OperationRunner<Viewer, Context extends object> {
   }
 
   /** Resolves when the operation has ended. Rejects with what ended it early. */
-  async run(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
+  run(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
     const type = getOperationAST(request.document, request.payload.operationName)?.operation;
-    if (type === OperationTypeNode.SUBSCRIPTION) await this.#streamSubscription(operation, request);
-    else await this.#runQuery(operation, request);
+    // Nothing here awaits the other one: an idle subscription costs the memory of each function that is suspended.
+    return type === OperationTypeNode.SUBSCRIPTION
+      ? this.#streamSubscription(operation, request)
+      : this.#runQuery(operation, request);
   }
 
   async #runQuery(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
-    const { pipeline, translateError } = this.#options;
-    const result = await pipeline.execute(await this.#argsOf(request));
+    const { pipeline, createContext, translateError } = this.#options;
+    const context = await createContext(request.viewer, requestedOperation(request));
+    const result = await pipeline.execute(this.#argsOf(request, context));
     const payload = serializeResult(result, translateError);
     if (operation.open) await request.client.send(`${beginningOf(request.id)}${payload}}`);
   }
 
   async #streamSubscription(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
     const { client, id } = request;
-    const args = validateSubscriptionArgs(await this.#argsOf(request));
-    if (!('schema' in args)) throw new OperationRefusedError(args.map(badInput));
-    const stream = await createSourceEventStream(args);
-    if (!(Symbol.asyncIterator in stream)) throw new OperationRefusedError(stream.errors ?? []);
-    const source = stream[Symbol.asyncIterator]();
+    const { source, argsOfMessage } = await this.#openSource(request);
     operation.attachSource(source);
     const key = this.#sharingKey(request);
     const beginning = beginningOf(id);
-    // A disconnected socket stays in the closing state for a while; values taken for it would be lost.
-    for (let sent = 1; operation.open && client.open; sent += 1) {
-      const { done, value } = await next(source, client);
-      if (done || !operation.open) return;
-      const payload = await this.#render(value, key, args, operation);
-      if (payload === undefined || !operation.open) return;
-      if (sent % yieldEvery === 0) await immediate();
-      // Backpressure: take the next value only after the socket drained. Until then the subscriber costs only its position.
-      const drained = client.send(`${beginning}${payload}}`);
-      if (drained) await drained;
+    try {
+      // A disconnected socket stays in the closing state for a while; values taken for it would be lost.
+      for (let sent = 1; operation.open && client.open; sent += 1) {
+        const { done, value } = await source.next();
+        if (done || !operation.open) return;
+        const payload = await this.#render(value, key, argsOfMessage, operation);
+        if (payload === undefined || !operation.open) return;
+        if (sent % yieldEvery === 0) await immediate();
+        // Backpressure: take the next value only after the socket drained. Until then the subscriber costs only its position.
+        const drained = client.send(`${beginning}${payload}}`);
+        if (drained) await drained;
+      }
+    } catch (error) {
+      if (!(error instanceof SubscriberLaggedError)) throw error;
+      // It is disconnected with 1013; after reconnecting it starts from the current state.
+      client.disconnectSlowClient();
     }
+  }
+
+  /**
+   * A subscription is open for days, and plugins of the schema keep what they found out for a context as long as the context. So
+   * the context that opened the source is not kept, and each message has one of its own.
+   */
+  async #openSource(request: OperationRequest<Viewer>) {
+    const { createContext, renewContext } = this.#options;
+    const context = await createContext(request.viewer, requestedOperation(request));
+    const args = validateSubscriptionArgs(this.#argsOf(request, context));
+    if (!('schema' in args)) throw new OperationRefusedError(args.map(badInput));
+    const stream = await createSourceEventStream(args);
+    if (!(Symbol.asyncIterator in stream)) throw new OperationRefusedError(stream.errors ?? []);
+    const kept = { ...args, contextValue: renewContext(context) };
+    const argsOfMessage = () => ({ ...kept, contextValue: renewContext(kept.contextValue) });
+    return { source: stream[Symbol.asyncIterator](), argsOfMessage };
   }
 
   /** Retries transient errors for as long as the operation is open. Undefined when it was closed meanwhile. */
   async #render(
     value: unknown,
     key: string,
-    args: ValidatedSubscriptionArgs,
+    argsOfMessage: () => ValidatedSubscriptionArgs,
     operation: Operation,
   ): Promise<string | undefined> {
     const { isTransient, logger } = this.#options;
     while (operation.open) {
       try {
-        return await this.#shared.payload(value, key, args);
+        return await this.#shared.payload(value, key, argsOfMessage);
       } catch (error) {
         if (!isTransient(error)) throw error;
         logger.debug({ err: error }, 'a message failed with a transient error; retrying');
@@ -108,11 +135,9 @@ export class OperationRunner<Viewer, Context extends object> {
     return undefined;
   }
 
-  async #argsOf({ viewer, document, payload }: OperationRequest<Viewer>): Promise<ExecutionArgs> {
-    const { pipeline, createContext } = this.#options;
+  #argsOf({ document, payload }: OperationRequest<Viewer>, contextValue: Context): ExecutionArgs {
+    const { schema, hideSuggestions } = this.#options.pipeline;
     const { operationName, variables } = payload;
-    const contextValue = await createContext(viewer, { document, operationName, variables });
-    const { schema, hideSuggestions } = pipeline;
     return { schema, hideSuggestions, document, operationName, variableValues: variables, contextValue };
   }
 
@@ -124,18 +149,11 @@ export class OperationRunner<Viewer, Context extends object> {
   }
 }
 
+function requestedOperation({ document, payload }: OperationRequest<unknown>): RequestedOperation {
+  return { document, operationName: payload.operationName, variables: payload.variables };
+}
+
 /** A `next` message up to its payload, which several subscribers may share. */
 function beginningOf(id: string): string {
   return `{"id":${JSON.stringify(id)},"type":"next","payload":`;
-}
-
-/** A subscriber that fell too far behind is disconnected with 1013; after reconnecting it starts from the current state. */
-async function next(source: AsyncIterator<unknown>, client: ClientSocket): Promise<IteratorResult<unknown>> {
-  try {
-    return await source.next();
-  } catch (error) {
-    if (!(error instanceof SubscriberLaggedError)) throw error;
-    client.disconnectSlowClient();
-    return { done: true, value: undefined };
-  }
 }

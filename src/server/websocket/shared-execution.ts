@@ -17,11 +17,12 @@ export class SharedExecution {
   }
 
   /**
-   * The payload of a `next` message, as JSON. `key` identifies everything besides the value that the payload depends on.
+   * The payload of a `next` message, as JSON. `key` identifies everything besides the value that the payload depends on. `argsOf` is
+   * called for each execution.
    * Rethrows transient errors. Sent as a result, they would consume the revision and the client would never get it.
    */
-  payload(value: unknown, key: string, args: ValidatedSubscriptionArgs): Promise<string> {
-    if (typeof value !== 'object' || value === null) return this.#run(value, args);
+  payload(value: unknown, key: string, argsOf: () => ValidatedSubscriptionArgs): Promise<string> {
+    if (typeof value !== 'object' || value === null) return this.#run(value, argsOf());
     let byKey = this.#payloads.get(value);
     if (!byKey) {
       byKey = new Map();
@@ -29,7 +30,7 @@ export class SharedExecution {
     }
     let payload = byKey.get(key);
     if (!payload) {
-      payload = this.#run(value, args);
+      payload = this.#run(value, argsOf());
       byKey.set(key, payload);
       payload.catch(() => byKey.delete(key));
     }

@@ -71,5 +71,6 @@ export interface RateLimit {
   /** Of the operation that asks. */
   readonly cost: number;
   readonly remaining: number;
-  readonly resetAt: Timestamp;
+  /** Milliseconds since 1970. A number, because every operation has one and few ask for it. */
+  readonly resetAtMs: number;
 }
