@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isBranchName } from '../src/repository/branch-name.ts';
 import { describeRefusal, parseRepoUrl } from '../src/repository/repo-url.ts';
-import { authorizationInPayload, authorizationOf } from '../src/server/auth/credentials.ts';
+import { authorizationInPayload, credentialOf } from '../src/server/auth/credentials.ts';
 import { acceptedType } from '../src/server/http/accepted-type.ts';
 import { refusalOfSource } from '../src/server/http/request-source.ts';
 import { DomainError } from '../src/tasks/domain/errors.ts';
@@ -144,9 +144,9 @@ describe('of whatever text', () => {
     fc.assert(
       fc.property(text, text, text, fc.anything(), (host, origin, cookie, payload) => {
         const request = {
-          headers: { host, origin, cookie: `groundcrew_token=${cookie}` },
+          headers: { host, origin, cookie: `groundcrew_login=${cookie}` },
         } as IncomingMessage;
-        expect(typeof authorizationOf(request)).toMatch(/string|undefined/);
+        expect(typeof credentialOf(request)).toMatch(/object|undefined/);
         expect(() => authorizationInPayload(payload)).not.toThrow();
         expect(() => acceptedType(origin)).not.toThrow();
         // Nothing but the names of this machine reaches a server on a loopback address.

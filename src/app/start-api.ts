@@ -1,4 +1,5 @@
-import { TokenAuthority } from '../access/token-authority.ts';
+import { Authority } from '../access/authority.ts';
+import { Logins } from '../access/logins.ts';
 import { TokenPoints } from '../access/token-points.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
@@ -42,7 +43,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   const { config, logger, db, providers, listener } = options;
   const ownersToken = await loadOwnersToken(config.token, config.dataDir);
   const owner = await ownersViewer(db);
-  const authority = parts.adopt(new TokenAuthority({ db, listener, logger, ownersToken, owner }), (each) =>
+  const authority = parts.adopt(new Authority({ db, listener, logger, ownersToken, owner }), (each) =>
     each.stop(),
   );
   authority.start();
@@ -68,8 +69,8 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       corsOrigins: config.corsOrigins,
       allowIntrospection: config.allowIntrospection,
       logger,
-      authenticate: (authorization, address) => authority.authenticate(authorization, address),
-      onEnd: (viewer, callback) => authority.onEnd(viewer, callback),
+      authenticate: (credential, address) => authority.authenticate(credential, address),
+      logins: new Logins({ db, authority, ownersToken }),
       createContext: async (viewer, operation) => {
         const rateLimit = await points.take(viewer, costs.of(operation));
         return new Context(services, new View(db, viewer), rateLimit);

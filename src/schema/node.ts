@@ -14,7 +14,7 @@ const typeOfKind = {
   session: 'Session',
   event: 'TaskEvent',
   token: 'ApiToken',
-} as const satisfies Record<Exclude<IdKind, 'audit'>, string>;
+} as const satisfies Record<Exclude<IdKind, 'login' | 'audit'>, string>;
 
 Node.implement({
   description: 'An object that can be fetched by its id alone.',

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
 import type { Authenticate } from './auth/credentials.ts';
-import { replyLogin } from './auth/login.ts';
+import { type Logins, replyLogin, replyLogout } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
 import { createErrorTranslation, edgeError, type TranslateError } from './graphql/errors.ts';
 import { type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
@@ -28,8 +28,7 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly allowIntrospection: boolean;
   readonly logger: Logger;
   readonly authenticate: Authenticate<Viewer>;
-  /** Calls back once when the viewer's credential ends: its sockets are closed then. Returns the function that takes it back. */
-  readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
+  readonly logins: Logins;
   /** Called once for each operation, after validation and before it runs: what it throws is the answer. */
   readonly createContext: CreateContext<Viewer, Context>;
   /**
@@ -122,7 +121,7 @@ export class App<Viewer, Context extends object> {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { readiness, logger, authenticate } = this.#options;
+    const { readiness, logger, logins } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const path = pathOf(request);
     // Health checks come from wherever the machine is looked after, and tell nothing.
@@ -143,7 +142,8 @@ export class App<Viewer, Context extends object> {
         return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
       default:
         if (path === '/login' && request.method === 'POST')
-          return replyLogin(request, response, authenticate, this.signInCodes);
+          return replyLogin(request, response, logins, this.signInCodes);
+        if (path === '/logout' && request.method === 'POST') return replyLogout(request, response, logins);
         if (reads && (await replyWebPage(request, response, path))) return;
         return replyText(response, 404, 'Not found.\n');
     }

@@ -163,6 +163,39 @@ const ApiTokenEntity = defineEntity({
   },
 });
 
+/** The logins of browsers. Of the secret in each browser's cookie only a hash is stored. */
+const LoginEntity = defineEntity({
+  name: 'Login',
+  tableName: 'login',
+  uniques: [{ name: 'login_hash_key', properties: ['hash'] }],
+  indexes: [
+    {
+      name: 'login_token',
+      properties: ['token'],
+      expression: 'create index login_token on login (token_id) where token_id is not null',
+    },
+    { name: 'login_age', properties: ['expiresAt'] },
+  ],
+  properties: {
+    id: id().primary(),
+    workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('login_workspace_id_fkey').mapToPk(),
+    /** The token that it was made from, without which it opens nothing; null: the owner's. */
+    token: () =>
+      p
+        .manyToOne(ApiTokenEntity)
+        .foreignKeyName('login_token_id_fkey')
+        .deleteRule('cascade')
+        .updateRule('no action')
+        .mapToPk()
+        .nullable(),
+    /** Keyed with the owner's token where that made the login, so that the login ends when the token changes. */
+    hash: p.blob(),
+    createdAt: createdNow(),
+    expiresAt: instant(),
+    endedAt: instant().nullable(),
+  },
+});
+
 /** What was done with tokens, workspaces and whole tasks, and by whom. A trigger refuses every change of a row. */
 const AuditEventEntity = defineEntity({
   name: 'AuditEvent',
@@ -293,6 +326,7 @@ export const entities = [
   SandboxEntity,
   IdempotencyKeyEntity,
   ApiTokenEntity,
+  LoginEntity,
   AuditEventEntity,
   RateLimitEntity,
   WorkerEntity,

@@ -12,6 +12,7 @@ import { Migration005SandboxLocation } from './migrations/migration-005-sandbox-
 import { Migration006Tokens } from './migrations/migration-006-tokens.ts';
 import { Migration007WorkerLocations } from './migrations/migration-007-worker-locations.ts';
 import { Migration008RateLimits } from './migrations/migration-008-rate-limits.ts';
+import { Migration009Logins } from './migrations/migration-009-logins.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -46,6 +47,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-006-tokens', class: Migration006Tokens },
         { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
         { name: 'migration-008-rate-limits', class: Migration008RateLimits },
+        { name: 'migration-009-logins', class: Migration009Logins },
       ],
       tableName: migrationTable,
       snapshot: false,

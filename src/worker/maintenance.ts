@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { Logger } from '../log.ts';
 import type { Database } from '../tables/database.ts';
 import type { JobName } from '../tasks/store/jobs.ts';
+import { deleteExpiredLogins } from '../tasks/store/logins.ts';
 import { deleteEndedWindows } from '../tasks/store/rate-limits.ts';
 import { deleteClosedTasks, deleteExpiredKeys, deleteExpiredTaskTokens } from '../tasks/store/retention.ts';
 
@@ -57,7 +58,7 @@ export async function runDeleteClosedTasks({
   if (tasks > 0) logger.info({ tasks, retentionDays }, 'deleted tasks that were closed long ago');
 }
 
-/** Deletes idempotency keys, task tokens and windows of points that are too old to count, and jobs that have failed for good. */
+/** Deletes idempotency keys, task tokens, logins and windows of points that are too old to count, and jobs that have failed for good. */
 export async function runDeleteExpiredRecords({
   db,
   pool,
@@ -67,6 +68,7 @@ export async function runDeleteExpiredRecords({
   const keys = await inBatches(keysPerBatch, draining, (limit) => deleteExpiredKeys(db, limit));
   if (keys > 0) logger.info({ keys }, 'deleted expired idempotency keys');
   await inBatches(keysPerBatch, draining, (limit) => deleteExpiredTaskTokens(db, limit));
+  await inBatches(keysPerBatch, draining, (limit) => deleteExpiredLogins(db, limit));
   await inBatches(keysPerBatch, draining, (limit) => deleteEndedWindows(db, limit));
   const utils = await makeWorkerUtils({ pgPool: pool });
   try {

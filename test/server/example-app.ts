@@ -9,6 +9,7 @@ import {
   NotFoundError,
   UnauthenticatedError,
 } from '../../src/tasks/domain/errors.ts';
+import type { Credential } from '../../src/tasks/domain/viewer.ts';
 import { TestSource } from './test-source.ts';
 
 /** Named after its token. Tokens with the same first letter after `good-` have the same access scope. */
@@ -59,11 +60,14 @@ export class ExampleApp {
   /** `Query.waits` resolves `waiting` when it runs, and returns once `gate` is resolved. */
   readonly gate = Promise.withResolvers<string>();
   readonly waiting = Promise.withResolvers<void>();
-  authenticate = async (authorization: string): Promise<Viewer> => {
+  /** The secret of a login is here the token that it was made from. */
+  authenticate = async (credential: Credential): Promise<Viewer> => {
+    const authorization = 'login' in credential ? `Bearer ${credential.login}` : credential.authorization;
     const name = /^Bearer (good-\w+)$/.exec(authorization)?.[1];
     if (!name) throw new UnauthenticatedError('A valid token is required.');
     return { name };
   };
+  readonly endedLogins: string[] = [];
   /** Ends a viewer's credential, by the viewer's name. */
   readonly ends = new Map<string, () => void>();
   /** Replaces the source of `thing`. */
@@ -111,10 +115,23 @@ export class ExampleApp {
         corsOrigins,
         allowIntrospection: options.allowIntrospection ?? true,
         logger: pino({ level: 'trace' }, keep),
-        authenticate: (authorization) => this.authenticate(authorization),
-        onEnd: ({ name }, callback) => {
-          this.ends.set(name, callback);
-          return () => this.ends.delete(name);
+        authenticate: async (credential) => {
+          const viewer = await this.authenticate(credential);
+          const onEnd = (callback: () => void) => {
+            this.ends.set(viewer.name, callback);
+            return () => this.ends.delete(viewer.name);
+          };
+          return { viewer, onEnd };
+        },
+        logins: {
+          start: async (token) => {
+            await this.authenticate({ authorization: `Bearer ${token}` });
+            return { secret: token, lastsMs: 60_000 };
+          },
+          end: async (secret) => {
+            await this.authenticate({ login: secret });
+            this.endedLogins.push(secret);
+          },
         },
         createContext: (viewer) => ({ viewer }),
         renewContext: ({ viewer }) => ({ viewer }),

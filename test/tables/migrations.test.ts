@@ -42,6 +42,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-006-tokens',
         'migration-007-worker-locations',
         'migration-008-rate-limits',
+        'migration-009-logins',
       ],
     });
     await migrate(database.url);

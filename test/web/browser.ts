@@ -30,8 +30,10 @@ interface Target {
 export async function visit(browser: Browser, { url, token }: Target, view: View = {}): Promise<Visit> {
   const context = await browser.newContext({ baseURL: url, locale: 'en-US', ...view });
   onTestFinished(() => context.close());
-  if (token !== undefined)
-    await context.addCookies([{ name: 'groundcrew_token', value: token, url, sameSite: 'Strict' }]);
+  if (token !== undefined) {
+    const login = await context.request.post('/login', { form: { token }, maxRedirects: 0 });
+    if (login.status() !== 303) throw new Error(`The login was answered with ${login.status()}.`);
+  }
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   return { context, page };

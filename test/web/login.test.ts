@@ -50,6 +50,23 @@ describeInBrowser('the login', () => {
     await page.getByRole('heading', { name: 'Say hello after the login' }).waitFor();
   });
 
+  it('is ended by Sign out, in every tab, and what was typed is gone', async () => {
+    const { page, context } = await site.visit();
+    const tab = await context.newPage();
+    await tab.goto('/');
+    await tab.getByRole('link', { name: 'New task' }).waitFor();
+    await page.goto('/new');
+    await page.getByLabel('Prompt').fill('A secret plan');
+    const cookies = await context.cookies();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await Promise.all([page, tab].map((each) => each.getByLabel('API token').waitFor()));
+    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret');
+    // Somebody who has copied the cookie has nothing.
+    await context.addCookies(cookies);
+    await page.goto('/');
+    await page.getByLabel('API token').waitFor();
+  });
+
   it('is done by the link of npm start, once', async () => {
     await using processes = await GroundcrewProcesses.create({ DATABASE_URL: site.app.stored.url });
     const server = processes.start('start');

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   stored.sql(
-    'truncate task, task_event, session, sandbox, api_token, idempotency_key, graphile_worker._private_jobs',
+    'truncate task, task_event, session, sandbox, api_token, login, idempotency_key, graphile_worker._private_jobs',
   ),
 );
 afterAll(async () => {
@@ -141,6 +141,16 @@ describe('runDeleteExpiredRecords', () => {
     await runDeleteExpiredRecords(dependencies());
     expect(await stored.sql('select id from api_token')).toEqual([{ id: recent }]);
     expect(await stored.sql('select key from rate_limit')).toEqual([{ key: 'new' }]);
+  });
+
+  it('deletes logins that expired a month ago', async () => {
+    await stored.sql(
+      `insert into login (id, workspace_id, hash, expires_at)
+       select logins.name, workspace.id, decode(hash, 'hex'), now() - ago::interval
+       from workspace, (values ('old', '01', '31 days'), ('new', '02', '29 days')) logins (name, hash, ago)`,
+    );
+    await runDeleteExpiredRecords(dependencies());
+    expect(await stored.sql('select id from login')).toEqual([{ id: 'new' }]);
   });
 
   it('deletes jobs that have failed for good, and no others', async () => {

@@ -1,34 +1,43 @@
 import type { IncomingMessage } from 'node:http';
+import type { Credential } from '../../tasks/domain/viewer.ts';
+
+/** Whom a request is made as, and for how long. */
+export interface Admission<Viewer> {
+  readonly viewer: Viewer;
+  /** Calls back once when the credential ends: its sockets are closed then. Returns the function that takes it back. */
+  readonly onEnd: (callback: () => void) => () => void;
+}
 
 /**
- * The viewer that a credential belongs to. `authorization` is the value of an `Authorization` header: `Bearer TOKEN`;
- * `address` the IP address that it came from. Throws UnauthenticatedError, and RateLimitedError for an address that has sent
- * too many wrong ones.
+ * Whose a credential is that came from an IP address. Throws UnauthenticatedError, and RateLimitedError for an address that
+ * has sent too many wrong ones.
  */
-export type Authenticate<Viewer> = (authorization: string, address: string) => Promise<Viewer>;
+export type Authenticate<Viewer> = (credential: Credential, address: string) => Promise<Admission<Viewer>>;
 
 export function addressOf(request: IncomingMessage): string {
   return request.socket.remoteAddress ?? 'unknown';
 }
 
-const cookieName = 'groundcrew_token';
-/** Seconds: thirty days. */
-const cookieMaxAge = 2_592_000;
+const cookieName = 'groundcrew_login';
 
 /** The credential of a request: its header, else the cookie of a same-origin request. */
-export function authorizationOf(request: IncomingMessage): string | undefined {
-  return request.headers.authorization ?? cookieAuthorizationOf(request);
+export function credentialOf(request: IncomingMessage): Credential | undefined {
+  return authorizationOf(request) ?? loginOf(request);
+}
+
+export function authorizationOf({ headers: { authorization } }: IncomingMessage): Credential | undefined {
+  return authorization === undefined ? undefined : { authorization };
 }
 
 /**
- * Browsers attach the cookie to cross-site requests, and CORS does not apply to WebSockets. So the cookie counts only for
- * same-origin requests.
+ * The login that the cookie names. Browsers attach the cookie to cross-site requests, and CORS does not apply to WebSockets.
+ * So it counts only for same-origin requests.
  */
-function cookieAuthorizationOf(request: IncomingMessage): string | undefined {
+export function loginOf(request: IncomingMessage): { readonly login: string } | undefined {
   if (!isSameOrigin(request)) return undefined;
   for (const pair of request.headers.cookie?.split(';') ?? []) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name === cookieName && value) return `Bearer ${decode(value)}`;
+    const [name, login] = pair.trim().split('=', 2);
+    if (name === cookieName && login) return { login };
   }
   return undefined;
 }
@@ -48,12 +57,18 @@ function propertyOf(object: unknown, lowerCaseName: string): unknown {
 }
 
 /**
- * The `Set-Cookie` header that stores a token for the page that sent the request. `SameSite=Strict`: links and forms of other
+ * The `Set-Cookie` header that stores a login for the page that sent the request. `SameSite=Strict`: links and forms of other
  * sites do not send it. `Secure` where the page came over https, which only the browser knows behind a proxy.
  */
-export function cookieOf(token: string, { headers }: IncomingMessage): string {
+export function cookieOf(secret: string, maxAgeMs: number, { headers }: IncomingMessage): string {
   const secure = headers.origin?.startsWith('https:') ? '; Secure' : '';
-  return `${cookieName}=${encodeURIComponent(token)}; Path=/; Max-Age=${cookieMaxAge}; HttpOnly; SameSite=Strict${secure}`;
+  const maxAge = Math.floor(maxAgeMs / 1_000);
+  return `${cookieName}=${secret}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+/** The `Set-Cookie` header that makes the browser forget its login. */
+export function endedCookie(request: IncomingMessage): string {
+  return cookieOf('', 0, request);
 }
 
 /** Browsers send Origin with every WebSocket and POST; a client without it is not a browser. */
@@ -61,12 +76,4 @@ export function isSameOrigin(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
-}
-
-function decode(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

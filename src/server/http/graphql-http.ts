@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import type { Logger } from '../../log.ts';
 import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
-import { type Authenticate, addressOf, authorizationOf } from '../auth/credentials.ts';
+import { type Authenticate, addressOf, authorizationOf, credentialOf } from '../auth/credentials.ts';
 import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
 import { edgeError, httpOf, type TranslateError } from '../graphql/errors.ts';
 import type { CreateContext, GraphqlPipeline, RequestedOperation } from '../graphql/pipeline.ts';
@@ -82,12 +82,12 @@ export function createGraphqlHttp<Viewer, Context extends object>(
         'BAD_USER_INPUT',
       );
     }
-    const authorization =
-      isGet && !mayReadWithCookie(request) ? request.headers.authorization : authorizationOf(request);
+    const credential =
+      isGet && !mayReadWithCookie(request) ? authorizationOf(request) : credentialOf(request);
     let viewer: Viewer;
     try {
-      if (authorization === undefined) throw new UnauthenticatedError('A valid token is required.');
-      viewer = await options.authenticate(authorization, addressOf(request));
+      if (credential === undefined) throw new UnauthenticatedError('A valid token is required.');
+      ({ viewer } = await options.authenticate(credential, addressOf(request)));
     } catch (error) {
       if (error instanceof UnauthenticatedError) {
         return refuse(apiErrorCodes.UNAUTHENTICATED.status, error.message, error.code, {

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../../log.ts';
-import { addressOf, authorizationOf } from '../auth/credentials.ts';
+import type { Credential } from '../../tasks/domain/viewer.ts';
+import { addressOf, credentialOf } from '../auth/credentials.ts';
 import type { Tuning } from '../tuning.ts';
 import { ClientSocket } from './client-socket.ts';
 import { type CloseCode, serviceRestart } from './close-codes.ts';
@@ -44,7 +45,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
   /** Handles a request to upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (accepted) =>
-      this.#accept(accepted, addressOf(request), authorizationOf(request)),
+      this.#accept(accepted, addressOf(request), credentialOf(request)),
     );
   }
 
@@ -69,7 +70,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
     this.#keepAlive.stop();
   }
 
-  #accept(socket: WebSocket, address: string, upgradeAuthorization: string | undefined): void {
+  #accept(socket: WebSocket, address: string, upgradeCredential: Credential | undefined): void {
     const client = new ClientSocket(socket, this.#tuning);
     // `ws` closes the socket itself, for example with 1009 for a message that is too large.
     socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
@@ -85,7 +86,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
             if (client.open) receive(String(data)).catch((error) => this.#messageFailed(client, error));
           }),
       },
-      { client, address, upgradeAuthorization, viewer: undefined, forgetEnd: undefined, operations: 0 },
+      { client, address, upgradeCredential, viewer: undefined, forgetEnd: undefined, operations: 0 },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((err) => this.#logger.error({ err }, 'closing failed'));

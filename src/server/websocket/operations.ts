@@ -1,6 +1,7 @@
 import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
 import { makeServer, type Server } from 'graphql-ws';
 import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
+import type { Credential } from '../../tasks/domain/viewer.ts';
 import { type Authenticate, authorizationInPayload } from '../auth/credentials.ts';
 import { edgeError, formatError, OperationRefusedError } from '../graphql/errors.ts';
 import type { Tuning } from '../tuning.ts';
@@ -13,8 +14,6 @@ export interface WebSocketOperationsOptions<Viewer, Context extends object>
   extends OperationRunnerOptions<Viewer, Context> {
   readonly tuning: Tuning;
   readonly authenticate: Authenticate<Viewer>;
-  /** Calls back when the viewer's credential ends. */
-  readonly onEnd: (viewer: Viewer, callback: () => void) => () => void;
 }
 
 /** The state of one socket. */
@@ -23,7 +22,7 @@ export interface Connection<Viewer> {
   /** The IP address of the client. */
   readonly address: string;
   /** The credential of the upgrade request; cleared once `connection_init` has been handled. */
-  upgradeAuthorization: string | undefined;
+  upgradeCredential: Credential | undefined;
   viewer: Viewer | undefined;
   /** Stops waiting for the end of the viewer's credential. */
   forgetEnd: (() => void) | undefined;
@@ -45,12 +44,13 @@ export function createWebSocketOperations<Viewer, Context extends object>(
 
     async onConnect({ connectionParams, extra }) {
       const { client, address } = extra;
-      const authorization = authorizationInPayload(connectionParams) ?? extra.upgradeAuthorization;
-      extra.upgradeAuthorization = undefined;
+      const authorization = authorizationInPayload(connectionParams);
+      const credential = authorization === undefined ? extra.upgradeCredential : credentialIn(authorization);
+      extra.upgradeCredential = undefined;
       try {
-        if (typeof authorization !== 'string') throw new UnauthenticatedError('A valid token is required.');
-        const viewer = await options.authenticate(authorization.trim(), address);
-        extra.forgetEnd = options.onEnd(viewer, () => client.close(forbidden, 'The token has ended'));
+        if (!credential) throw new UnauthenticatedError('A valid token is required.');
+        const { viewer, onEnd } = await options.authenticate(credential, address);
+        extra.forgetEnd = onEnd(() => client.close(forbidden, 'The token or login has ended'));
         extra.viewer = viewer;
       } catch (err) {
         if (err instanceof UnauthenticatedError) {
@@ -118,6 +118,11 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       return errors.flatMap(errorsOf).map((error) => formatError(translateError(error)));
     },
   });
+}
+
+/** Undefined when it is no string. */
+function credentialIn(authorization: unknown): Credential | undefined {
+  return typeof authorization === 'string' ? { authorization: authorization.trim() } : undefined;
 }
 
 /** Once only: it is counted. */

@@ -3,7 +3,7 @@ import type { Timestamp } from './task.ts';
 import { UuidSequence } from './uuid-sequence.ts';
 
 /** The kinds of objects that have an id. */
-const idKinds = ['workspace', 'project', 'task', 'session', 'event', 'token', 'audit'] as const;
+const idKinds = ['workspace', 'project', 'task', 'session', 'event', 'token', 'login', 'audit'] as const;
 export type IdKind = (typeof idKinds)[number];
 
 const uuids = new UuidSequence();

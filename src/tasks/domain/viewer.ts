@@ -34,6 +34,9 @@ export interface Viewer {
   readonly token: ApiToken | null;
 }
 
+/** What a request shows for its viewer: an `Authorization` header (`Bearer TOKEN`), or the secret of a browser's login. */
+export type Credential = { readonly authorization: string } | { readonly login: string };
+
 /** How the history names the owner. No token may have this name, nor that of the system. */
 export const ownerActor = 'owner';
 

@@ -7,7 +7,7 @@ import type { ApiToken, TokenScope, Workspace } from '../domain/viewer.ts';
 import { insertAudit } from './audit-log.ts';
 import { toTimestamp } from './task-rows.ts';
 
-/** The channel that says that a token was revoked, by its id. A hint: servers also look at the table. */
+/** The channel that says that a token was revoked or a login ended, by its id. A hint: servers also look at the table. */
 export const tokenChannel = 'groundcrew_token';
 
 export type ApiTokenRow = Omit<Selectable<Tables['api_token']>, 'hash'>;
@@ -107,14 +107,14 @@ export async function findTokenByHash(db: Database, hash: Buffer): Promise<Store
   return { token: toApiToken(row), workspace, hash: row.hash as Buffer };
 }
 
-/** Those of these tokens that still open something, apart from their expiry. */
-export async function findLivingTokens(db: Database, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await db.kysely
-    .selectFrom('api_token')
-    .select('id')
-    .where('id', '=', sql<string>`any(${ids})`)
-    .where('revoked_at', 'is', null)
-    .execute();
+/** Those of these tokens and logins that still open something, apart from their expiry. */
+export async function findLivingCredentials(db: Database, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select id from api_token where id = any(${ids}) and revoked_at is null
+    union all
+    select login.id from login left join api_token on api_token.id = login.token_id
+    where login.id = any(${ids}) and login.ended_at is null and api_token.revoked_at is null
+  `.execute(db.kysely);
   return new Set(rows.map(({ id }) => id));
 }
 

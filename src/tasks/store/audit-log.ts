@@ -4,11 +4,13 @@ import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import { toTimestamp } from './task-rows.ts';
 
-/** What the audit log holds: tokens and workspaces that were made or ended, and tasks that were ended. */
+/** What the audit log holds: tokens, logins and workspaces that were made or ended, and tasks that were ended. */
 export type AuditAction =
   | 'workspace.created'
   | 'token.created'
   | 'token.revoked'
+  | 'login.created'
+  | 'login.ended'
   | 'task.canceled'
   | 'task.archived';
 

@@ -6,8 +6,8 @@ import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
 export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
-  /** A token was revoked. */
-  tokenRevoked?(id: string): void;
+  /** A token was revoked, or a login ended. */
+  credentialEnded?(id: string): void;
   /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
@@ -64,7 +64,7 @@ export class WakeUpListener {
 
   #notify(channel: string, payload: string): void {
     if (channel === tokenChannel) {
-      for (const subscriber of this.#subscribers) subscriber.tokenRevoked?.(payload);
+      for (const subscriber of this.#subscribers) subscriber.credentialEnded?.(payload);
       return;
     }
     const wakeUp = parseWakeUp(payload);

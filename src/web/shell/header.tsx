@@ -2,6 +2,7 @@ import { Plus } from 'lucide-react';
 import { Link, useLocation } from 'wouter';
 import { buttonClass } from '../components/button.tsx';
 import { Kbd } from '../components/kbd.tsx';
+import { SignOut } from '../login/sign-out.tsx';
 
 export function Header() {
   const [path] = useLocation();
@@ -21,10 +22,11 @@ export function Header() {
           </NavLink>
         </nav>
         <Link href="/new" className={`${buttonClass('primary')} ml-auto`}>
-          <Plus aria-hidden className="size-4" />
+          <Plus aria-hidden className="size-4 max-sm:hidden" />
           New task
           <Kbd>N</Kbd>
         </Link>
+        <SignOut />
       </div>
     </header>
   );

@@ -37,7 +37,7 @@ describe('POST /login', () => {
     const code = app.signInCodes.create(token);
     const first = await signIn(url, { code });
     expect(first.status).toBe(303);
-    expect(first.headers.get('set-cookie')).toContain(token);
+    expect(first.headers.get('set-cookie')).toContain('groundcrew_login=');
     const second = await signIn(url, { code });
     expect(second.status).toBe(403);
     expect(second.headers.get('set-cookie')).toBeNull();
@@ -59,11 +59,46 @@ describe('POST /login', () => {
     },
   );
 
+  it('marks the cookie as one for https where the page came over it', async () => {
+    const { url } = await startExample();
+    const response = await signIn(url, { token }, { origin: url.replace('http:', 'https:') });
+    expect(response.headers.get('set-cookie')).toContain('; Secure');
+  });
+
   it('takes no token from the address', async () => {
     const { url } = await startExample();
     for (const method of ['GET', 'POST']) {
       const response = await fetch(`${url}/login?token=${token}`, { method, redirect: 'manual' });
       expect(response.headers.get('set-cookie')).toBeNull();
     }
+  });
+});
+
+describe('POST /logout', () => {
+  const signOut = (url: string, headers: Record<string, string>) =>
+    fetch(`${url}/logout`, { method: 'POST', headers, redirect: 'manual' });
+
+  it('ends the login of the cookie, and makes the browser forget it', async () => {
+    const { url, endedLogins } = await startExample();
+    const response = await signOut(url, { origin: url, cookie: `groundcrew_login=${token}` });
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/login']);
+    expect(response.headers.get('set-cookie')).toMatch(/^groundcrew_login=; Path=\/; Max-Age=0; /);
+    expect(endedLogins).toEqual([token]);
+  });
+
+  it('is answered alike for a login that has ended, and for none', async () => {
+    const { url } = await startExample();
+    for (const cookie of ['groundcrew_login=bad', 'other=1']) {
+      expect((await signOut(url, { origin: url, cookie })).status).toBe(303);
+    }
+  });
+
+  it('is refused from another site, and by GET', async () => {
+    const { url, endedLogins } = await startExample();
+    const cookie = `groundcrew_login=${token}`;
+    expect((await signOut(url, { origin: 'http://evil.example', cookie })).status).toBe(403);
+    expect((await signOut(url, { origin: 'null', cookie })).status).toBe(403);
+    await fetch(`${url}/logout`, { headers: { cookie }, redirect: 'manual' });
+    expect(endedLogins).toEqual([]);
   });
 });

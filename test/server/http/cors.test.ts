@@ -97,7 +97,7 @@ describe('POST /graphql from another origin', () => {
 
   it('does not accept the cookie, not even from an allowed origin', async () => {
     const { url } = await startExample({}, corsOrigins);
-    const cookie = `groundcrew_token=${token}`;
+    const cookie = `groundcrew_login=${token}`;
     const headers = { 'content-type': 'application/json', origin, cookie };
     const answer = await fetch(`${url}/graphql`, { method: 'POST', headers, body: '{"query":"{ me }"}' });
     expect(answer.status).toBe(401);

@@ -22,7 +22,7 @@ describe('POST /graphql with credentials', () => {
     ['no token', {}],
     ['a wrong token', { authorization: 'Bearer bad' }],
     ['another scheme', { authorization: `Basic ${token}` }],
-    ['a wrong cookie', { cookie: 'groundcrew_token=bad' }],
+    ['a wrong cookie', { cookie: 'groundcrew_login=bad' }],
   ])('refuses %s with 401', async (_what, headers) => {
     const { url } = await startExample();
     const { status, body } = await post(url, { ...json, ...headers });
@@ -32,7 +32,7 @@ describe('POST /graphql with credentials', () => {
 
   it('accepts the cookie from a page of the server', async () => {
     const { url } = await startExample();
-    const cookie = `other=1; groundcrew_token=${token}`;
+    const cookie = `other=1; groundcrew_login=${token}`;
     expect((await post(url, { ...json, cookie, origin: url })).body).toEqual({ data: { me: token } });
   });
 
@@ -49,7 +49,7 @@ describe('POST /graphql with credentials', () => {
     const { url, log } = await startExample();
     const variables = { input: { text: 4, secret: 'variable' } };
     await fetchGraphql(url, token, 'query ($input: ThingInput) { input(input: $input) }', variables);
-    await post(url, { ...json, cookie: 'groundcrew_token=cookie', authorization: 'Bearer header' });
+    await post(url, { ...json, cookie: 'groundcrew_login=cookie', authorization: 'Bearer header' });
     expect(log.length).toBeGreaterThan(0);
     expect(JSON.stringify(log)).not.toMatch(/variable|good-a|Bearer|"cookie|header/);
   });

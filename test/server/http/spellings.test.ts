@@ -168,7 +168,7 @@ describe('GET /graphql', () => {
     'with the cookie from %s is answered with %j',
     async (_where, headers: Record<string, string>, status) => {
       const { url } = await startExample();
-      const cookie = `groundcrew_token=${token}`;
+      const cookie = `groundcrew_login=${token}`;
       const response = await fetch(`${url}${get({ query: '{ me }' })}`, { headers: { cookie, ...headers } });
       expect(response.status).toBe(status);
     },

@@ -3,7 +3,7 @@ import { type ConnectOptions, open } from '../../support/graphql-ws-client.ts';
 import { startExample } from '../example-app.ts';
 
 const bearer = (token: string) => `Bearer ${token}`;
-const cookieOf = (token: string) => `groundcrew_token=${token}`;
+const cookieOf = (token: string) => `groundcrew_login=${token}`;
 
 /** The name of the viewer, or the code with which the server closes the socket. */
 async function signIn(url: string, options: ConnectOptions): Promise<unknown> {

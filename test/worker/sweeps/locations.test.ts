@@ -11,7 +11,9 @@ beforeAll(async () => {
   tasks = await StoredTasks.create();
 });
 afterEach(() =>
-  tasks.sql('truncate worker, task, task_event, session, sandbox, api_token, graphile_worker._private_jobs'),
+  tasks.sql(
+    'truncate worker, task, task_event, session, sandbox, api_token, login, graphile_worker._private_jobs',
+  ),
 );
 afterAll(() => tasks[Symbol.asyncDispose]());
 

@@ -1,0 +1,73 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { Database } from '../tables/database.ts';
+import { UnauthenticatedError } from '../tasks/domain/errors.ts';
+import { actorOf } from '../tasks/domain/viewer.ts';
+import { endLogin, insertLogin } from '../tasks/store/logins.ts';
+import type { Authority } from './authority.ts';
+
+/** Milliseconds: thirty days. */
+const lifetimeMs = 2_592_000_000;
+
+/** 32 random bytes, for the cookie of a browser. */
+function newLoginSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export function isLoginSecret(text: string): boolean {
+  return /^[\w-]{43}$/.test(text);
+}
+
+/** What is stored of a login's secret. It is random, so that no slow hash is needed. */
+export function hashOfLogin(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/**
+ * The same for a login of the owner. It is keyed with the owner's token, so that a login made from an earlier token is not
+ * found. Nobody can try tokens on it without the secret, which only the browser has.
+ */
+export function hashOfOwnersLogin(secret: string, ownersToken: string): Buffer {
+  return createHmac('sha256', ownersToken).update(secret).digest();
+}
+
+export interface LoginsOptions {
+  readonly db: Database;
+  readonly authority: Authority;
+  readonly ownersToken: string;
+}
+
+/** A login that was just made. */
+export interface StartedLogin {
+  /** For the cookie; it is stored nowhere. */
+  readonly secret: string;
+  readonly lastsMs: number;
+}
+
+/** Starts and ends the logins of browsers. A login opens what the token opens that it was made from. */
+export class Logins {
+  readonly #options: LoginsOptions;
+
+  constructor(options: LoginsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws UnauthenticatedError when the token opens nothing, and RateLimitedError as `Authority.authenticate` does. */
+  async start(token: string, address: string): Promise<StartedLogin> {
+    const { db, authority, ownersToken } = this.#options;
+    const { viewer } = await authority.authenticate({ authorization: `Bearer ${token}` }, address);
+    const secret = newLoginSecret();
+    const hash = viewer.token === null ? hashOfOwnersLogin(secret, ownersToken) : hashOfLogin(secret);
+    const login = { workspaceId: viewer.workspace.id, tokenId: viewer.token?.id ?? null, hash, lifetimeMs };
+    const lastsMs = await insertLogin(db, login, actorOf(viewer));
+    if (lastsMs === null) throw new UnauthenticatedError('The token was deleted.');
+    return { secret, lastsMs };
+  }
+
+  /** From its answer on the login opens nothing. Throws UnauthenticatedError when it opens nothing already. */
+  async end(secret: string, address: string): Promise<void> {
+    const { db, authority } = this.#options;
+    const { id, viewer } = await authority.authenticateLogin(secret, address);
+    await endLogin(db, id, actorOf(viewer));
+    await authority.ended(id);
+  }
+}
