@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import { runEvery } from '../run-every.ts';
 import type { Database } from '../tables/database.ts';
 import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
 import type { Credential, Viewer } from '../tasks/domain/viewer.ts';
 import { findLivingCredentials, findTokenByHash, recordTokenUse } from '../tasks/store/api-tokens.ts';
+import { tellEnd } from '../tasks/store/credential-ends.ts';
 import { findLogin } from '../tasks/store/logins.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { hashToken, judgeTokenText } from '../tasks/token-text.ts';
@@ -68,8 +68,6 @@ const recheckMs = 500;
 const confirmedForMs = 2_000;
 /** Milliseconds between two looks at which credentials have expired. */
 const expiryMs = 200;
-/** Milliseconds in which a notification reaches the other servers: `ended` waits so long. */
-const notificationMs = 100;
 
 /**
  * Says whose a credential is. A token or login that is in use costs no statement: it is kept, and counts for as long as one
@@ -86,6 +84,8 @@ export class Authority {
   /** Lookups that are under way, by hash: many requests of a new credential share one. */
   readonly #lookups = new Map<string, Promise<Lookup>>();
   readonly #stopping = new AbortController();
+  /** What no look has confirmed since then does not count. */
+  #listeningSince = 0;
   /** How many sockets each token has, by its id. */
   readonly #sockets = new Map<string, number>();
   #expiryTimer: NodeJS.Timeout | undefined;
@@ -103,6 +103,10 @@ export class Authority {
     this.#unsubscribe = listener.subscribe({
       wakeUp: () => {},
       credentialEnded: (id) => this.#known.end(id),
+      // What ended meanwhile was not heard.
+      reconnected: () => {
+        this.#listeningSince = performance.now();
+      },
     });
     this.#expiryTimer = setInterval(() => this.#known.endExpired(this.#now()), expiryMs);
     this.#rechecking = runEvery(
@@ -203,10 +207,34 @@ export class Authority {
     };
   }
 
-  /** Ends a token that was revoked, or a login. Resolves once the other servers should have heard of it. */
+  /**
+   * Ends a token that was revoked, or a login. Resolves once no server accepts it: each has said that it has heard, or has had
+   * no look that confirms what it keeps for so long that it must ask again.
+   */
   async ended(id: string): Promise<void> {
+    const { db, listener } = this.#options;
     this.#known.end(id);
-    await delay(notificationMs);
+    const heard = new Set<number>();
+    const waiting = Promise.withResolvers<void>();
+    let servers: readonly number[] | undefined;
+    const check = () => servers?.every((pid) => heard.has(pid)) && waiting.resolve();
+    const unsubscribe = listener.subscribe({
+      wakeUp: () => {},
+      endHeard: (pid, heardId) => {
+        if (heardId !== id) return;
+        heard.add(pid);
+        check();
+      },
+    });
+    const timer = setTimeout(waiting.resolve, confirmedForMs);
+    try {
+      servers = await tellEnd(db, id);
+      check();
+      await waiting.promise;
+    } finally {
+      clearTimeout(timer);
+      unsubscribe();
+    }
   }
 
   #now(): string {
@@ -214,7 +242,9 @@ export class Authority {
   }
 
   #isConfirmed({ confirmedAt }: KnownCredential): boolean {
-    return this.#options.listener.connected && performance.now() - confirmedAt < confirmedForMs;
+    const { listener } = this.#options;
+    const isRecent = performance.now() - confirmedAt < confirmedForMs && confirmedAt > this.#listeningSince;
+    return listener.connected && isRecent;
   }
 
   #lookUp(question: Question): Promise<Lookup> {

@@ -68,8 +68,10 @@ export async function startGroundcrew(
         return local;
       },
     });
-    const listener = parts.adopt(new WakeUpListener({ url: databaseUrl, pool: db.pool, logger }), (each) =>
-      each.stop(),
+    const keepsCredentials = role !== 'worker';
+    const listener = parts.adopt(
+      new WakeUpListener({ url: databaseUrl, pool: db.pool, logger, keepsCredentials }),
+      (each) => each.stop(),
     );
     await untilAborted(listener.start(), signal);
     const shared = { config, logger, databaseUrl, db, providers, listener };

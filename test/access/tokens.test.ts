@@ -6,6 +6,7 @@ import { createLogger } from '../../src/log.ts';
 import { type StartedApp, startApp } from '../schema/started-app.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect, open } from '../support/graphql-ws-client.ts';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let app: StartedApp;
@@ -161,6 +162,30 @@ describe('a token that ends', () => {
     const closed = await Promise.all(clients.map((client) => client.closed));
     expect(closed.map(({ code }) => code)).toEqual([4403, 4403]);
     expect(performance.now() - answered).toBeLessThan(1_000);
+  });
+
+  it('by revocation opens nothing from the answer on at a server that hears nothing either', async () => {
+    await using proxy = await startPostgresProxy(app.stored.url);
+    const config = loadConfig({ PORT: '0', DATABASE_URL: proxy.url, GROUNDCREW_TOKEN: app.token });
+    const deaf = await startGroundcrew('api', config, createLogger('fatal'));
+    const status = async (token: string) =>
+      (await fetchGraphql(deaf.url as string, token, '{ viewer { scopes } }')).status;
+    try {
+      const { token, apiToken } = await createToken();
+      expect(await status(token)).toBe(200);
+      proxy.freezeListeners();
+      await revoke(apiToken.id);
+      expect(await status(token)).toBe(401);
+    } finally {
+      await deaf.stop();
+    }
+  });
+
+  it('is heard by servers that listen well before the answer has to wait', async () => {
+    const { apiToken } = await createToken();
+    const begun = performance.now();
+    await revoke(apiToken.id);
+    expect(performance.now() - begun).toBeLessThan(1_000);
   });
 
   it('without a notification closes its sockets within a second all the same', async () => {

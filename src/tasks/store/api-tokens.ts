@@ -5,10 +5,8 @@ import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import type { ApiToken, TokenScope, Workspace } from '../domain/viewer.ts';
 import { insertAudit } from './audit-log.ts';
+import { tokenChannel } from './credential-ends.ts';
 import { toTimestamp } from './task-rows.ts';
-
-/** The channel that says that a token was revoked or a login ended, by its id. A hint: servers also look at the table. */
-export const tokenChannel = 'groundcrew_token';
 
 export type ApiTokenRow = Omit<Selectable<Tables['api_token']>, 'hash'>;
 

@@ -3,8 +3,9 @@ import type { Database } from '../../tables/database.ts';
 import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import type { ApiToken, Workspace } from '../domain/viewer.ts';
-import { toApiToken, tokenChannel } from './api-tokens.ts';
+import { toApiToken } from './api-tokens.ts';
 import { insertAudit } from './audit-log.ts';
+import { tokenChannel } from './credential-ends.ts';
 import { toTimestamp } from './task-rows.ts';
 
 export interface NewLogin {

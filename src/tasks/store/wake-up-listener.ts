@@ -1,13 +1,16 @@
+import type { Client } from 'pg';
 import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
-import { tokenChannel } from './api-tokens.ts';
+import { heardChannel, joinKeepers, sayHeard, tokenChannel } from './credential-ends.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
 export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
   /** A token was revoked, or a login ended. */
   credentialEnded?(id: string): void;
+  /** Another server, or this one, has heard that a credential ended: the process of the database that it listens with. */
+  endHeard?(pid: number, id: string): void;
   /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
@@ -17,23 +20,28 @@ export interface WakeUpListenerOptions {
   readonly logger: Logger;
   /** Of the same process; see `PersistentConnection`. */
   readonly pool?: ConnectionPool | undefined;
+  /** Whether the process keeps credentials: those who end one wait until it has heard. */
+  readonly keepsCredentials?: boolean | undefined;
 }
 
 /** The one LISTEN connection of a process. It reconnects until it is stopped; a silent connection is replaced within 10 s. */
 export class WakeUpListener {
   readonly #subscribers = new Set<WakeUpSubscriber>();
   readonly #connection: PersistentConnection;
+  readonly #keepsCredentials: boolean;
   #hasListened = false;
 
   constructor(options: WakeUpListenerOptions) {
+    this.#keepsCredentials = options.keepsCredentials ?? false;
     this.#connection = new PersistentConnection({
       ...options,
       name: 'listen',
       intervalMs: 4_000,
       timeoutMs: 5_000,
       setUp: async (client) => {
-        client.on('notification', ({ channel, payload }) => this.#notify(channel, payload ?? ''));
+        client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
         await client.query(`listen ${taskChannel}; listen ${tokenChannel}`);
+        if (options.keepsCredentials) await client.query(joinKeepers);
         if (this.#hasListened) for (const subscriber of this.#subscribers) subscriber.reconnected?.();
         this.#hasListened = true;
       },
@@ -62,9 +70,16 @@ export class WakeUpListener {
     return () => this.#subscribers.delete(subscriber);
   }
 
-  #notify(channel: string, payload: string): void {
+  #notify(client: Client, channel: string, payload: string): void {
     if (channel === tokenChannel) {
       for (const subscriber of this.#subscribers) subscriber.credentialEnded?.(payload);
+      // A connection that is lost is replaced, and what was not heard on it counts as not confirmed.
+      if (this.#keepsCredentials) client.query(sayHeard, [payload]).catch(() => {});
+      return;
+    }
+    if (channel === heardChannel) {
+      const [pid, id = ''] = payload.split(' ');
+      for (const subscriber of this.#subscribers) subscriber.endHeard?.(Number(pid), id);
       return;
     }
     const wakeUp = parseWakeUp(payload);

@@ -1,0 +1,31 @@
+import { sql } from 'kysely';
+import type { Database } from '../../tables/database.ts';
+
+/** The channel that says that a token was revoked or a login ended, by its id. A hint: servers also look at the table. */
+export const tokenChannel = 'groundcrew_token';
+
+/** The channel by which a server says that it has heard so: `PID ID`, the first of the database's process that listens. */
+export const heardChannel = 'groundcrew_heard';
+
+/** The two numbers of the advisory lock that every server which keeps credentials shares, on the connection that listens. */
+const keepersLock = { class: 471_301, object: 1 } as const;
+
+/** Run on the connection that listens, and once for each of its sessions. It waits for nothing: nobody takes the lock alone. */
+export const joinKeepers = `listen ${heardChannel};
+  select pg_advisory_lock_shared(${keepersLock.class}, ${keepersLock.object})`;
+
+/** To be run on the connection that listens, with the id that was heard. */
+export const sayHeard = `select pg_notify('${heardChannel}', concat(pg_backend_pid(), ' ', $1::text))`;
+
+/** Tells all servers that a credential has ended. Returns what the database's processes are that they listen with. */
+export async function tellEnd(db: Database, id: string): Promise<number[]> {
+  const { rows } = await sql<{ pids: number[] }>`
+    select pg_notify(${sql.lit(tokenChannel)}, ${id}), array(
+      select pid from pg_locks
+      where locktype = 'advisory' and classid = ${sql.lit(keepersLock.class)}
+        and objid = ${sql.lit(keepersLock.object)} and objsubid = 2 and granted
+        and database = (select oid from pg_database where datname = current_database())
+    ) as pids
+  `.execute(db.kysely);
+  return rows[0]?.pids ?? [];
+}
