@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
+import type { GraphQLInputObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { isBranchName } from '../src/repository/branch-name.ts';
 import { describeRefusal, parseRepoUrl } from '../src/repository/repo-url.ts';
+import { buildSchema } from '../src/schema/schema.ts';
 import { authorizationInPayload, credentialOf } from '../src/server/auth/credentials.ts';
 import { acceptedType } from '../src/server/http/accepted-type.ts';
 import { refusalOfSource } from '../src/server/http/request-source.ts';
@@ -103,17 +105,12 @@ describe('of whatever text', () => {
 
   it('an input is taken as it is, or refused with the field that is wrong', () => {
     const value = fc.oneof(text, fc.constant(undefined), fc.anything());
-    const names = [
-      'repoUrl',
-      'prompt',
-      'title',
-      'branchName',
-      'baseRef',
-      'provider',
-      'agent',
-      'taskId',
-      'idempotencyKey',
-    ];
+    // Of the schema, so that a new field is tried too.
+    const types = buildSchema().getTypeMap();
+    const names = ['CreateTaskInput', 'CreateSessionInput'].flatMap((name) =>
+      Object.keys((types[name] as GraphQLInputObjectType).getFields()),
+    );
+    expect(names).toContain('repoUrl');
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...names), value), (input) => {
         for (const schema of [createTaskInput, createSessionInput]) {

@@ -38,6 +38,9 @@ const remedies: Readonly<Record<string, readonly [setting: string, remedy: strin
   EACCES: ['PORT', 'Choose one above 1023, or let this user listen on it'],
 };
 
+/** What a document costs that is refused before anything of it runs. */
+const pointsOfInvalid = 1;
+
 /** Starts the API. Throws ConfigError when it cannot listen on its address. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
   const { config, logger, db, providers, listener } = options;
@@ -75,6 +78,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
         const rateLimit = await points.take(viewer, costs.of(operation));
         return new Context(services, new View(db, viewer), rateLimit);
       },
+      chargeInvalid: async (viewer) => void (await points.take(viewer, pointsOfInvalid)),
       renewContext: (context) => context.renewed(),
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,

@@ -7,7 +7,7 @@ import type { Authenticate } from './auth/credentials.ts';
 import { type Logins, replyLogin, replyLogout } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
 import { createErrorTranslation, edgeError, type TranslateError } from './graphql/errors.ts';
-import { type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
+import { type ChargeInvalid, type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
@@ -31,6 +31,7 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly logins: Logins;
   /** Called once for each operation, after validation and before it runs: what it throws is the answer. */
   readonly createContext: CreateContext<Viewer, Context>;
+  readonly chargeInvalid: ChargeInvalid<Viewer>;
   /**
    * A context for one message of a subscription, from the one of the subscription. A message that several subscribers receive is
    * executed with a context of one of them.

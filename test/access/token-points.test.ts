@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { createTask } from '../../src/tasks/create-task.ts';
 import { cancelTask } from '../../src/tasks/task-actions.ts';
+import { makeToken } from '../../src/tasks/tokens.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
 import { repoUrl, StoredTasks } from '../support/stored-tasks.ts';
@@ -74,6 +75,44 @@ describe('the points of a token', () => {
       payload: [{ extensions: { code: 'RATE_LIMITED' } }],
     });
     expect((await fetchGraphql(first, token, rateLimit)).data).toMatchObject({ rateLimit: { remaining: 0 } });
+    await socket.close();
+  });
+
+  it.each([
+    ['does not parse', { query: '{' }, 'GRAPHQL_PARSE_FAILED'],
+    ['does not validate', { query: '{ missing }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    ['is too deep', { query: `${'{ a '.repeat(20)}${'}'.repeat(20)}` }, 'QUERY_TOO_COMPLEX'],
+    [
+      'has no such operation',
+      { query: 'query a { viewer { scopes } }', operationName: 'b' },
+      'BAD_USER_INPUT',
+    ],
+    ['has a wrong variable', { query: 'query ($id: ID!) { task(id: $id) { id } }' }, 'BAD_USER_INPUT'],
+  ])('are spent by a document that %s, over both transports', async (_what, operation, code) => {
+    const [first, second] = urls as [string, string];
+    const bot = { workspaceId: stored.view.workspaceId, name: 'bot', scopes: ['tasks_read'] } as const;
+    const { token: spent } = await makeToken(stored.db, bot, 'owner');
+    const socket = await connect(second, { token: spent });
+    const overHttp = async () => {
+      const response = await fetch(`${first}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${spent}` },
+        body: JSON.stringify(operation),
+      });
+      const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+      return { status: response.status, code: errors[0]?.extensions.code };
+    };
+    const overWebSocket = async () => {
+      const { payload } = await socket.run(operation);
+      const errors = Array.isArray(payload) ? payload : (payload as { errors: unknown[] }).errors;
+      return (errors[0] as { extensions: { code: string } }).extensions.code;
+    };
+    for (let taken = 0; taken < limit; taken += 2) {
+      expect((await overHttp()).code).toBe(code);
+      expect(await overWebSocket()).toBe(code);
+    }
+    expect(await overHttp()).toEqual({ status: 429, code: 'RATE_LIMITED' });
+    expect(await overWebSocket()).toBe('RATE_LIMITED');
     await socket.close();
   });
 

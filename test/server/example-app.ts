@@ -133,6 +133,7 @@ export class ExampleApp {
             this.endedLogins.push(secret);
           },
         },
+        chargeInvalid: async () => {},
         createContext: (viewer) => ({ viewer }),
         renewContext: ({ viewer }) => ({ viewer }),
         accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),

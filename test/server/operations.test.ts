@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
-import { startExample } from './example-app.ts';
+import { startExample, type Thing } from './example-app.ts';
+import { TestSource } from './test-source.ts';
 
 const token = 'good-token';
 
@@ -24,6 +25,27 @@ describe('an operation that takes too long', () => {
         extensions: { code: 'QUERY_TOO_COMPLEX' },
       });
     }
+  });
+
+  it('is answered so when it is a subscription whose source does not open, which is closed once it is open', async () => {
+    const example = await startExample({ operationTimeout: 50 });
+    const source = new TestSource<Thing>();
+    const opening = Promise.withResolvers<TestSource<Thing>>();
+    example.openThing = () => opening.promise;
+    const client = await connect(example.url, { token });
+    const { type, payload } = await client.run({ query: 'subscription { thing { revision } }' });
+    expect({ type, payload }).toMatchObject({
+      type: 'error',
+      payload: [
+        {
+          message: 'The operation takes too long: at most 0.05 s.',
+          extensions: { code: 'QUERY_TOO_COMPLEX' },
+        },
+      ],
+    });
+    opening.resolve(source);
+    await source.closed.promise;
+    await client.close();
   });
 });
 

@@ -1,13 +1,16 @@
 import {
+  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   executeRootSelectionSet,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   NoSchemaIntrospectionCustomRule,
   parse,
   specifiedRules,
+  type ValidatedSubscriptionArgs,
   validate,
   validateExecutionArgs,
 } from 'graphql';
@@ -26,6 +29,12 @@ export type CreateContext<Viewer, Context extends object> = (
   viewer: Viewer,
   operation: RequestedOperation,
 ) => Context | Promise<Context>;
+
+/**
+ * Called for a document that does not parse, does not validate, or names no operation that is to run: refusing it costs work.
+ * What it throws is the answer then.
+ */
+export type ChargeInvalid<Viewer> = (viewer: Viewer) => Promise<void>;
 
 const rulesWithoutIntrospection = [...specifiedRules, NoSchemaIntrospectionCustomRule];
 
@@ -96,8 +105,21 @@ export class GraphqlPipeline {
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
   }
 
+  /** Whether a request names an operation that may run. */
+  mayRun({ query, operationName }: { readonly query?: unknown; readonly operationName?: unknown }): boolean {
+    if (typeof query !== 'string') return false;
+    try {
+      const document = this.parse(query);
+      const name = typeof operationName === 'string' ? operationName : undefined;
+      return this.validate(document).length === 0 && Boolean(getOperationAST(document, name));
+    } catch {
+      return false;
+    }
+  }
+
   /** Runs queries and mutations. One that takes too long is answered with an error; what it has begun may still end. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
+    // Ends the resolving of further fields.
     const abort = new AbortController();
     const validated = validateExecutionArgs({
       ...args,
@@ -109,14 +131,32 @@ export class GraphqlPipeline {
     return result instanceof Promise ? this.#withinTime(result, abort) : result;
   }
 
-  async #withinTime(result: Promise<ExecutionResult>, abort: AbortController): Promise<ExecutionResult> {
+  /** Opens the source of a subscription. One that takes too long is answered with an error, and closed once it is open. */
+  async openSource(args: ValidatedSubscriptionArgs): Promise<AsyncIterable<unknown> | ExecutionResult> {
+    const abort = new AbortController();
+    const opening = createSourceEventStream(args);
+    if (!(opening instanceof Promise)) return opening;
+    abort.signal.addEventListener('abort', () => {
+      const close = async () => {
+        const late = await opening;
+        if (Symbol.asyncIterator in late) await late[Symbol.asyncIterator]().return?.();
+      };
+      // Nobody receives it.
+      close().catch(() => {});
+    });
+    return this.#withinTime(opening, abort);
+  }
+
+  async #withinTime<Result>(
+    result: Promise<Result>,
+    abort: AbortController,
+  ): Promise<Result | ExecutionResult> {
     const { promise: timedOut, resolve } = Promise.withResolvers<ExecutionResult>();
     const timer = setTimeout(() => {
       const seconds = this.#operationTimeout / 1_000;
       resolve({
         errors: [edgeError(`The operation takes too long: at most ${seconds} s.`, 'QUERY_TOO_COMPLEX')],
       });
-      // Resolves no further fields.
       abort.abort();
     }, this.#operationTimeout);
     result.catch(() => {});

@@ -5,7 +5,12 @@ import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/error
 import { type Authenticate, addressOf, authorizationOf, credentialOf } from '../auth/credentials.ts';
 import { type ApiErrorCode, apiErrorCodes } from '../graphql/error-codes.ts';
 import { edgeError, httpOf, type TranslateError } from '../graphql/errors.ts';
-import type { CreateContext, GraphqlPipeline, RequestedOperation } from '../graphql/pipeline.ts';
+import type {
+  ChargeInvalid,
+  CreateContext,
+  GraphqlPipeline,
+  RequestedOperation,
+} from '../graphql/pipeline.ts';
 import { replyError } from '../reply.ts';
 import { acceptedType } from './accepted-type.ts';
 import { handleCors } from './cors.ts';
@@ -19,6 +24,7 @@ export interface GraphqlHttpOptions<Viewer, Context extends object> {
   readonly logger: Logger;
   readonly translateError: TranslateError;
   readonly authenticate: Authenticate<Viewer>;
+  readonly chargeInvalid: ChargeInvalid<Viewer>;
   readonly createContext: CreateContext<Viewer, Context>;
 }
 
@@ -64,6 +70,11 @@ export function createGraphqlHttp<Viewer, Context extends object>(
       logger.debug({ status, code }, 'request refused');
       replyError(response, status, edgeError(message, code), headers);
     };
+    const refuseForNow = (error: unknown) => {
+      if (!(error instanceof RateLimitedError)) throw error;
+      const { status, headers } = httpOf(error);
+      refuse(status, error.message, error.code, headers);
+    };
     if (handleCors(options.corsOrigins, request, response)) return;
     const isGet = request.method === 'GET';
     if (!isGet && request.method !== 'POST') {
@@ -94,9 +105,7 @@ export function createGraphqlHttp<Viewer, Context extends object>(
           'www-authenticate': 'Bearer',
         });
       }
-      if (!(error instanceof RateLimitedError)) throw error;
-      const { status, headers } = httpOf(error);
-      return refuse(status, error.message, error.code, headers);
+      return refuseForNow(error);
     }
     let requestParams: RequestParams;
     try {
@@ -109,6 +118,13 @@ export function createGraphqlHttp<Viewer, Context extends object>(
       if (!request.destroyed) throw error;
       response.destroy();
       return;
+    }
+    if (!pipeline.mayRun(requestParams)) {
+      try {
+        await options.chargeInvalid(viewer);
+      } catch (error) {
+        return refuseForNow(error);
+      }
     }
     // In the spellings that Yoga knows.
     request.url = '/graphql';
@@ -164,9 +180,15 @@ function usePipeline(pipeline: GraphqlPipeline, translateError: TranslateError):
       });
     },
     onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn(() => ({
-        errors: [edgeError('Subscriptions are served over WebSocket.', 'BAD_USER_INPUT')],
-      }));
+      setSubscribeFn(async ({ contextValue, document, operationName, variableValues: variables }) => {
+        try {
+          // Counts it.
+          await contextValue.createContext({ document, operationName, variables });
+        } catch (error) {
+          return { errors: [translateError(error)] };
+        }
+        return { errors: [edgeError('Subscriptions are served over WebSocket.', 'BAD_USER_INPUT')] };
+      });
     },
   };
 }

@@ -1,6 +1,5 @@
 import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import {
-  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   getOperationAST,
@@ -104,11 +103,11 @@ export class OperationRunner<Viewer, Context extends object> {
    * the context that opened the source is not kept, and each message has one of its own.
    */
   async #openSource(request: OperationRequest<Viewer>) {
-    const { createContext, renewContext } = this.#options;
+    const { pipeline, createContext, renewContext } = this.#options;
     const context = await createContext(request.viewer, requestedOperation(request));
     const args = validateSubscriptionArgs(this.#argsOf(request, context));
     if (!('schema' in args)) throw new OperationRefusedError(args.map(badInput));
-    const stream = await createSourceEventStream(args);
+    const stream = await pipeline.openSource(args);
     if (!(Symbol.asyncIterator in stream)) throw new OperationRefusedError(stream.errors ?? []);
     const kept = { ...args, contextValue: renewContext(context) };
     const argsOfMessage = () => ({ ...kept, contextValue: renewContext(kept.contextValue) });

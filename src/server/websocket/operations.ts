@@ -4,6 +4,7 @@ import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/error
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { type Authenticate, authorizationInPayload } from '../auth/credentials.ts';
 import { edgeError, formatError, OperationRefusedError } from '../graphql/errors.ts';
+import type { ChargeInvalid } from '../graphql/pipeline.ts';
 import type { Tuning } from '../tuning.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { forbidden, tryAgainLater } from './close-codes.ts';
@@ -14,6 +15,7 @@ export interface WebSocketOperationsOptions<Viewer, Context extends object>
   extends OperationRunnerOptions<Viewer, Context> {
   readonly tuning: Tuning;
   readonly authenticate: Authenticate<Viewer>;
+  readonly chargeInvalid: ChargeInvalid<Viewer>;
 }
 
 /** The state of one socket. */
@@ -38,6 +40,15 @@ export function createWebSocketOperations<Viewer, Context extends object>(
 ): Server<Connection<Viewer>> {
   const { pipeline, logger, translateError, tuning } = options;
   const runner = new OperationRunner(options);
+
+  const refuse = async (viewer: Viewer, errors: readonly GraphQLError[]) => {
+    try {
+      await options.chargeInvalid(viewer);
+      return errors;
+    } catch (error) {
+      return [translateError(error)];
+    }
+  };
 
   return makeServer<ConnectionInit, Connection<Viewer>>({
     connectionInitWaitTimeout: tuning.connectionInitTimeout,
@@ -74,7 +85,7 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       forgetEnd(extra);
     },
 
-    onSubscribe({ extra }, id, sent) {
+    async onSubscribe({ extra }, id, sent) {
       // Some clients send an empty name when there is none.
       const payload = { ...sent, operationName: sent.operationName || undefined };
       const { client, viewer } = extra;
@@ -92,12 +103,13 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       try {
         document = pipeline.parse(payload.query);
       } catch (error) {
-        return [translateError(error)];
+        return refuse(viewer, [translateError(error)]);
       }
       const errors = pipeline.validate(document);
-      if (errors.length > 0) return errors;
+      if (errors.length > 0) return refuse(viewer, errors);
       if (!getOperationAST(document, payload.operationName)) {
-        return [edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT')];
+        const error = edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT');
+        return refuse(viewer, [error]);
       }
       const contextValue = new Operation(async (operation) => {
         extra.operations += 1;
