@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest';
+import { fetchGraphql } from '../support/fetch-graphql.ts';
+import { connect } from '../support/graphql-ws-client.ts';
+import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createInstallation } from './support/installation.ts';
+
+const owner = GroundcrewProcesses.token;
+const viewer = '{ viewer { scopes } }';
+
+async function createToken(url: string): Promise<{ id: string; token: string }> {
+  const { data } = await fetchGraphql(
+    url,
+    owner,
+    `mutation { createApiToken(input: { name: "bot", scopes: [TASKS_READ] }) { token apiToken { id } } }`,
+  );
+  const { token, apiToken } = (data as { createApiToken: { token: string; apiToken: { id: string } } })
+    .createApiToken;
+  return { token, id: apiToken.id };
+}
+
+const revoke = (url: string, id: string) =>
+  fetchGraphql(url, owner, 'mutation ($id: ID!) { revokeApiToken(id: $id) { id } }', { id });
+
+it('points that were used at a server which is killed count at the others', async () => {
+  const limit = 20;
+  await using app = await createInstallation({ settings: { GROUNDCREW_RATE_LIMIT: String(limit) } });
+  const killed = await app.startApi();
+  const other = await app.startApi();
+  const { token } = await createToken(other.url);
+  for (let taken = 0; taken < limit; taken += 1) {
+    expect((await fetchGraphql(killed.url, token, viewer)).status).toBe(200);
+  }
+  killed.kill('SIGKILL');
+  await killed.exit;
+  expect((await fetchGraphql(other.url, token, viewer)).status).toBe(429);
+});
+
+it('a revoked token stays revoked when the server that revoked it is killed, and no server waits for a dead one', async () => {
+  await using app = await createInstallation();
+  const killed = await app.startApi();
+  const other = await app.startApi();
+  const [first, second] = await Promise.all([createToken(other.url), createToken(other.url)]);
+  const socket = await connect(other.url, { token: first.token });
+  for (const { token } of [first, second]) await fetchGraphql(other.url, token, viewer);
+  await revoke(killed.url, first.id);
+  killed.kill('SIGKILL');
+  expect((await fetchGraphql(other.url, first.token, viewer)).status).toBe(401);
+  expect((await socket.closed).code).toBe(4403);
+  await killed.exit;
+  // PostgreSQL sees the end of the connection a moment later.
+  const sessions = `select from pg_locks where locktype = 'advisory' and mode = 'ShareLock'
+    and database = (select oid from pg_database where datname = current_database())`;
+  await waitFor(async () => (await app.sql(sessions)).length === 1);
+  const begun = performance.now();
+  await revoke(other.url, second.id);
+  expect(performance.now() - begun).toBeLessThan(1_500);
+  const again = await app.startApi();
+  for (const { token } of [first, second]) {
+    expect((await fetchGraphql(again.url, token, viewer)).status).toBe(401);
+  }
+});
+
+it('a server that hangs while a token is revoked accepts it no more when it goes on', async () => {
+  await using app = await createInstallation();
+  const hanging = await app.startApi();
+  const other = await app.startApi();
+  const { id, token } = await createToken(other.url);
+  expect((await fetchGraphql(hanging.url, token, viewer)).status).toBe(200);
+  hanging.kill('SIGSTOP');
+  try {
+    const begun = performance.now();
+    await revoke(other.url, id);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  } finally {
+    hanging.kill('SIGCONT');
+  }
+  expect((await fetchGraphql(hanging.url, token, viewer)).status).toBe(401);
+});
