@@ -75,7 +75,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'tasks',
     purpose: 'the use cases: what may be asked of tasks',
-    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'repository'],
+    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'repository', 'webhooks'],
     packages: ['zod'],
   },
   {
@@ -98,8 +98,8 @@ export const parts: readonly Part[] = [
   },
   {
     folder: 'worker',
-    purpose: 'leases tasks, runs steps, releases sandboxes, sweeps',
-    parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', 'sandbox', 'git', 'db', basics],
+    purpose: 'leases tasks, runs steps, releases sandboxes, sends to webhooks, sweeps',
+    parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', 'sandbox', 'git', 'webhooks', 'db', basics],
     packages: ['graphile-worker', 'pg', 'zod'],
   },
   {

@@ -31,6 +31,8 @@ export interface Config {
   readonly maxActiveTasks: number | undefined;
   /** Whether clients may ask for the schema, and are told of similar names in errors. */
   readonly allowIntrospection: boolean;
+  /** Whether webhooks may have private addresses, and plain http. */
+  readonly allowPrivateWebhooks: boolean;
   /** Days for which CANCELED and ARCHIVED tasks are kept. Undefined: for ever. */
   readonly retentionDays: number | undefined;
   readonly logLevel: LogLevel;
@@ -122,6 +124,9 @@ const environment = z.object({
   GROUNDCREW_RATE_LIMIT: integer(0, 1_000_000_000).default(6000),
   GROUNDCREW_MAX_ACTIVE_TASKS: integer(1, 1_000_000).optional(),
   GROUNDCREW_INTROSPECTION: z.enum(['allow', 'deny'], 'must be allow or deny').default('allow'),
+  GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['true', '1', 'allow', 'false', '0', 'deny'], 'must be true or false')
+    .default('false'),
   GROUNDCREW_RETENTION_DAYS: integer(1, 36_500).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
@@ -157,6 +162,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     rateLimit: settings.GROUNDCREW_RATE_LIMIT,
     maxActiveTasks: settings.GROUNDCREW_MAX_ACTIVE_TASKS,
     allowIntrospection: settings.GROUNDCREW_INTROSPECTION === 'allow',
+    allowPrivateWebhooks: ['true', '1', 'allow'].includes(settings.GROUNDCREW_WEBHOOK_ALLOW_PRIVATE),
     retentionDays: settings.GROUNDCREW_RETENTION_DAYS,
     logLevel: settings.LOG_LEVEL,
   };

@@ -22,6 +22,7 @@ describe('loadConfig', () => {
       rateLimit: 6000,
       maxActiveTasks: undefined,
       allowIntrospection: true,
+      allowPrivateWebhooks: false,
       retentionDays: undefined,
       logLevel: 'info',
     });
@@ -47,6 +48,7 @@ describe('loadConfig', () => {
         GROUNDCREW_RATE_LIMIT: '0',
         GROUNDCREW_MAX_ACTIVE_TASKS: '5',
         GROUNDCREW_INTROSPECTION: 'deny',
+        GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'true',
         GROUNDCREW_RETENTION_DAYS: '30',
         LOG_LEVEL: 'trace',
         SOMETHING_ELSE: 'is none of ours',
@@ -69,6 +71,7 @@ describe('loadConfig', () => {
       rateLimit: 0,
       maxActiveTasks: 5,
       allowIntrospection: false,
+      allowPrivateWebhooks: true,
       retentionDays: 30,
       logLevel: 'trace',
     });

@@ -63,7 +63,12 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   const costs = new OperationCosts(schema);
   const hub = parts.adopt(new Hub({ db, listener, logger }), (each) => each.stop());
   await hub.start();
-  const services: Services = { taskDefaults, hub, tokenEnded: (id) => authority.ended(id) };
+  const services: Services = {
+    taskDefaults,
+    webhookPolicy: { allowPrivate: config.allowPrivateWebhooks },
+    hub,
+    tokenEnded: (id) => authority.ended(id),
+  };
   const app = parts.adopt(
     new App<Viewer, Context>({
       schema,

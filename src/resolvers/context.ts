@@ -2,11 +2,13 @@ import type { Hub } from '../realtime/hub.ts';
 import type { TaskDefaults } from '../tasks/create-task.ts';
 import type { RateLimit } from '../tasks/domain/viewer.ts';
 import type { View } from '../tasks/store/view/view.ts';
+import type { WebhookPolicy } from '../tasks/webhooks.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 
 /** What all operations of a process share. */
 export interface Services {
   readonly taskDefaults: TaskDefaults;
+  readonly webhookPolicy: WebhookPolicy;
   readonly hub: Hub;
   /** To be called with the id of a token that was revoked. Resolves once no server accepts it. */
   readonly tokenEnded: (id: string) => Promise<void>;

@@ -1,9 +1,11 @@
 import DataLoader from 'dataloader';
 import type { Page, PageArguments } from '../tasks/domain/pagination.ts';
 import type { Task, TaskEvent } from '../tasks/domain/task.ts';
+import type { WebhookDelivery } from '../tasks/domain/webhook.ts';
 import { type FoundNode, findNodes } from '../tasks/find-node.ts';
 import { pageEventsOfTasks, pageTasksOfProjects, type TaskFilter } from '../tasks/store/view/task-queries.ts';
 import type { View } from '../tasks/store/view/view.ts';
+import { pageDeliveriesOfWebhooks } from '../tasks/store/view/webhook-queries.ts';
 
 /** A page of a list that a parent has. */
 export interface PageOf<Parent, Arguments> {
@@ -16,6 +18,7 @@ export interface Loaders {
   readonly nodes: DataLoader<string, FoundNode | null>;
   readonly taskEvents: DataLoader<PageOf<Task, PageArguments>, Page<TaskEvent>>;
   readonly projectTasks: DataLoader<PageOf<string, ProjectTasksArguments>, Page<Task>>;
+  readonly webhookDeliveries: DataLoader<PageOf<string, PageArguments>, Page<WebhookDelivery>>;
 }
 
 export interface ProjectTasksArguments {
@@ -34,6 +37,10 @@ export function createLoaders(view: View): Loaders {
     ),
     projectTasks: new DataLoader(
       byArguments((ids, { filter, page }) => pageTasksOfProjects(view, ids, filter, page)),
+      options,
+    ),
+    webhookDeliveries: new DataLoader(
+      byArguments((ids, page) => pageDeliveriesOfWebhooks(view, ids, page)),
       options,
     ),
   };

@@ -1,5 +1,6 @@
 import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/domain/status.ts';
 import type { TokenScope } from '../tasks/domain/viewer.ts';
+import type { DeliveryState } from '../tasks/domain/webhook.ts';
 import { builder } from './builder.ts';
 
 /** An enum of the API. Its values are in upper case, and stored in lower case under the same names. */
@@ -60,5 +61,15 @@ export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'An action on a t
 export const TokenScopeEnum = enumOf<TokenScope>('TokenScope', 'What a token may do.', {
   tasks_read: 'Queries and subscriptions.',
   tasks_write: 'All of TASKS_READ, and the mutations of tasks and sessions.',
-  admin: 'All of TASKS_WRITE, and tokens.',
+  admin: 'All of TASKS_WRITE, tokens and webhooks.',
 });
+
+export const WebhookDeliveryStateEnum = enumOf<DeliveryState>(
+  'WebhookDeliveryState',
+  'The state of a delivery.',
+  {
+    pending: 'It is to be sent, or to be attempted again: `attempts` says how often it was attempted.',
+    delivered: 'The receiver has accepted it.',
+    failed: 'A test that the receiver did not accept. A revision is attempted again instead.',
+  },
+);

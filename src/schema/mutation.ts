@@ -4,15 +4,23 @@ import { createApiToken } from '../resolvers/create-api-token.ts';
 import { createSession } from '../resolvers/create-session.ts';
 import { createTask } from '../resolvers/create-task.ts';
 import { createTaskToken } from '../resolvers/create-task-token.ts';
+import { createWebhook } from '../resolvers/create-webhook.ts';
 import { createWorkspace } from '../resolvers/create-workspace.ts';
+import { deleteWebhook } from '../resolvers/delete-webhook.ts';
+import { redeliver } from '../resolvers/redeliver.ts';
 import { retryTask } from '../resolvers/retry-task.ts';
 import { revokeApiToken } from '../resolvers/revoke-api-token.ts';
+import { rotateWebhookSecret } from '../resolvers/rotate-webhook-secret.ts';
+import { testWebhook } from '../resolvers/test-webhook.ts';
+import { updateWebhook } from '../resolvers/update-webhook.ts';
 import { CreatedTokenRef } from './api-token.ts';
 import { builder } from './builder.ts';
 import { CreateSessionInputRef } from './create-session-input.ts';
 import { CreateTaskInputRef } from './create-task-input.ts';
-import { ApiTokenRef, SessionRef, TaskRef } from './refs.ts';
+import { ApiTokenRef, SessionRef, TaskRef, WebhookDeliveryRef, WebhookRef } from './refs.ts';
 import { CreateApiTokenInputRef, CreateTaskTokenInputRef, CreateWorkspaceInputRef } from './token-inputs.ts';
+import { WebhookSecretRef } from './webhook.ts';
+import { CreateWebhookInputRef, UpdateWebhookInputRef } from './webhook-inputs.ts';
 import { WorkspaceRef } from './workspace.ts';
 
 builder.mutationFields((t) => ({
@@ -102,5 +110,57 @@ builder.mutationFields((t) => ({
       'Ends a token: from this answer on it opens nothing, and within a second its sockets are closed with 4403, at every server. One\nthat is revoked already is returned unchanged. Needs the scope ADMIN.',
     args: { id: t.arg.id({ required: true, description: 'The id of the token.' }) },
     resolve: (_, { id }, context) => revokeApiToken(id, context),
+  }),
+  createWebhook: t.field({
+    type: WebhookSecretRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Makes a webhook: from now on each revision of the workspace that it asks for is sent to its URL, signed. At most 10 in a\nworkspace (QUOTA_EXCEEDED). Its secret is in this answer and nowhere else. Needs the scope ADMIN.',
+    args: {
+      input: t.arg({ type: CreateWebhookInputRef, required: true, description: 'Where to send, and what.' }),
+    },
+    resolve: (_, { input }, context) => createWebhook(input, context),
+  }),
+  updateWebhook: t.field({
+    type: WebhookRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Changes a webhook; what the input leaves out stays. What waits is sent at once, and its days of retries begin anew. Needs the\nscope ADMIN.',
+    args: {
+      input: t.arg({ type: UpdateWebhookInputRef, required: true, description: 'What changes.' }),
+    },
+    resolve: (_, { input }, context) => updateWebhook(input, context),
+  }),
+  deleteWebhook: t.field({
+    type: WebhookRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Ends a webhook, and returns it as it was. What it has not sent is not sent any more. Needs the scope ADMIN.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the webhook.' }) },
+    resolve: (_, { id }, context) => deleteWebhook(id, context),
+  }),
+  rotateWebhookSecret: t.field({
+    type: WebhookSecretRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Gives a webhook a new secret, which is in this answer and nowhere else. For 24 hours the secret before signs too. Needs the\nscope ADMIN.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the webhook.' }) },
+    resolve: (_, { id }, context) => rotateWebhookSecret(id, context),
+  }),
+  testWebhook: t.field({
+    type: WebhookDeliveryRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Queues a message of type `webhook.test`, and returns its delivery. It is attempted once, also while the webhook is switched\noff. Needs the scope ADMIN.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the webhook.' }) },
+    resolve: (_, { id }, context) => testWebhook(id, context),
+  }),
+  redeliver: t.field({
+    type: WebhookDeliveryRef,
+    authScopes: { ADMIN: true },
+    description:
+      'Queues a delivery once more, under the same message id, before what waits for its task. Needs the scope ADMIN.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the delivery.' }) },
+    resolve: (_, { id }, context) => redeliver(id, context),
   }),
 }));

@@ -14,6 +14,8 @@ const typeOfKind = {
   session: 'Session',
   event: 'TaskEvent',
   token: 'ApiToken',
+  webhook: 'Webhook',
+  delivery: 'WebhookDelivery',
 } as const satisfies Record<Exclude<IdKind, 'login' | 'audit'>, string>;
 
 Node.implement({

@@ -7,6 +7,7 @@ import { rateLimit } from '../resolvers/rate-limit.ts';
 import { task } from '../resolvers/task.ts';
 import { tasks } from '../resolvers/tasks.ts';
 import { viewer } from '../resolvers/viewer.ts';
+import { webhooks } from '../resolvers/webhooks.ts';
 import { ApiTokenConnection } from './api-token.ts';
 import { builder } from './builder.ts';
 import { connectionCost, pageArgs } from './connection.ts';
@@ -18,6 +19,7 @@ import { TaskRef } from './refs.ts';
 import { TaskConnection } from './task.ts';
 import { TaskFilterInput } from './task-filter.ts';
 import { ViewerRef } from './viewer.ts';
+import { WebhookConnection } from './webhook.ts';
 
 builder.queryFields((t) => ({
   node: t.field({
@@ -82,5 +84,14 @@ builder.queryFields((t) => ({
     args: pageArgs,
     ...connectionCost,
     resolve: (_, page, context) => apiTokens(page, context),
+  }),
+  webhooks: t.field({
+    type: WebhookConnection,
+    authScopes: { ADMIN: true },
+    description:
+      'The webhooks of the workspace, newest first. `first` and `last` are at most 100; the default is 50. Needs the scope ADMIN.',
+    args: pageArgs,
+    ...connectionCost,
+    resolve: (_, page, context) => webhooks(page, context),
   }),
 }));

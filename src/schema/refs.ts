@@ -1,6 +1,7 @@
 import type { Project, Sandbox, Step, Task, TaskEvent, TaskFailure } from '../tasks/domain/task.ts';
 import type { TaskSession } from '../tasks/domain/task-session.ts';
 import type { ApiToken } from '../tasks/domain/viewer.ts';
+import type { Webhook, WebhookDelivery } from '../tasks/domain/webhook.ts';
 import { builder } from './builder.ts';
 
 // Types that refer to one another are declared here and implemented in a file each, which avoids import circles.
@@ -13,3 +14,5 @@ export const SessionRef = builder.objectRef<TaskSession>('Session');
 export const TaskEventRef = builder.objectRef<TaskEvent>('TaskEvent');
 export const ApiTokenRef = builder.objectRef<ApiToken>('ApiToken');
 export const ProjectRef = builder.objectRef<Project>('Project');
+export const WebhookRef = builder.objectRef<Webhook>('Webhook');
+export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');

@@ -12,6 +12,7 @@ import './subscription.ts';
 import './task.ts';
 import './task-error.ts';
 import './task-event.ts';
+import './webhook.ts';
 
 /** The schema of the API. `npm run generate` prints it to schema.graphql. */
 export function buildSchema(): GraphQLSchema {

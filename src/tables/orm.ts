@@ -13,6 +13,7 @@ import { Migration006Tokens } from './migrations/migration-006-tokens.ts';
 import { Migration007WorkerLocations } from './migrations/migration-007-worker-locations.ts';
 import { Migration008RateLimits } from './migrations/migration-008-rate-limits.ts';
 import { Migration009Logins } from './migrations/migration-009-logins.ts';
+import { Migration010Webhooks } from './migrations/migration-010-webhooks.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -48,6 +49,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
         { name: 'migration-008-rate-limits', class: Migration008RateLimits },
         { name: 'migration-009-logins', class: Migration009Logins },
+        { name: 'migration-010-webhooks', class: Migration010Webhooks },
       ],
       tableName: migrationTable,
       snapshot: false,

@@ -2,12 +2,22 @@ import { type IdKind, kindOfId } from './domain/id.ts';
 import type { Project, Task, TaskEvent } from './domain/task.ts';
 import type { TaskSession } from './domain/task-session.ts';
 import { type ApiToken, onlyTaskOf, type Workspace } from './domain/viewer.ts';
+import type { Webhook, WebhookDelivery } from './domain/webhook.ts';
 import { findApiTokens } from './store/view/api-token-queries.ts';
 import { findEvents, findProjects, findSessions, findTasks } from './store/view/task-queries.ts';
 import type { View } from './store/view/view.ts';
+import { findDeliveries, findWebhooks } from './store/view/webhook-queries.ts';
 
 /** Anything that has an id. */
-export type FoundNode = Task | TaskSession | TaskEvent | Project | Workspace | ApiToken;
+export type FoundNode =
+  | Task
+  | TaskSession
+  | TaskEvent
+  | Project
+  | Workspace
+  | ApiToken
+  | Webhook
+  | WebhookDelivery;
 
 type Find = (view: View, ids: readonly string[]) => Promise<readonly FoundNode[]>;
 
@@ -19,6 +29,8 @@ const findByKind = {
   session: (view, ids) => findSessions(view, ids),
   event: (view, ids) => findEvents(view, ids),
   token: (view, ids) => findApiTokens(view, ids),
+  webhook: (view, ids) => findWebhooks(view, ids),
+  delivery: (view, ids) => findDeliveries(view, ids),
   // The API shows none; both are read by `npm run audit`.
   login: async () => [],
   audit: async () => [],

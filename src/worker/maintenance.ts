@@ -7,6 +7,7 @@ import type { JobName } from '../tasks/store/jobs.ts';
 import { deleteExpiredLogins } from '../tasks/store/logins.ts';
 import { deleteEndedWindows } from '../tasks/store/rate-limits.ts';
 import { deleteClosedTasks, deleteExpiredKeys, deleteExpiredTaskTokens } from '../tasks/store/retention.ts';
+import { deleteDeliveriesOf, deleteOldDeliveries } from '../tasks/store/webhook-deliveries.ts';
 
 export interface MaintenanceDependencies {
   readonly db: Database;
@@ -58,7 +59,7 @@ export async function runDeleteClosedTasks({
   if (tasks > 0) logger.info({ tasks, retentionDays }, 'deleted tasks that were closed long ago');
 }
 
-/** Deletes idempotency keys, task tokens, logins and windows of points that are too old to count, and jobs that have failed for good. */
+/** Deletes idempotency keys, task tokens, logins, deliveries and windows of points that are too old to count, and jobs that have failed for good. */
 export async function runDeleteExpiredRecords({
   db,
   pool,
@@ -70,12 +71,21 @@ export async function runDeleteExpiredRecords({
   await inBatches(keysPerBatch, draining, (limit) => deleteExpiredTaskTokens(db, limit));
   await inBatches(keysPerBatch, draining, (limit) => deleteExpiredLogins(db, limit));
   await inBatches(keysPerBatch, draining, (limit) => deleteEndedWindows(db, limit));
+  await inBatches(keysPerBatch, draining, (limit) => deleteOldDeliveries(db, limit));
   const utils = await makeWorkerUtils({ pgPool: pool });
   try {
     await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] });
   } finally {
     await utils.release();
   }
+}
+
+/** Deletes the deliveries of a webhook that was deleted. What a worker that stops leaves is deleted as too old. */
+export async function runDeleteWebhookDeliveries(
+  webhookId: string,
+  { db, draining }: MaintenanceDependencies,
+): Promise<void> {
+  await inBatches(keysPerBatch, draining, (limit) => deleteDeliveriesOf(db, webhookId, limit));
 }
 
 /** Each batch is a transaction of its own. Returns how many were deleted. */

@@ -18,11 +18,13 @@ import {
   maintenanceCron,
   runDeleteClosedTasks,
   runDeleteExpiredRecords,
+  runDeleteWebhookDeliveries,
 } from './maintenance.ts';
 import { provisionTask } from './provisioning/provision-task.ts';
 import type { ProvisionDependencies } from './provisioning/provisioning.ts';
 import { releaseSandbox } from './release-sandbox.ts';
 import { Sweeps } from './sweeps/sweeps.ts';
+import { WebhookDeliveries } from './webhooks/webhook-deliveries.ts';
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -37,10 +39,13 @@ export interface WorkerOptions {
 }
 
 /** Connections of the pool on which the runners of jobs listen, for as long as they run. */
-export const listeningConnections = 2;
+export const listeningConnections = 3;
 
 /** Sandboxes that are released at once, in addition to the jobs that `GROUNDCREW_CONCURRENCY` counts. */
 const releaseConcurrency = 10;
+
+/** Jobs of webhooks that run at once. Each only starts what sends, so that a few are enough. */
+const deliverConcurrency = 3;
 
 // Together less than ten seconds, the time that `stop` may take.
 /** Milliseconds for running attempts to end by themselves before they are interrupted. */
@@ -49,13 +54,14 @@ const graceMs = 3_000;
 const interruptTimeoutMs = 4_000;
 const deregisterTimeoutMs = 1_500;
 
-/** Provisions tasks and releases sandboxes, and takes over from workers that are dead. */
+/** Provisions tasks, releases sandboxes, sends to webhooks, and takes over from workers that are dead. */
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #draining = new AbortController();
   readonly #interrupt = new AbortController();
   readonly #activeTasks = new ActiveTasks();
   readonly #heartbeat: Heartbeat;
+  readonly #deliveries: WebhookDeliveries;
   readonly #runners: readonly JobRunner[];
   readonly #sweeps: Sweeps;
   #unsubscribe = () => {};
@@ -65,6 +71,14 @@ export class Worker {
     const locations = [...new Set(options.locations.values())];
     this.#options = options;
     this.#heartbeat = new Heartbeat({ url: databaseUrl, pool: db.pool, locations, logger });
+    this.#deliveries = new WebhookDeliveries({
+      db,
+      logger,
+      allowPrivate: options.config.allowPrivateWebhooks,
+      workerId: () => this.#heartbeat.workerId,
+      draining: this.#draining.signal,
+      interrupt: this.#interrupt.signal,
+    });
     this.#runners = this.#createRunners();
     this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
   }
@@ -91,7 +105,8 @@ export class Worker {
     const timer = setTimeout(() => this.#interrupt.abort(reason), graceMs);
     // Without a database the interruption cannot be stored; the worker that reclaims the tasks records it then.
     const timeUp = delay(graceMs + interruptTimeoutMs, undefined, { ref: false });
-    await Promise.race([Promise.all(this.#runners.map((runner) => runner.stop())), timeUp]);
+    const runnersStopped = Promise.all(this.#runners.map((runner) => runner.stop()));
+    await Promise.race([runnersStopped.then(() => this.#deliveries.stop()), timeUp]);
     clearTimeout(timer);
     this.#interrupt.abort(reason);
     this.#unsubscribe();
@@ -111,12 +126,12 @@ export class Worker {
   }
 
   /**
-   * Separate runners: releases must not wait for provisioning slots, and a hanging destroySandbox must not block
-   * provisioning. Maintenance runs in the slots of releases.
+   * Separate runners: releases must not wait for provisioning slots, and a hanging destroySandbox must block neither
+   * provisioning nor webhooks. Maintenance runs in the slots of releases.
    */
   #createRunners(): JobRunner[] {
     const { config, db, logger } = this.#options;
-    const { provisionTask, releaseSandbox, ...others } = this.#tasks();
+    const { provisionTask, releaseSandbox, deliverWebhook, ...others } = this.#tasks();
     const places = [...new Set(this.#options.locations.values())];
     const at = (name: 'provisionTask' | 'releaseSandbox', task: Task) => ({
       [name]: task,
@@ -139,6 +154,7 @@ export class Worker {
         concurrency: releaseConcurrency,
         cronItems: maintenanceCron(config.retentionDays),
       }),
+      new JobRunner({ ...shared, tasks: { deliverWebhook }, concurrency: deliverConcurrency }),
     ];
   }
 
@@ -165,6 +181,9 @@ export class Worker {
     return {
       provisionTask: (payload) => provisionTask(jobs.provisionTask.parse(payload).taskId, provision),
       releaseSandbox: (payload) => releaseSandbox(jobs.releaseSandbox.parse(payload).key, provision),
+      deliverWebhook: (payload) => this.#deliveries.deliver(jobs.deliverWebhook.parse(payload).webhookId),
+      deleteWebhookDeliveries: (payload) =>
+        runDeleteWebhookDeliveries(jobs.deleteWebhookDeliveries.parse(payload).webhookId, maintenance),
       deleteClosedTasks: () => runDeleteClosedTasks(maintenance),
       deleteExpiredRecords: () => runDeleteExpiredRecords(maintenance),
     };

@@ -22,8 +22,8 @@ afterAll(() => rm(dataDir, { recursive: true }));
 
 describe('the start of a role', () => {
   it.each([
-    ['start', 4, 'npm start needs at least 5'],
-    ['worker', 4, 'npm run worker needs at least 5'],
+    ['start', 5, 'npm start needs at least 6'],
+    ['worker', 5, 'npm run worker needs at least 6'],
     ['api', 1, 'npm run api needs at least 2'],
   ] as const)('as %s ends at once where %i connections are allowed', async (name, limit, needs) => {
     await using role = await createRoleWithDatabase(`connection limit ${limit}`);
@@ -35,14 +35,14 @@ describe('the start of a role', () => {
 
   it('names the limit of the database', async () => {
     await using role = await createRoleWithDatabase();
-    await role.admin(`alter database ${role.database} connection limit 4`);
+    await role.admin(`alter database ${role.database} connection limit 5`);
     await expect(start('start', role.url)).rejects.toThrow(
-      `the database ${role.database} may have 4 connections, and npm start needs at least 5. Raise the limit with ALTER DATABASE.`,
+      `the database ${role.database} may have 5 connections, and npm start needs at least 6. Raise the limit with ALTER DATABASE.`,
     );
   });
 
   it('is ready with the fewest connections, and gets a task RUNNING', async () => {
-    await using role = await createRoleWithDatabase('connection limit 5');
+    await using role = await createRoleWithDatabase('connection limit 6');
     await using repository = await createGitRepository();
     const server = await start('start', role.url);
     const groundcrew = createGroundcrew({ url: server.url as string, token });
@@ -72,7 +72,7 @@ describe('the start of a role', () => {
     const others = await connect(role.url, 3);
     const { logger, warnings } = recordingLogger();
     const starting = start('start', role.url, { logger });
-    // With three of five it comes as far as it can.
+    // With three of six it comes as far as it can.
     await waitFor(async () => warnings.length > 0 && (await sessions(role)) === 6);
     for (const other of others) await other.end();
     await (await starting).stop();

@@ -21,6 +21,8 @@ interface Ids {
   readonly session: string;
   readonly event: string;
   readonly token: string;
+  readonly webhook: string;
+  readonly delivery: string;
 }
 
 /** Who may call a root field. `writer`, `reader` and `admin` are tokens of a workspace; all have what those before have. */
@@ -62,6 +64,13 @@ const rootFields: Readonly<Record<string, RootField>> = {
   'Query.providers': { from: 'task', plain: '{ providers { name } }' },
   'Query.rateLimit': { from: 'task', plain: '{ rateLimit { remaining } }' },
   'Query.apiTokens': { from: 'admin', plain: '{ apiTokens { nodes { id } } }' },
+  'Query.webhooks': {
+    from: 'admin',
+    plain: '{ webhooks { nodes { id } } }',
+    about: ({ webhook }) => [
+      `{ webhooks(last: 1, after: "${Buffer.from(webhook).toString('base64url')}") { nodes { id } } }`,
+    ],
+  },
   'Mutation.createTask': {
     from: 'writer',
     plain: `mutation { createTask${input('repoUrl: "https://example.com/o/r", prompt: "mine"')} { id } }`,
@@ -90,6 +99,26 @@ const rootFields: Readonly<Record<string, RootField>> = {
     from: 'admin',
     about: ({ token }) => [`mutation { revokeApiToken(id: "${token}") { id } }`],
   },
+  'Mutation.createWebhook': {
+    from: 'admin',
+    plain: `mutation { createWebhook${input('url: "https://example.com/hooks", kinds: ["agent.started"]')} { secret } }`,
+  },
+  'Mutation.updateWebhook': {
+    from: 'admin',
+    about: ({ webhook }) => [
+      `mutation { updateWebhook${input(`id: "${webhook}", isEnabled: false`)} { id } }`,
+    ],
+  },
+  'Mutation.rotateWebhookSecret': {
+    from: 'admin',
+    about: ({ webhook }) => [`mutation { rotateWebhookSecret(id: "${webhook}") { secret } }`],
+  },
+  'Mutation.testWebhook': aboutWebhook('testWebhook'),
+  'Mutation.deleteWebhook': aboutWebhook('deleteWebhook'),
+  'Mutation.redeliver': {
+    from: 'admin',
+    about: ({ delivery }) => [`mutation { redeliver(id: "${delivery}") { id } }`],
+  },
   'Subscription.taskUpdated': {
     from: 'task',
     about: ({ task }) => [
@@ -108,6 +137,10 @@ function about(name: string): RootField {
   return { from: 'writer', about: ({ task }) => [`mutation { ${name}(id: "${task}") { id } }`] };
 }
 
+function aboutWebhook(name: string): RootField {
+  return { from: 'admin', about: ({ webhook }) => [`mutation { ${name}(id: "${webhook}") { id } }`] };
+}
+
 /** Every argument and input field that takes an id, so that a new one must be thought of. */
 const idArguments = [
   'CreateApiTokenInput.workspaceId',
@@ -115,14 +148,19 @@ const idArguments = [
   'CreateTaskTokenInput.taskId',
   'Mutation.archiveTask(id)',
   'Mutation.cancelTask(id)',
+  'Mutation.deleteWebhook(id)',
+  'Mutation.redeliver(id)',
   'Mutation.retryTask(id)',
   'Mutation.revokeApiToken(id)',
+  'Mutation.rotateWebhookSecret(id)',
+  'Mutation.testWebhook(id)',
   'Query.node(id)',
   'Query.nodes(ids)',
   'Query.task(id)',
   'Subscription.taskUpdated(id)',
   'Subscription.tasksUpdated(projectId)',
   'TaskFilter.projectId',
+  'UpdateWebhookInput.id',
 ];
 
 const schema = buildSchema();
@@ -133,6 +171,8 @@ const missing: Ids = {
   session: newId('session'),
   event: newId('event'),
   token: newId('token'),
+  webhook: newId('webhook'),
+  delivery: newId('delivery'),
 };
 
 let app: StartedApp;
@@ -181,8 +221,14 @@ afterAll(async () => {
   await app[Symbol.asyncDispose]();
 });
 
-/** Makes a task in the workspace of the token, every text of which is the word. */
+/** Makes a webhook and a task in the workspace of the token, every text of which is the word. */
 async function fill(token: string, word: string): Promise<Omit<Ids, 'workspace' | 'token'>> {
+  const hooked = await fetchGraphql(
+    app.url,
+    token,
+    `mutation { createWebhook${input(`url: "https://example.com/${word}"`)} { webhook { id } } }`,
+  );
+  const { createWebhook } = hooked.data as { createWebhook: { webhook: { id: string } } };
   const { data } = await fetchGraphql(
     app.url,
     token,
@@ -197,7 +243,18 @@ async function fill(token: string, word: string): Promise<Omit<Ids, 'workspace' 
       events: { nodes: [{ id: string }] };
     };
   };
+  const shown = await fetchGraphql(
+    app.url,
+    token,
+    `{ node(id: "${createWebhook.webhook.id}") { ... on Webhook { deliveries { nodes { id event { task { id } } } } } } }`,
+  );
+  const { node } = shown.data as {
+    node: { deliveries: { nodes: { id: string; event: { task: { id: string } } }[] } };
+  };
+  const delivery = node.deliveries.nodes.find(({ event }) => event.task.id === createTask.id);
   return {
+    webhook: createWebhook.webhook.id,
+    delivery: delivery?.id as string,
     task: createTask.id,
     project: createTask.project.id,
     session: createTask.sessions[0].id,
@@ -279,14 +336,15 @@ describe.each(Object.entries(rootFields))('I13 %s', (_name, field) => {
 
 describe('I13 all that can be selected', () => {
   const selections = new Selections(schema);
+  const ofAdmins = ['apiTokens', 'webhooks'];
   const query = schema.getQueryType();
-  const reached = ['viewer', 'tasks', 'projects', 'providers', 'rateLimit', 'apiTokens'].map((name) => {
+  const reached = ['viewer', 'tasks', 'projects', 'providers', 'rateLimit', ...ofAdmins].map((name) => {
     const type = getNamedType(query?.getFields()[name]?.type) as GraphQLNamedType;
     return [name, `{ ${name} ${selections.of(type, 4)} }`] as const;
   });
 
   it('is every field of every type', () => {
-    const payloads = new Set(['CreatedToken']);
+    const payloads = new Set(['CreatedToken', 'WebhookSecret']);
     const all = Object.values(schema.getTypeMap()).flatMap((type) =>
       isObjectType(type) && !type.name.startsWith('__') && !payloads.has(type.name)
         ? Object.keys(type.getFields()).map((field) => `${type}.${field}`)
@@ -300,7 +358,7 @@ describe('I13 all that can be selected', () => {
     'below Query.%s shows nothing foreign, and a task token nothing but its task',
     async (name, operation) => {
       for (const role of roles.filter(
-        (each) => name !== 'apiTokens' || each === 'admin' || each === 'owner',
+        (each) => !ofAdmins.includes(name) || each === 'admin' || each === 'owner',
       )) {
         for (const answer of await answers(role, operation)) {
           expect(answer.errors).toBeUndefined();

@@ -31,7 +31,10 @@ export interface StartedApp extends AsyncDisposable {
 export const repoUrl = 'https://example.com/o/r';
 
 /** The role `api` has no worker: stored tasks stay as they are. */
-export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<StartedApp> {
+export async function startApp(
+  role: Extract<Role, 'start' | 'api'>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<StartedApp> {
   const stored = await StoredTasks.create();
   const provider = await startScriptedProvider();
   const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-app-'));
@@ -44,6 +47,7 @@ export async function startApp(role: Extract<Role, 'start' | 'api'>): Promise<St
     GROUNDCREW_TOKEN: token,
     GROUNDCREW_PROVIDERS: `${provider.env.GROUNDCREW_PROVIDERS},local`,
     GROUNDCREW_RETRY_BASE_MS: '1',
+    ...settings,
   });
   const groundcrew = await startGroundcrew(role, config, createLogger('fatal'));
   const url = groundcrew.url as string;

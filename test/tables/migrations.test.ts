@@ -43,6 +43,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-007-worker-locations',
         'migration-008-rate-limits',
         'migration-009-logins',
+        'migration-010-webhooks',
       ],
     });
     await migrate(database.url);

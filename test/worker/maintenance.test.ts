@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   stored.sql(
-    'truncate task, task_event, session, sandbox, api_token, login, idempotency_key, graphile_worker._private_jobs',
+    'truncate task, task_event, session, sandbox, api_token, login, webhook_delivery, idempotency_key, graphile_worker._private_jobs',
   ),
 );
 afterAll(async () => {

@@ -19,7 +19,7 @@ const migrationsFolder = join(import.meta.dirname, '../../tables/migrations');
 /** Connections that npm start takes with the default of GROUNDCREW_DB_POOL. */
 const needed = 14;
 /** With fewer it does not get ready. */
-const needs: ConnectionNeeds = { command: 'npm start', connections: 5 };
+const needs: ConnectionNeeds = { command: 'npm start', connections: 6 };
 
 const listenTimeoutMs = 2_000;
 const channel = 'groundcrew_doctor';

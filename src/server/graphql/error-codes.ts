@@ -34,8 +34,9 @@ export const apiErrorCodes = {
     remedy: 'Read `Task.availableActions` before the call, or wait for another status.',
   },
   QUOTA_EXCEEDED: {
-    when: 'The workspace has as many tasks that are neither CANCELED nor ARCHIVED as it may have.',
-    remedy: 'Cancel or archive tasks, or ask the operator to raise the limit.',
+    when: 'The workspace has as many tasks that are neither CANCELED nor ARCHIVED, or as many webhooks, as it may have.',
+    remedy:
+      'Cancel or archive tasks, or ask the operator to raise the limit. Delete a webhook before you make another one.',
   },
   RATE_LIMITED: {
     when: 'The token has used up its points (`Query.rateLimit`), a WebSocket has too many running operations, or too many wrong tokens came from the address.',

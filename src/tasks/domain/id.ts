@@ -3,7 +3,18 @@ import type { Timestamp } from './task.ts';
 import { UuidSequence } from './uuid-sequence.ts';
 
 /** The kinds of objects that have an id. */
-const idKinds = ['workspace', 'project', 'task', 'session', 'event', 'token', 'login', 'audit'] as const;
+const idKinds = [
+  'workspace',
+  'project',
+  'task',
+  'session',
+  'event',
+  'token',
+  'login',
+  'webhook',
+  'delivery',
+  'audit',
+] as const;
 export type IdKind = (typeof idKinds)[number];
 
 const uuids = new UuidSequence();
@@ -28,4 +39,14 @@ export function kindOfId(id: string): IdKind | null {
 
 export function isId(kind: IdKind, id: string): boolean {
   return kindOfId(id) === kind;
+}
+
+/** The id of an object whose UUID is stored. */
+export function idOfUuid(kind: IdKind, uuid: string): string {
+  return TypeID.fromUUID(kind, uuid).toString();
+}
+
+/** The UUID within an id, which must be well-formed. */
+export function uuidOfId(id: string): string {
+  return TypeID.fromString(id).toUUID();
 }

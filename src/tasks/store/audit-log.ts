@@ -4,13 +4,17 @@ import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import { toTimestamp } from './task-rows.ts';
 
-/** What the audit log holds: tokens, logins and workspaces that were made or ended, and tasks that were ended. */
+/** What the audit log holds: tokens, logins, workspaces and webhooks that were made, changed or ended, and tasks that were ended. */
 export type AuditAction =
   | 'workspace.created'
   | 'token.created'
   | 'token.revoked'
   | 'login.created'
   | 'login.ended'
+  | 'webhook.created'
+  | 'webhook.updated'
+  | 'webhook.deleted'
+  | 'webhook.secret_rotated'
   | 'task.canceled'
   | 'task.archived';
 

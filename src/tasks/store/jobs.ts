@@ -10,6 +10,8 @@ import type { WritePlan } from '../domain/write-plan.ts';
 export const jobs = {
   provisionTask: z.object({ taskId: z.string() }),
   releaseSandbox: z.object({ key: z.string() }),
+  deliverWebhook: z.object({ webhookId: z.string() }),
+  deleteWebhookDeliveries: z.object({ webhookId: z.string() }),
   deleteClosedTasks: z.object({}),
   deleteExpiredRecords: z.object({}),
 } as const;
@@ -79,6 +81,27 @@ export function addReleaseJob(
 
 export function releaseJobKey(key: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`'release:' || ${key}`;
+}
+
+/**
+ * SQL that adds the job which makes a worker send the deliveries of a webhook, or moves the one that waits. `runAt` is an
+ * instant in SQL. The trigger that stores deliveries adds others, with keys of their own.
+ */
+export function addDeliverJob(
+  webhookId: RawBuilder<unknown>,
+  runAt: RawBuilder<unknown> = sql`now()`,
+): RawBuilder<unknown> {
+  return sql`(graphile_worker.add_job('deliverWebhook', json_build_object('webhookId', ${webhookId}),
+    run_at => ${runAt}, job_key => ${deliverJobKey(webhookId)})).id`;
+}
+
+export function deliverJobKey(webhookId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`'webhook:' || ${webhookId}`;
+}
+
+/** SQL that adds the job which deletes the deliveries of a webhook that was deleted. */
+export function addDeliveriesRemovalJob(webhookId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(graphile_worker.add_job('deleteWebhookDeliveries', json_build_object('webhookId', ${webhookId}))).id`;
 }
 
 /** SQL that says whether the job of this key will run, or has been running for less than `lockedFor`, an SQL interval. */

@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import type { Database } from '../../tables/database.ts';
 import { interruptAttempt } from './interrupt-attempt.ts';
 import { requeueTasks, revokeLeases } from './task-leases.ts';
+import { freeWebhooksOf } from './webhook-deliveries.ts';
 
 // All statements on the table `worker`. A worker that runs has a row there and, on a connection of its own, an advisory
 // lock: PostgreSQL frees the lock within milliseconds of the process's end, and the heartbeat shows a process that hangs.
@@ -177,5 +178,6 @@ async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): P
     select graphile_worker.force_unlock_workers(pool_ids) from gone
   `.execute(tx.kysely);
   await requeueTasks(tx, tasks);
+  await freeWebhooksOf(tx, id);
   return tasks;
 }

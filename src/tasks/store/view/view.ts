@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../../tables/database.ts';
-import { actorOf, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
+import { actorOf, hasScope, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
 import { selectEvents, selectTasks } from '../task-rows.ts';
+import { deliveryColumns, webhookColumns } from '../webhook-rows.ts';
 
 /** Columns of a token that leave the database: never its hash. */
 const tokenColumns = [
@@ -105,6 +106,37 @@ export class View {
       .selectFrom('api_token')
       .select(tokenColumns)
       .where('api_token.workspace_id', '=', this.workspaceId);
+  }
+
+  /** Webhooks, without their secrets. Nothing, without the scope ADMIN. */
+  webhooks() {
+    return this.#db.kysely
+      .selectFrom('webhook')
+      .select(webhookColumns)
+      .where('webhook.workspace_id', '=', this.workspaceId)
+      .where(sql.lit(hasScope(this.viewer, 'admin')));
+  }
+
+  /** Deliveries of those webhooks. */
+  deliveries() {
+    return this.webhooks()
+      .clearSelect()
+      .innerJoin('webhook_delivery', 'webhook_delivery.webhook_id', 'webhook.id')
+      .select(deliveryColumns);
+  }
+
+  /** Those of these ids, with the place of each in the list, to join with what belongs to them. */
+  webhooksAt(ids: readonly string[]) {
+    return this.#db.kysely
+      .selectFrom(
+        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+          sql`parent (id, place)`,
+        ),
+      )
+      .innerJoin('webhook', 'webhook.id', 'parent.id')
+      .where('webhook.workspace_id', '=', this.workspaceId)
+      .where(sql.lit(hasScope(this.viewer, 'admin')))
+      .select(sql<number>`parent.place::int`.as('place'));
   }
 
   /** The whole database, for the use cases in `src/tasks`: what they write MUST be something that this view has shown. */
