@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
@@ -30,8 +31,14 @@ const verifies = (secret: string, { body, headers }: Received) => {
   }
 };
 
+/** The names of all fields, in their order. */
+function namesIn(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([name, inner]) => namesIn(inner, `${path}.${name}`));
+}
+
 describe('a webhook', () => {
-  it('receives every revision, each task in its order, with the event as its message id', async () => {
+  it('I15 receives every revision, each task in its order, with the event as its message id', async () => {
     const { id } = await hooked.createWebhook(receiver.url);
     const tasks = await Promise.all(range(4).map(() => hooked.stored.create()));
     await Promise.all(tasks.map((task) => hooked.stored.reviseTimes(task.id, 9)));
@@ -81,6 +88,8 @@ describe('a webhook', () => {
       data: { revision: 3, step: 'ENSURE_NAME', error, actor: 'system', task: { status: 'ERROR', error } },
     });
     expect(receiver.received.map(({ body }) => body).join()).not.toContain('the whole prompt');
+    const [, example] = /^```json\n([\s\S]*?)^```$/m.exec(await readFile('docs/webhooks.md', 'utf8')) ?? [];
+    expect(namesIn(created?.message)).toEqual(namesIn(JSON.parse(example as string)));
   });
 
   it('receives only the kinds that it asks for, and nothing of another workspace', async () => {
@@ -121,7 +130,7 @@ describe('a secret', () => {
 });
 
 describe('a receiver', () => {
-  it('that was down receives everything in order once it is back', async () => {
+  it('I15 that was down receives everything in order once it is back', async () => {
     const { id } = await hooked.createWebhook(receiver.url);
     await receiver.stop();
     const tasks = await Promise.all(range(3).map(() => hooked.stored.create()));
@@ -139,7 +148,7 @@ describe('a receiver', () => {
       return hook !== undefined;
     });
     await receiver.start();
-    // The longest pause is ten minutes and a fifth.
+    // No pause is longer than ten minutes.
     await hooked.letPass(id, '15 minutes');
     await hooked.allDelivered(id);
     for (const task of tasks) expect(revisionsOf(receiver.received, task.id)).toEqual(range(5));
@@ -165,7 +174,7 @@ describe('a receiver', () => {
     expect(revisionsOf(receiver.received, task.id).at(-1)).toBe(1);
   });
 
-  it('that refuses a revision receives no later one of its task, and those of others', async () => {
+  it('I15 that refuses a revision receives no later one of its task, and those of others', async () => {
     const { id } = await hooked.createWebhook(receiver.url);
     const bad = await hooked.stored.create();
     await receiver.until(1);
@@ -225,7 +234,7 @@ describe('a webhook that is not accepted for three days', () => {
     return hook;
   }
 
-  it('is switched off and says why, and sends what waits once it is switched on again', async () => {
+  it('I15 is switched off and says why, and sends what waits once it is switched on again', async () => {
     const { id } = await fail();
     await hooked.letPass(id, '71 hours 30 minutes');
     const attempts = receiver.received.length;

@@ -167,10 +167,10 @@ const giveUpAfter = sql`interval '3 days'`;
 
 /**
  * SQL of the pause before the next attempt of what has failed since `since`: half of the time that this is, so that pauses
- * grow; from a second to ten minutes, and a fifth more or less, so that not all come back at the same moment.
+ * grow; from a second to eight minutes, and a fifth more or less, so that not all come back at the same moment.
  */
 function pauseSince(since: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`least(greatest((now() - ${since}) / 2, interval '1 second'), interval '10 minutes')
+  return sql`least(greatest((now() - ${since}) / 2, interval '1 second'), interval '8 minutes')
     * (0.8 + 0.4 * random())`;
 }
 
