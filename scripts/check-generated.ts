@@ -7,6 +7,8 @@ import { join } from 'node:path';
 const generated = [
   'schema.graphql',
   'docs/errors.md',
+  'docs/schema-changes.md',
+  'docs/reference.md',
   ...readdirSync('src/client/generated').map((file) => join('src/client/generated', file)),
 ];
 const read = () => new Map(generated.map((file) => [file, readFileSync(file, 'utf8')]));
