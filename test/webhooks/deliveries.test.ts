@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
@@ -301,5 +303,38 @@ describe('redeliver', () => {
     expect(second.body).toBe(first.body);
     expect(second.headers['webhook-id']).toBe(first.headers['webhook-id']);
     await hooked.allDelivered(id);
+  });
+});
+
+describe('a server that does not allow private addresses', () => {
+  it('refuses them in a URL, and connects to no name that resolves to one', async () => {
+    await using app = await HookedApp.start('start', { GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'false' });
+    const create = 'mutation ($url: String!) { createWebhook(input: { url: $url }) { secret } }';
+    for (const url of [
+      receiver.url,
+      'https://127.0.0.1/',
+      'https://[::ffff:10.0.0.1]/',
+      'https://169.254.169.254/',
+    ]) {
+      expect(await app.app.refusal(create, { url })).toMatchObject({ code: 'BAD_USER_INPUT', field: 'url' });
+    }
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    server.listen(0, 'localhost');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { id } = await app.createWebhook(`https://localhost:${port}/hooks`);
+    await app.stored.create();
+    const failed = await waitFor(async () => (await app.deliveries(id)).find(({ attempts }) => attempts > 0));
+    expect(failed).toMatchObject({
+      state: 'PENDING',
+      responseStatus: null,
+      error: 'The name of the receiver does not resolve to a public address.',
+    });
+    expect(connections).toBe(0);
+    server.close();
   });
 });

@@ -30,10 +30,14 @@ export class HookedApp implements AsyncDisposable {
     this.app = app;
   }
 
-  static async start(role: 'start' | 'api' = 'start'): Promise<HookedApp> {
+  static async start(
+    role: 'start' | 'api' = 'start',
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<HookedApp> {
     const app = await startApp(role, {
       GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'true',
       GROUNDCREW_RATE_LIMIT: '0',
+      ...settings,
     });
     await app.stored.sql(`alter table task alter column leased_by set default 'the test'`);
     return new HookedApp(app);

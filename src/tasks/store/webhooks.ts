@@ -8,7 +8,8 @@ import { type DeliveryRow, toDelivery, toWebhook, type WebhookRow } from './webh
 
 // What the owners of webhooks ask for. Each statement names the workspace: another workspace's webhook is a missing one.
 
-const columns = sql`id, workspace_id, url, kinds, is_enabled, disabled_at, disabled_reason, failing_since, created_at`;
+const columns = sql`webhook.id, webhook.workspace_id, url, kinds, webhook.is_enabled, disabled_at, disabled_reason, failing_since,
+  webhook.created_at`;
 
 export interface NewWebhook {
   readonly workspaceId: string;
@@ -57,20 +58,26 @@ export async function updateWebhook(
   actor: string,
 ): Promise<Webhook | null> {
   const details = { origin: url && new URL(url).origin, kinds, isEnabled };
+  // Deliveries are locked before their webhook, as where the outcome of an attempt is stored: the other order is a deadlock.
   const { rows } = await sql<WebhookRow>`
-    with changed as (
+    with due as (
+      update webhook_delivery set next_attempt_at = now(), first_failed_at = null from webhook
+      where webhook.id = ${id} and webhook.workspace_id = ${workspaceId} and webhook_delivery.webhook_id = webhook.id
+        and state = 'pending' and first_failed_at is not null
+      returning webhook_delivery.id
+    ), changed as (
       update webhook set url = coalesce(${url ?? null}, url),
         kinds = case when ${kinds !== undefined} then ${kinds ?? null}::text[] else kinds end,
-        is_enabled = coalesce(${isEnabled ?? null}::bool, is_enabled),
-        disabled_at = case coalesce(${isEnabled ?? null}::bool, is_enabled)
-          when true then null else coalesce(disabled_at, now()) end,
-        disabled_reason = case coalesce(${isEnabled ?? null}::bool, is_enabled) when true then null else disabled_reason end,
+        is_enabled = wanted.is_enabled,
+        disabled_at = case when wanted.is_enabled then null else coalesce(disabled_at, now()) end,
+        disabled_reason = case when wanted.is_enabled then null else disabled_reason end,
         failing_since = null, retry_at = null
-      where id = ${id} and workspace_id = ${workspaceId}
+      from (
+        select webhook.id, coalesce(${isEnabled ?? null}::bool, webhook.is_enabled) as is_enabled
+        from webhook where webhook.id = ${id}
+      ) wanted
+      where webhook.id = wanted.id and webhook.workspace_id = ${workspaceId} and (select count(*) from due) >= 0
       returning ${columns}
-    ), due as (
-      update webhook_delivery set next_attempt_at = now(), first_failed_at = null from changed
-      where webhook_delivery.webhook_id = changed.id and state = 'pending' and first_failed_at is not null
     ), audit as (${insertAudit({ actor, action: 'webhook.updated', details }, 'changed')})
     select changed.*, ${addDeliverJob(sql.ref('changed.id'))} as job from changed
   `.execute(db.kysely);
