@@ -70,7 +70,15 @@ export interface GroundcrewOptions {
    * operation's error. Default: nothing.
    */
   readonly onUnauthenticated?: () => void;
+  /** Sends the requests of queries and mutations. Default: the global `fetch`. */
+  readonly fetch?: typeof fetch;
 }
+
+/**
+ * Milliseconds. The server answers within 30 seconds; a request whose answer takes longer was lost by a network that did not
+ * say so.
+ */
+const requestTimeoutMs = 35_000;
 
 export interface WatchOptions {
   /** Ends the watch when it aborts: the iterator is done, without an error. Default: none. */
@@ -92,7 +100,7 @@ export interface WatchTasksOptions extends WatchOptions {
 
 /**
  * Methods that return a promise reject with a GroundcrewError when the API refuses the operation or fails at it, and with the
- * code NETWORK_ERROR when no response comes; they do not retry. Watches retry until the server can be reached again. They
+ * code NETWORK_ERROR when no response comes, at the latest after 35 seconds; they do not retry. Watches retry until the server can be reached again. They
  * fail with a GroundcrewError only for a reason that stays, such as NOT_FOUND.
  */
 export interface Groundcrew {
@@ -150,7 +158,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     throw new Error('groundcrew/client needs a global WebSocket: a browser, or Node 22 or later.');
   }
   const endpoint = new URL('/graphql', options.url);
-  const { token } = options;
+  const { token, fetch: request = fetch } = options;
   const authorization = async (): Promise<Record<string, string>> =>
     token === undefined
       ? {}
@@ -167,8 +175,11 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
   const urql = new Client({
     url: endpoint.href,
     preferGetMethod: false,
-    fetch: async (input, init) =>
-      fetch(input, { ...init, headers: { ...init?.headers, ...(await authorization()) } }),
+    fetch: async (input, init) => {
+      const headers = { ...init?.headers, ...(await authorization()) };
+      const limits = [AbortSignal.timeout(requestTimeoutMs), ...(init?.signal ? [init.signal] : [])];
+      return request(input, { ...init, headers, signal: AbortSignal.any(limits) });
+    },
     exchanges: [
       mapExchange({
         onError: (error) => {

@@ -1,4 +1,4 @@
-import { type Client, createClient } from 'graphql-ws/client';
+import { type Client, createClient, MessageType, stringifyMessage } from 'graphql-ws/client';
 import { backoff } from './backoff.ts';
 import { isForbidden, ResilientSubscription, type SubscriptionSink } from './resilient-subscription.ts';
 import type { SubscriptionRequest } from './resumable-document.ts';
@@ -23,14 +23,17 @@ export interface ConnectionStatus {
   /** Calls the listener after each change of the state. Returns the function that ends that. */
   readonly onChange: (listener: () => void) => () => void;
   /**
-   * Opens a new socket in place of one that may be dead without having said so: after the network has changed, or the
-   * computer has slept. Subscriptions resume.
+   * Asks the server for a sign of life, and opens a new socket when none comes within two seconds. Subscriptions resume. For
+   * moments at which a socket may be dead without having said so: the network has changed, or the computer has slept.
+   * Otherwise a dead socket is noticed within twenty seconds.
    */
-  readonly renew: () => void;
+  readonly check: () => void;
 }
 
-/** Between two pings; also the limit for the answer to one. */
+/** Between two pings; also the limit for the answer to one, and for the opening of a socket. */
 const pingMs = 10_000;
+/** For the answer to a ping that `check` sends. */
+const checkMs = 2_000;
 
 /** A client's one WebSocket: open while something is subscribed, and reopened after every loss. */
 export class Connection implements ConnectionStatus {
@@ -40,11 +43,12 @@ export class Connection implements ConnectionStatus {
   readonly #subscriptions = new Set<() => void>();
   readonly #closing = new AbortController();
   #wasConnected = false;
-  /** Whether the current socket is open and authenticated. */
-  #acknowledged = false;
+  /** The current socket, once it is open and authenticated. */
+  #acknowledged: WebSocket | undefined;
   #state: ConnectionState = 'idle';
   readonly #listeners = new Set<() => void>();
-  #pongTimeout: ReturnType<typeof setTimeout> | undefined;
+  /** Until a sign of life: that a socket opens, or that a ping is answered. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -58,9 +62,21 @@ export class Connection implements ConnectionStatus {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly renew = (): void => {
-    if (this.#acknowledged) this.#socket.terminate();
+  readonly check = (): void => {
+    if (this.#acknowledged?.readyState !== WebSocket.OPEN) return;
+    this.#acknowledged.send(stringifyMessage({ type: MessageType.Ping }));
+    this.#terminateAfter(checkMs);
   };
+
+  #terminateAfter(ms: number): void {
+    this.#endSilence();
+    this.#silence = setTimeout(() => this.#socket.terminate(), ms);
+  }
+
+  #endSilence(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+  }
 
   #setState(state: ConnectionState): void {
     if (state === this.#state) return;
@@ -128,23 +144,27 @@ export class Connection implements ConnectionStatus {
       shouldRetry: (event) => authorizationMayChange || !isForbidden(event),
       retryWait: (retries) => pause(backoff(retries), this.#closing.signal),
       keepAlive: pingMs,
+      connectionAckWaitTimeout: pingMs,
       on: {
-        connected: (_socket, _payload, wasRetry) => {
+        // A network that swallows packets raises no event, neither while a socket is opened nor later.
+        connecting: () => this.#terminateAfter(pingMs),
+        opened: () => this.#endSilence(),
+        connected: (socket, _payload, wasRetry) => {
           if (wasRetry && this.#wasConnected) onGap();
           this.#wasConnected = true;
-          this.#acknowledged = true;
+          this.#acknowledged = socket as WebSocket;
           this.#setState('connected');
         },
-        // A connection that has gone silent raises no event: the missing answer to a ping reveals it.
         ping: (received) => {
-          if (!received) this.#pongTimeout = setTimeout(() => this.#socket.terminate(), pingMs);
+          // A check that is under way ends sooner.
+          if (!received && !this.#silence) this.#terminateAfter(pingMs);
         },
         pong: (received) => {
-          if (received) clearTimeout(this.#pongTimeout);
+          if (received) this.#endSilence();
         },
         closed: () => {
-          this.#acknowledged = false;
-          clearTimeout(this.#pongTimeout);
+          this.#acknowledged = undefined;
+          this.#endSilence();
           this.#setState(this.#subscriptions.size > 0 ? 'lost' : 'idle');
         },
       },

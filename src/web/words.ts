@@ -1,4 +1,5 @@
 import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../client/client.ts';
+import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
 
 // What the API's enums are called on the page. A value that the API adds is a compile error here.
 
@@ -39,24 +40,30 @@ export const sessionStatuses = {
   CLOSED: { words: 'Closed', tone: 'over' },
 } as const satisfies Record<SessionStatus, { words: string; tone: Tone }>;
 
-/** What a kind of event is called. Kinds may be added, and are then shown as the API spells them. */
-const eventKinds: Readonly<Record<string, string>> = {
+const eventKinds = {
   'task.created': 'Created',
   'task.named': 'Name and branch settled',
   'task.status_changed': 'Status changed',
   'task.retried': 'Retried',
   'task.canceled': 'Canceled',
   'task.archived': 'Archived',
+  'step.started': 'Step started',
   'step.failed': 'Step failed',
+  'step.interrupted': 'Step interrupted',
   'sandbox.created': 'Sandbox created',
+  'sandbox.moved': 'Sandbox moved',
+  'sandbox.released': 'Sandbox destroyed',
   'agent.started': 'Agent started',
   'session.created': 'Session added',
+  'session.started': 'Session being opened',
   'session.ready': 'Session ready',
   'session.failed': 'Session failed',
-};
+  'session.interrupted': 'Session interrupted',
+} as const satisfies Record<TaskEventKind, string>;
 
+/** What a kind of event is called. A server that is newer than the page has kinds that it does not know. */
 export function eventWords(kind: string): string {
-  return eventKinds[kind] ?? kind;
+  return (eventKinds as Readonly<Record<string, string>>)[kind] ?? kind;
 }
 
 /** Why an action is not offered in a status. */

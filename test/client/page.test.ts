@@ -2,6 +2,7 @@ import { gql } from '@urql/core';
 import { describe, expect, it, vi } from 'vitest';
 import { pipe, subscribe } from 'wonka';
 import { createGroundcrew } from '../../src/client/client.ts';
+import { startSilentProxy } from '../support/silent-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { startScriptedServer } from './scripted-server.ts';
 
@@ -57,15 +58,45 @@ describe('the state of the connection', () => {
     await groundcrew.close();
   });
 
-  it('is connected again on a new socket after renew', async () => {
+  it('stays connected on the same socket when a check is answered', async () => {
     await using server = await startScriptedServer({});
     const groundcrew = createGroundcrew({ url: server.url });
     const watch = groundcrew.watchTasks();
     await waitFor(() => groundcrew.connection.getState() === 'connected');
-    groundcrew.connection.renew();
+    groundcrew.connection.check();
+    await waitFor(() => server.pings === 1);
+    groundcrew.connection.check();
+    await waitFor(() => server.pings === 2);
+    expect(groundcrew.connection.getState()).toBe('connected');
+    expect(server.connections).toHaveLength(1);
+    await watch.return?.();
+    await groundcrew.close();
+  });
+
+  it('is connected again on a new socket when the answer to a check does not come', async () => {
+    await using server = await startScriptedServer({ answersPings: false });
+    const groundcrew = createGroundcrew({ url: server.url });
+    const watch = groundcrew.watchTasks();
+    await waitFor(() => groundcrew.connection.getState() === 'connected');
+    groundcrew.connection.check();
     await waitFor(() => server.connections.length === 2);
     await waitFor(() => groundcrew.connection.getState() === 'connected');
     await watch.return?.();
+    await groundcrew.close();
+  });
+});
+
+describe('a request', () => {
+  it('rejects with NETWORK_ERROR when no answer has come within 35 seconds', async () => {
+    await using server = await startScriptedServer({});
+    await using proxy = await startSilentProxy(server.url);
+    proxy.silent = true;
+    const { timeout } = AbortSignal;
+    const asked = vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout.call(AbortSignal, 100));
+    const groundcrew = createGroundcrew({ url: proxy.url });
+    await expect(groundcrew.task('task_1')).rejects.toMatchObject({ code: 'NETWORK_ERROR' });
+    expect(asked).toHaveBeenCalledWith(35_000);
+    asked.mockRestore();
     await groundcrew.close();
   });
 });

@@ -17,6 +17,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly connections: unknown[];
   /** The payload of each `subscribe`. */
   readonly subscribed: Request[];
+  /** Messages of that type so far. */
+  readonly pings: number;
   /** Requests over HTTP so far. */
   readonly requests: number;
 }
@@ -27,10 +29,13 @@ export async function startScriptedServer(script: {
   onSubscribe?: (nth: number, request: Request) => Answer;
   /** Returns a close code, undefined to acknowledge the connection, or null to be silent. */
   onConnect?: (nth: number) => number | null | undefined;
+  /** By default it does. */
+  answersPings?: boolean;
 }): Promise<ScriptedServer> {
   const connections: unknown[] = [];
   const subscribed: Request[] = [];
   let requests = 0;
+  let pings = 0;
 
   const http = createServer((_request, response) => {
     requests += 1;
@@ -48,6 +53,9 @@ export async function startScriptedServer(script: {
         connections.push(payload);
         if (refusal) socket.close(refusal, 'Refused');
         else if (refusal === undefined) send({ type: 'connection_ack' });
+      } else if (type === 'ping') {
+        pings += 1;
+        if (script.answersPings !== false) send({ type: 'pong' });
       } else if (type === 'subscribe') {
         const answer = script.onSubscribe?.(subscribed.length, payload) ?? [];
         subscribed.push(payload);
@@ -63,6 +71,9 @@ export async function startScriptedServer(script: {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     connections,
     subscribed,
+    get pings() {
+      return pings;
+    },
     get requests() {
       return requests;
     },

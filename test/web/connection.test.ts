@@ -1,6 +1,7 @@
 import type { Page, WebSocketRoute } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { startSilentProxy } from '../support/silent-proxy.ts';
 import { describeInBrowser, Site, visit } from './browser.ts';
 
 const sign = (page: Page) => page.getByRole('status').getByText('Connection lost');
@@ -83,5 +84,27 @@ describeInBrowser('a page whose connection is lost', () => {
     await context.setOffline(false);
     await sign(page).waitFor({ state: 'detached' });
     await expectWholeHistory(page, id);
+  });
+
+  it.each([
+    ['after the computer has slept', ['01:00:00']],
+    ['while the network swallows everything', Array.from({ length: 5 }, () => 5_000)],
+  ])('says so %s, and catches up without a closed socket ever being seen', async (_when, pauses) => {
+    const { stored, token } = site.app;
+    await using proxy = await startSilentProxy(site.app.url);
+    const { page } = await visit(site.browser, { url: proxy.url, token });
+    await page.clock.install();
+    const { id } = await stored.create();
+    await page.goto(`/tasks/${id}`);
+    await history(page).first().waitFor();
+    proxy.silent = true;
+    await stored.reviseTimes(id, 5);
+    // The timers that are due run once, as after the lid of a laptop was closed.
+    for (const pause of pauses) await page.clock.fastForward(pause);
+    await sign(page).waitFor();
+    await page.getByRole('heading', { name: 'Fix the tests' }).waitFor();
+    proxy.silent = false;
+    await expectWholeHistory(page, id);
+    await sign(page).waitFor({ state: 'detached' });
   });
 });

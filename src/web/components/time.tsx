@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { serverNow } from '../server-clock.ts';
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
@@ -8,14 +9,14 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style
 const secondMs = 1_000;
 const minuteMs = 60_000;
 
-/** A time that is the same until the next multiple of `stepMs`, so that all clocks of a page change together. */
+/** A time by the server's clock that is the same until the next multiple of `stepMs`, so that all clocks of a page change together. */
 function useNow(stepMs: number): number {
   return useSyncExternalStore(
     (onChange) => {
       const timer = setInterval(onChange, stepMs / 4);
       return () => clearInterval(timer);
     },
-    () => Math.floor(Date.now() / stepMs) * stepMs,
+    () => Math.floor(serverNow() / stepMs) * stepMs,
   );
 }
 
@@ -57,7 +58,7 @@ function Counter({ ms }: { readonly ms: number }) {
   );
 }
 
-/** `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`. The clocks of reader and server may differ, so less than nothing is nothing. */
+/** `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`. Less than nothing is nothing. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / secondMs));
   if (ms > 0 && ms < 950) return `${Math.max(0.1, ms / secondMs).toFixed(1)} s`;
