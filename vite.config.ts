@@ -19,7 +19,7 @@ export default defineConfig({
   // A parser and a printer without the rest of `graphql`: all that the client needs of it, at a quarter of the size.
   resolve: { alias: [{ find: /^graphql$/, replacement: '@0no-co/graphql.web' }] },
   build: { outDir: '../../dist/web', emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
-  plugins: [tailwindcss(), withoutInjectedStyle(), compress()],
+  plugins: [tailwindcss(), withoutInjectedStyle(), blockRendering(), compress()],
   server: { proxy: { '/graphql': { target: api, ws: true }, '/login': { target: api, bypass: passForms } } },
 });
 
@@ -37,6 +37,18 @@ function withoutInjectedStyle(): Plugin {
       if (!/sonner\/dist\/index\.mjs/.test(id)) return undefined;
       if (!call.test(code)) this.error('sonner injects its style in another way than before.');
       return { code: code.replace(call, ''), map: null };
+    },
+  };
+}
+
+/** Nothing is painted before the script has run, which knows the theme that the visitor has chosen. */
+function blockRendering(): Plugin {
+  return {
+    name: 'block-rendering',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
     },
   };
 }

@@ -10,6 +10,7 @@ import { NewTaskPage } from './new-task/new-task-page.tsx';
 import { ConnectionSign } from './shell/connection-sign.tsx';
 import { Header } from './shell/header.tsx';
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx';
+import { useTheme } from './shell/theme.ts';
 import { useShortcuts } from './shell/use-shortcuts.ts';
 import { TaskPage } from './task/task-page.tsx';
 import { searchFieldId } from './tasks/filters.tsx';
@@ -50,7 +51,7 @@ function SignedIn() {
       >
         Skip to the content
       </a>
-      <Header />
+      <Header onShowKeys={() => setHelpOpen(true)} />
       <main id="main" tabIndex={-1} className="outline-none">
         <Switch>
           <Route path="/" component={TasksPage} />
@@ -63,7 +64,7 @@ function SignedIn() {
       </main>
       <ConnectionSign />
       <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
-      <Toaster theme="system" position="bottom-right" />
+      <Toaster theme={useTheme()} position="bottom-right" />
     </>
   );
 }

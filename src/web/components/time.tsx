@@ -44,9 +44,23 @@ export function Since({ at }: { readonly at: string }) {
   return <Counter ms={useNow(secondMs) - Date.parse(at)} />;
 }
 
-/** The time until an instant, counting down to zero. */
-export function Until({ at }: { readonly at: string }) {
-  return <Counter ms={Date.parse(at) - useNow(secondMs)} />;
+interface UntilProps {
+  readonly at: string;
+  /** Stands before the time. */
+  readonly before: string;
+  /** Stands in place of both once the instant has come. */
+  readonly over: string;
+}
+
+/** The time until an instant, counting down. */
+export function Until({ at, before, over }: UntilProps) {
+  const ms = Date.parse(at) - useNow(secondMs);
+  if (ms <= 0) return over;
+  return (
+    <>
+      {before} <Counter ms={ms} />
+    </>
+  );
 }
 
 function Counter({ ms }: { readonly ms: number }) {

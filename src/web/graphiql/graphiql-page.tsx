@@ -1,7 +1,11 @@
-import { usePageTitle } from '../shell/use-page-title.ts';
+import { PageHeading } from '../shell/page-heading.tsx';
 
 /** `/graphiql`: GraphiQL as the server shows it at `/graphql`, with the page's login. */
 export function GraphiqlPage() {
-  usePageTitle('GraphiQL');
-  return <iframe title="GraphiQL" src="/graphql" className="h-[calc(100dvh-3.3rem)] w-full border-0" />;
+  return (
+    <>
+      <PageHeading title="GraphiQL" className="sr-only" />
+      <iframe title="GraphiQL" src="/graphql" className="h-[calc(100dvh-3.3rem)] w-full border-0" />
+    </>
+  );
 }

@@ -5,7 +5,7 @@ import { ProjectListDocument, ProviderListDocument } from '../../client/client.t
 import { Button } from '../components/button.tsx';
 import { Field, inputClass } from '../components/field.tsx';
 import { Kbd } from '../components/kbd.tsx';
-import { usePageTitle } from '../shell/use-page-title.ts';
+import { PageHeading } from '../shell/page-heading.tsx';
 import type { FieldName } from './draft.ts';
 import { useNewTask } from './use-new-task.ts';
 
@@ -13,7 +13,6 @@ const recentProjects = 5;
 
 /** `/new` */
 export function NewTaskPage() {
-  usePageTitle('New task');
   const form = useRef<HTMLFormElement>(null);
   const { values, errors, error, sending, change, send } = useNewTask((field) => {
     form.current?.querySelector<HTMLElement>(`[name=${field}]`)?.focus();
@@ -50,7 +49,7 @@ export function NewTaskPage() {
       noValidate
       className="mx-auto flex max-w-2xl flex-col gap-5 px-4 py-6"
     >
-      <h1 className="font-semibold text-xl">New task</h1>
+      <PageHeading title="New task" className="font-semibold text-xl" />
       {error && (
         <p role="alert" className="rounded-md border border-bad/40 bg-bad-panel p-3">
           {error}

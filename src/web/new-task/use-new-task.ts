@@ -45,7 +45,8 @@ export function useNewTask(onFieldRefused: (field: FieldName) => void) {
     try {
       const task = await groundcrew.createTask(input);
       forgetDraft(input);
-      navigate(`/tasks/${task.id}`);
+      // Somebody who has left the form while it was sent stays where they are.
+      if (location.pathname === '/new') navigate(`/tasks/${task.id}`);
     } catch (reason) {
       onRefused(reason);
     }

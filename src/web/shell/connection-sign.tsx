@@ -18,6 +18,8 @@ export function ConnectionSign() {
       {(lost || offline) && (
         <p
           role="status"
+          // The element around it announces, which was there before.
+          aria-live="off"
           className="flex items-center gap-2 rounded-full border border-line bg-page px-3 py-1.5 text-soft shadow-md"
         >
           <CloudOff aria-hidden className="size-4" />

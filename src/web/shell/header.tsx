@@ -1,10 +1,12 @@
-import { Plus } from 'lucide-react';
+import { Keyboard, Plus } from 'lucide-react';
 import { Link, useLocation } from 'wouter';
 import { buttonClass } from '../components/button.tsx';
+import { IconButton } from '../components/icon-button.tsx';
 import { Kbd } from '../components/kbd.tsx';
 import { SignOut } from '../login/sign-out.tsx';
+import { ThemeButton } from './theme-button.tsx';
 
-export function Header() {
+export function Header({ onShowKeys }: { readonly onShowKeys: () => void }) {
   const [path] = useLocation();
   return (
     <header className="sticky top-0 z-20 border-line border-b bg-page/95 backdrop-blur">
@@ -13,7 +15,7 @@ export function Header() {
           <img src="/icon.svg" alt="" className="size-6 shrink-0" />
           <span className="max-sm:sr-only">Groundcrew</span>
         </Link>
-        <nav aria-label="Main" className="flex gap-1">
+        <nav aria-label="Main" className="mr-auto flex gap-1">
           <NavLink href="/" current={path === '/'}>
             Tasks
           </NavLink>
@@ -21,9 +23,18 @@ export function Header() {
             GraphiQL
           </NavLink>
         </nav>
-        <Link href="/new" className={`${buttonClass('primary')} ml-auto`}>
-          <Plus aria-hidden className="size-4 max-sm:hidden" />
-          New task
+        <IconButton
+          icon={Keyboard}
+          name="Keyboard shortcuts"
+          onClick={onShowKeys}
+          className="max-sm:hidden pointer-coarse:hidden"
+        />
+        <ThemeButton />
+        <Link href="/new" className={`${buttonClass('primary')} ml-2 max-sm:ml-0 max-sm:px-2`}>
+          <Plus aria-hidden className="size-4" />
+          <span>
+            New<span className="max-sm:sr-only"> task</span>
+          </span>
           <Kbd>N</Kbd>
         </Link>
         <SignOut />
@@ -43,7 +54,7 @@ function NavLink({ href, current, children }: NavLinkProps) {
     <Link
       href={href}
       aria-current={current ? 'page' : undefined}
-      className={`inline-flex items-center rounded-md px-2.5 py-1 hover:bg-hover pointer-coarse:min-h-11 ${current ? 'font-medium' : 'text-soft'}`}
+      className={`inline-flex items-center rounded-md px-2.5 py-1 hover:bg-hover max-sm:px-1.5 pointer-coarse:min-h-11 ${current ? 'font-medium' : 'text-soft'}`}
     >
       {children}
     </Link>

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { GroundcrewError, type Task, type TaskAction } from '../../client/client.ts';
 import { Button } from '../components/button.tsx';
@@ -12,6 +12,14 @@ export function Actions({ task }: { readonly task: Task }) {
   const reason = (action: TaskAction) =>
     task.availableActions.includes(action) ? undefined : missingActionReason(action, task.status);
 
+  const element = useRef<HTMLDivElement>(null);
+  const retried = useRef(false);
+  // Its button is gone then, and the focus with it.
+  useEffect(() => {
+    if (retried.current && document.activeElement === document.body) element.current?.focus();
+    retried.current = false;
+  }, [task.status]);
+
   async function run(action: (id: string) => Promise<unknown>): Promise<void> {
     if (running) return;
     setRunning(true);
@@ -24,9 +32,23 @@ export function Actions({ task }: { readonly task: Task }) {
   }
 
   return (
-    <div className="flex flex-wrap gap-2">
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields
+    <div
+      ref={element}
+      role="group"
+      aria-label="Actions"
+      tabIndex={-1}
+      className="flex flex-wrap gap-2 focus:outline-none"
+    >
       {task.status === 'ERROR' && (
-        <Button look="primary" disabledReason={reason('RETRY')} onClick={() => run(groundcrew.retryTask)}>
+        <Button
+          look="primary"
+          disabledReason={reason('RETRY')}
+          onClick={() => {
+            retried.current = true;
+            void run(groundcrew.retryTask);
+          }}
+        >
           Retry
         </Button>
       )}

@@ -1,5 +1,6 @@
 import type { Task } from '../../client/client.ts';
-import { ToneDot, toneColor } from '../components/badge.tsx';
+import { toneColor } from '../components/badge.tsx';
+import { StepIcon } from '../components/step-icon.tsx';
 import { duration, Since, Time, Until } from '../components/time.tsx';
 import { stepStates, steps as stepWords } from '../words.ts';
 import { Section } from './section.tsx';
@@ -16,7 +17,7 @@ interface ProvisioningProps {
 export function Provisioning({ steps, explained }: ProvisioningProps) {
   return (
     <Section title="Provisioning">
-      <ol aria-label="Provisioning" className="rounded-lg border border-line">
+      <ol aria-label="Provisioning" className="overflow-hidden rounded-lg border border-line">
         {steps.map((step) => (
           <StepItem
             key={step.name}
@@ -39,16 +40,17 @@ function StepItem({ step, error }: StepItemProps) {
   const { title, hint } = stepWords[step.name];
   const { words, tone } = stepStates[step.state];
   return (
-    <li className="group relative flex gap-3 border-line border-b px-4 py-3 last:border-b-0">
-      <span className="flex flex-col items-center pt-1">
-        <ToneDot tone={tone} />
-        <span aria-hidden className="mt-1.5 -mb-3 w-px grow bg-line group-last:hidden" />
+    <li className={`group flex gap-3 px-4 ${step.state === 'RUNNING' ? 'bg-panel' : ''}`}>
+      <span className="flex flex-col items-center">
+        <span aria-hidden className="h-3 w-px bg-line group-first:bg-transparent" />
+        <StepIcon state={step.state} />
+        <span aria-hidden className="w-px grow bg-line group-last:bg-transparent" />
       </span>
-      <div className="flex min-w-0 grow flex-col gap-1">
+      <div className="flex min-w-0 grow flex-col gap-0.5 pt-2.5 pb-3">
         <div className="flex flex-wrap items-baseline gap-x-3">
           <span className="font-medium">{title}</span>
           <span className={toneColor[tone]}>{words}</span>
-          <span className="ml-auto text-soft text-xs">
+          <span className="text-soft text-xs max-sm:basis-full sm:ml-auto">
             <Times step={step} />
           </span>
         </div>
@@ -75,12 +77,12 @@ function Times({ step }: { readonly step: Step }) {
       {state === 'RUNNING' && startedAt && <Since at={startedAt} />}
       {state === 'RUNNING' && deadlineAt && (
         <span>
-          times out in <Until at={deadlineAt} />
+          <Until at={deadlineAt} before="times out in" over="timing out" />
         </span>
       )}
       {state !== 'RUNNING' && nextAttemptAt && (
         <span>
-          next attempt in <Until at={nextAttemptAt} />
+          <Until at={nextAttemptAt} before="next attempt in" over="next attempt in a moment" />
         </span>
       )}
       {state === 'SUCCEEDED' && startedAt && finishedAt && (

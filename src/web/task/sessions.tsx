@@ -37,7 +37,7 @@ export function Sessions({ task }: { readonly task: Task }) {
               >
                 <ToneDot tone={sessionStatuses[session.status].tone} />
                 {session.agent} {index + 1}
-                <span className="sr-only">: {sessionStatuses[session.status].words}</span>
+                <span className="sr-only">{sessionStatuses[session.status].words}</span>
               </Tabs.Tab>
             ))}
           </Tabs.List>

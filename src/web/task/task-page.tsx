@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 import type { Task } from '../../client/client.ts';
 import { Badge } from '../components/badge.tsx';
 import { Notice } from '../components/notice.tsx';
-import { usePageTitle } from '../shell/use-page-title.ts';
+import { PageHeading } from '../shell/page-heading.tsx';
 import { statuses } from '../words.ts';
 import { Actions } from './actions.tsx';
 import { Details } from './details.tsx';
@@ -38,7 +38,6 @@ export function TaskPage({ id }: { readonly id: string }) {
 function LoadedTask({ task }: { readonly task: Task }) {
   const title = task.title ?? task.prompt;
   const { words, tone } = statuses[task.status];
-  usePageTitle(title);
   return (
     <article className="mx-auto flex max-w-5xl flex-col gap-6 px-4 py-5">
       <header className="flex flex-col gap-3">
@@ -46,9 +45,7 @@ function LoadedTask({ task }: { readonly task: Task }) {
           <ArrowLeft aria-hidden className="size-4" />
           All tasks
         </Link>
-        <h1 dir="auto" className="wrap-anywhere line-clamp-3 font-semibold text-xl">
-          {title}
-        </h1>
+        <PageHeading title={title} className="wrap-anywhere line-clamp-3 font-semibold text-xl" />
         <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
           <Badge tone={tone} announced>
             {words}

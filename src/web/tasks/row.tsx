@@ -29,7 +29,7 @@ export const Row = memo(function Row({ task, index, count, top, onFocus }: RowPr
       style={{ height: rowHeight, transform: `translateY(${top}px)` }}
       aria-setsize={count}
       aria-posinset={index + 1}
-      className="absolute inset-x-0 top-0 grid grid-cols-[auto_minmax(0,1fr)_auto] content-center items-center gap-x-3 gap-y-0.5 border-line border-b px-3 last:border-b-0 hover:bg-hover has-focus-visible:bg-hover sm:grid-cols-[minmax(0,1fr)_auto_5rem]"
+      className="absolute inset-x-0 top-0 grid grid-cols-[auto_minmax(0,1fr)_auto] content-center items-center gap-x-3 gap-y-0.5 border-line border-b px-3 last:border-b-0 hover:bg-hover has-focus-visible:bg-hover sm:grid-cols-[minmax(0,1fr)_10.5rem_5rem]"
     >
       {/* Its area is the whole row. */}
       <Link

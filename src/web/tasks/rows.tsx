@@ -35,22 +35,34 @@ export function Rows({ list, tasks, hasMore }: RowsProps) {
   useEffect(() => list.show(lastIndex), [list, lastIndex, tasks.length]);
   useKeptPlace(tasks, top);
 
-  // The id, because the index of a task changes when others come and go.
-  const focused = useRef<string>(undefined);
-  const onFocus = useCallback((id: string) => {
-    focused.current = id;
+  const { place } = list;
+  const onFocus = useCallback(
+    (id: string) => {
+      place.focused = id;
+    },
+    [place],
+  );
+  const focus = (index: number) =>
+    element.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus({ preventScroll: true });
+  // The keyboard goes on where it was before the look at a task.
+  useEffect(() => {
+    const index = tasks.findIndex(({ id }) => id === place.focused);
+    if (index < 0) return undefined;
+    // Once the row is in the document.
+    const frame = requestAnimationFrame(() => {
+      if (document.activeElement?.matches('body, h1')) focus(index);
+    });
+    return () => cancelAnimationFrame(frame);
   }, []);
   function move(by: number): void {
-    const current = items.find(({ index }) => tasks[index]?.id === focused.current)?.index;
+    const current = items.find(({ index }) => tasks[index]?.id === place.focused)?.index;
     // From the one that had the focus, unless somebody has scrolled away from it.
     const first = Math.max(0, Math.ceil((scrollY + headerHeight - top) / rowHeight));
     const index = current === undefined ? first : Math.min(Math.max(current + by, 0), tasks.length - 1);
-    focused.current = tasks[index]?.id;
+    place.focused = tasks[index]?.id;
     virtualizer.scrollToIndex(index);
     // Once the row is in the document.
-    requestAnimationFrame(() =>
-      element.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus({ preventScroll: true }),
-    );
+    requestAnimationFrame(() => focus(index));
   }
   useShortcuts({
     ArrowDown: () => move(1),

@@ -23,6 +23,8 @@ const searchDelay = 1_000;
 
 /** The tasks that match a filter: read page by page, and kept current while somebody looks. */
 export class TaskList {
+  /** Where the visitor is: pixels, and the id of the task, because its index changes when others come and go. */
+  readonly place: { scrollTop: number; focused: string | undefined } = { scrollTop: 0, focused: undefined };
   #state: ListState = { tasks: [], held: [], hasMore: true, loading: true, error: null };
   readonly #filter: TaskFilter;
   readonly #listeners = new Set<() => void>();

@@ -1,7 +1,7 @@
 import { Link } from 'wouter';
 import { buttonClass } from '../components/button.tsx';
 import { Notice } from '../components/notice.tsx';
-import { usePageTitle } from '../shell/use-page-title.ts';
+import { PageHeading } from '../shell/page-heading.tsx';
 import { Filters } from './filters.tsx';
 import { Rows } from './rows.tsx';
 import { useFilter } from './use-filter.ts';
@@ -9,7 +9,6 @@ import { useTaskList } from './use-task-list.ts';
 
 /** `/` */
 export function TasksPage() {
-  usePageTitle('Tasks');
   const { values, change } = useFilter();
   const { list, state } = useTaskList(values);
   const { tasks, held, hasMore, loading, error } = state;
@@ -18,11 +17,15 @@ export function TasksPage() {
   function showHeld(): void {
     list.showHeld();
     scrollTo({ top: 0 });
+    // The button is gone. Once the first of them is in the document.
+    requestAnimationFrame(() =>
+      document.querySelector<HTMLElement>('[data-index="0"]')?.focus({ preventScroll: true }),
+    );
   }
 
   return (
     <div className="mx-auto flex max-w-5xl flex-col gap-4 px-4 py-5">
-      <h1 className="sr-only">Tasks</h1>
+      <PageHeading title="Tasks" className="sr-only" />
       <Filters values={values} onChange={change} />
       {held.length > 0 && (
         <div className="sticky top-16 z-10 -mb-4 flex h-0 justify-center">

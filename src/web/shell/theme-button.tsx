@@ -1,0 +1,12 @@
+import { Moon, Sun, SunMoon } from 'lucide-react';
+import { IconButton } from '../components/icon-button.tsx';
+import { chooseTheme, type Theme, themes, useTheme } from './theme.ts';
+
+const icons = { system: SunMoon, light: Sun, dark: Moon } as const satisfies Record<Theme, unknown>;
+
+/** Goes through the themes. */
+export function ThemeButton() {
+  const theme = useTheme();
+  const next = themes[(themes.indexOf(theme) + 1) % themes.length] as Theme;
+  return <IconButton icon={icons[theme]} name={`Theme: ${theme}`} onClick={() => chooseTheme(next)} />;
+}

@@ -1,0 +1,39 @@
+import { useSyncExternalStore } from 'react';
+
+export const themes = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof themes)[number];
+
+const item = 'groundcrew.theme';
+const listeners = new Set<() => void>();
+
+function chosen(): Theme {
+  const stored = localStorage.getItem(item);
+  return themes.find((theme) => theme === stored) ?? 'system';
+}
+
+/** Shows the page in the chosen theme; `system` leaves it to the browser. Called before the page is rendered. */
+export function applyTheme(): void {
+  document.documentElement.dataset.theme = chosen();
+}
+
+export function chooseTheme(theme: Theme): void {
+  localStorage.setItem(item, theme);
+  onChange();
+}
+
+/** The theme that the visitor has chosen, in whichever window. */
+export function useTheme(): Theme {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    addEventListener('storage', onChange);
+    return () => {
+      listeners.delete(listener);
+      removeEventListener('storage', onChange);
+    };
+  }, chosen);
+}
+
+function onChange(): void {
+  applyTheme();
+  for (const listener of listeners) listener();
+}
