@@ -11,7 +11,7 @@ const taskFields = `id
       message
     }`;
 
-/** The operations that GraphiQL opens with, by their names. A browser keeps its own tabs once it has some. */
+/** The operations that GraphiQL opens with, by their names. A browser keeps its own tabs once it has some that were edited. */
 const operations = {
   createTask: `# Sign in at /login first, or set a header below: { "Authorization": "Bearer TOKEN" }
 
@@ -58,6 +58,14 @@ mutation CreateTask($input: CreateTaskInput!) {
   }
 }
 `,
+  skipRetry: `# No task has the status ERROR, so this does nothing yet. Later: set "skip" to false, and the id of such a task.
+
+mutation RetryTask($id: ID!, $skip: Boolean!) {
+  retryTask(id: $id) @skip(if: $skip) {
+    ${taskFields}
+  }
+}
+`,
 } as const;
 
 /** What the visitor has to try the operations on. */
@@ -75,8 +83,16 @@ const publicRepository = 'https://github.com/octocat/Hello-World.git';
  * them when it starts, so the page waits for the answer; without a login there is none.
  */
 export const tabsOfVisitor = `(() => {
-  // Otherwise GraphiQL opens the tabs of the last visit, and adds one for these options.
-  if (localStorage.getItem('graphiql:tabState') !== null) return {};
+  const [tabsItem, givenItem] = ['graphiql:tabState', 'groundcrew:graphiqlTabs'];
+  const contentOf = (tabs) => JSON.stringify(tabs.map(({ query, variables }) => [query, variables]));
+  // GraphiQL opens the tabs of the last visit. Those that nobody has edited are made anew, as a task of theirs may be gone.
+  const stored = localStorage.getItem(tabsItem);
+  if (stored !== null) {
+    let content;
+    try { content = contentOf(JSON.parse(stored).tabs); } catch {}
+    if (content !== localStorage.getItem(givenItem)) return {};
+    for (const item of [tabsItem, 'graphiql:query', 'graphiql:variables']) localStorage.removeItem(item);
+  }
   const operations = ${JSON.stringify(operations)};
   let found = {};
   try {
@@ -87,15 +103,18 @@ export const tabsOfVisitor = `(() => {
     found = JSON.parse(request.responseText).data ?? {};
   } catch {}
   const newest = found.newest?.nodes[0]?.id;
-  const failed = found.failed?.nodes[0]?.id ?? newest;
+  const failed = found.failed?.nodes[0]?.id;
   const repoUrl = found.projects?.nodes[0]?.repoUrl ?? ${JSON.stringify(publicRepository)};
   const tab = (query, variables) => ({ query, variables: JSON.stringify(variables, null, 2) });
   const defaultTabs = [
     tab(operations.createTask, { input: { repoUrl, prompt: 'Say hello' } }),
     newest ? tab(operations.watchTask, { id: newest, afterRevision: 0 }) : tab(operations.watchTasks, {}),
     tab(operations.listTasks, { first: 10, filter: {} }),
-    tab(operations.retryTask, { id: failed ?? 'task_00000000000000000000000000' }),
+    failed
+      ? tab(operations.retryTask, { id: failed })
+      : tab(operations.skipRetry, { id: newest ?? 'task_00000000000000000000000000', skip: true }),
   ];
+  localStorage.setItem(givenItem, contentOf(defaultTabs));
   // Of the first tab GraphiQL takes the operation only.
   return { defaultTabs, variables: defaultTabs[0].variables };
 })()`;
