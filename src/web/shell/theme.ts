@@ -6,14 +6,14 @@ export type Theme = (typeof themes)[number];
 const item = 'groundcrew.theme';
 const listeners = new Set<() => void>();
 
-function chosen(): Theme {
+export function chosenTheme(): Theme {
   const stored = localStorage.getItem(item);
   return themes.find((theme) => theme === stored) ?? 'system';
 }
 
 /** Shows the page in the chosen theme; `system` leaves it to the browser. Called before the page is rendered. */
 export function applyTheme(): void {
-  document.documentElement.dataset.theme = chosen();
+  document.documentElement.dataset.theme = chosenTheme();
 }
 
 export function chooseTheme(theme: Theme): void {
@@ -30,7 +30,7 @@ export function useTheme(): Theme {
       listeners.delete(listener);
       removeEventListener('storage', onChange);
     };
-  }, chosen);
+  }, chosenTheme);
 }
 
 function onChange(): void {
