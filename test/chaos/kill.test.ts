@@ -83,7 +83,7 @@ seededTest(
 /** Returns the worker, and when it was ready. */
 async function restart(app: Installation): Promise<[StartedProcess, number]> {
   const worker = await app.startWorker();
-  return [worker, performance.now()];
+  return [worker, app.now()];
 }
 
 /** A step whose success was stored is not called again; any other is called once more. */

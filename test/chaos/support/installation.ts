@@ -3,6 +3,7 @@ import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { fetchGraphql, type GraphqlResponse } from '../../support/fetch-graphql.ts';
 import { type ApiProcess, GroundcrewProcesses, type Settings } from '../../support/groundcrew-processes.ts';
+import { OwnTime } from '../../support/own-time.ts';
 import type { StartedProcess } from '../../support/processes.ts';
 import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -40,6 +41,7 @@ export class Installation implements AsyncDisposable {
   readonly pool: Pool;
   /** Of the API that was started last. */
   apiUrl = '';
+  readonly #ownTime = new OwnTime(() => this.processes.started.map(({ pid }) => pid));
   readonly #resources: AsyncDisposableStack;
 
   constructor(parts: InstallationParts, resources: AsyncDisposableStack) {
@@ -49,6 +51,11 @@ export class Installation implements AsyncDisposable {
     this.processes = parts.processes;
     this.pool = parts.pool;
     this.#resources = resources;
+  }
+
+  /** Milliseconds of the own time of the tests and of all processes that were started. */
+  now(): number {
+    return this.#ownTime.now();
   }
 
   startWorker(settings?: Settings): Promise<StartedProcess> {

@@ -1,5 +1,6 @@
 import type { StepName } from '../../../src/tasks/domain/status.ts';
 import { stepNames } from '../../../src/tasks/domain/status.ts';
+import { waitedForProcessor } from '../../support/own-time.ts';
 import type { StartedProcess } from '../../support/processes.ts';
 import { type Method, never } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -56,10 +57,11 @@ export class KillPlan {
       })),
     );
     const byUrl = new Map(this.cells.map((cell) => [cell.repoUrl, cell]));
-    app.repositories.onLook(async ({ url, pid }) => {
+    app.repositories.onLook(async ({ url, pid, ownPid }) => {
       const cell = byUrl.get(url);
       if (!cell) return;
-      await this.#visit(cell, 'ensure_name', 'called', pid);
+      // The start of that `git` is no part of what the product promises.
+      await this.#visit(cell, 'ensure_name', 'called', pid, waitedForProcessor(ownPid));
       await this.#visit(cell, 'ensure_name', 'made', pid);
     });
     for (const [step, method] of Object.entries(methods) as [keyof typeof methods, Method][]) {
@@ -94,7 +96,7 @@ export class KillPlan {
   /** Kills a worker, and returns the cells that it was held at. */
   async kill(worker: StartedProcess): Promise<{ cells: Cell[]; at: number }> {
     const cells = this.cells.filter(({ parkedAt }) => parkedAt === worker.pid);
-    const at = performance.now();
+    const at = this.#app.now();
     worker.kill('SIGKILL');
     await worker.exit;
     for (const cell of cells) {
@@ -139,8 +141,14 @@ export class KillPlan {
     return figures;
   }
 
-  async #visit(cell: Cell, step: StepName, phase: 'called' | 'made', pid: number): Promise<void> {
-    if (phase === 'called') cell.calls.push({ step, pid, at: performance.now() });
+  async #visit(
+    cell: Cell,
+    step: StepName,
+    phase: 'called' | 'made',
+    pid: number,
+    delayMs = 0,
+  ): Promise<void> {
+    if (phase === 'called') cell.calls.push({ step, pid, at: this.#app.now() - delayMs });
     if (cell.spent) return;
     const { moment } = cell;
     const isNext = stepNames.indexOf(step) === stepNames.indexOf(cell.step) + 1;

@@ -1,14 +1,17 @@
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** A worker asks for the branches of a repository. */
 export interface Look {
   readonly url: string;
   /** Of the worker. */
   readonly pid: number;
+  /** Of the `git` that asks. */
+  readonly ownPid: number;
 }
 
 /**
@@ -29,13 +32,17 @@ const listing = [
 
 export async function createRepositories(): Promise<Repositories> {
   let answer: (look: Look) => Promise<void> = async () => {};
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request.setEncoding('utf8')) body += chunk;
-    await answer(JSON.parse(body) as Look);
-    response.end(listing);
+  const asking = new Set<Socket>();
+  const server = createServer(async (socket) => {
+    asking.add(socket);
+    socket.on('close', () => asking.delete(socket));
+    // Its worker was killed.
+    socket.on('error', () => socket.destroy());
+    const [line] = await once(createInterface(socket), 'line');
+    await answer(JSON.parse(line) as Look);
+    socket.end(listing);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
 
   const folder = await mkdtemp(join(tmpdir(), 'groundcrew-chaos-git-'));
   const program = join(folder, 'git');
@@ -44,7 +51,7 @@ export async function createRepositories(): Promise<Repositories> {
     program,
     `#!/bin/sh
 case "$*" in
-  */held/*) exec '${process.execPath}' '${join(import.meta.dirname, 'git-that-waits.ts')}' "$@" ;;
+  */held/*) exec '${process.execPath}' '${join(import.meta.dirname, 'git-that-waits.mjs')}' "$@" ;;
 esac
 while IFS= read -r line; do printf '%s\\n' "$line"; done < '${join(folder, 'listing')}'
 `,
@@ -54,14 +61,14 @@ while IFS= read -r line; do printf '%s\\n' "$line"; done < '${join(folder, 'list
   return {
     env: {
       PATH: `${folder}${delimiter}${process.env.PATH}`,
-      CHAOS_REPOSITORIES: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      CHAOS_REPOSITORIES: String((server.address() as AddressInfo).port),
     },
     onLook(next) {
       answer = next;
     },
     async [Symbol.asyncDispose]() {
       server.close();
-      server.closeAllConnections();
+      for (const socket of asking) socket.destroy();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -12,6 +12,7 @@ import { type WorkerProcess, workerLockClass } from '../../../src/tasks/store/wo
 import { ClockWatch } from '../../../src/worker/liveness/clock-watch.ts';
 import { ownProcess } from '../../../src/worker/liveness/host-process.ts';
 import { reclaimDeadWorkers, reclaimKilledWorkers } from '../../../src/worker/liveness/reclaim.ts';
+import { ownTime } from '../../support/own-time.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { started } from '../../tasks/domain/machine-states.ts';
@@ -49,9 +50,9 @@ const holdsTask = async () => (await leasesOf(tasks.db, 'other')).length === 1;
 const reclaimAtStart = () => reclaimKilledWorkers(tasks.db, 'me', logger, new AbortController().signal);
 /** How long it took, in milliseconds. */
 async function durationOf(work: () => Promise<void>): Promise<number> {
-  const began = performance.now();
+  const began = ownTime.now();
   await work();
-  return performance.now() - began;
+  return ownTime.now() - began;
 }
 
 async function killedProcess(): Promise<WorkerProcess> {
@@ -136,7 +137,7 @@ describe('reclaimDeadWorkers', () => {
   it('does not take a clock of the database that was set ahead for silence', async () => {
     await addWorker({ heartbeat: `now() - interval '1 minute'` });
     const clockWatch = new ClockWatch();
-    const now = performance.now();
+    const now = ownTime.now();
     // A moment ago it was a minute earlier.
     clockWatch.read({ databaseMs: Date.now() - 60_000, askedAt: now, answeredAt: now });
     await reclaimDeadWorkers(tasks.db, { ...heartbeat, clockWatch }, logger);
