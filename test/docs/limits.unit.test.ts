@@ -13,6 +13,11 @@ it.each([
   ['depth', `${operationLimits.depth} levels`],
   ['aliases', count(operationLimits.aliases)],
   ['mutations', `${operationLimits.mutationFields} in one operation`],
+  ['fields of the document, those of a fragment wherever it is spread', count(operationLimits.fields)],
+  [
+    'pairs of fields at the same place of the response (100 times `id` in one place are 4,950)',
+    count(operationLimits.samePlacePairs),
+  ],
   ['words and signs of the document', count(operationLimits.tokens)],
   ['time, and the time to open a subscription', `${tuning.operationTimeout / 1_000} seconds`],
   ['body of a request', `${tuning.maxBody / 1_024} KiB (${count(tuning.maxBody)} bytes), uncompressed`],

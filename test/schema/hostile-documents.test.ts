@@ -37,6 +37,22 @@ const hostile: readonly [what: string, query: string, code: string, variables?: 
     `{ ...F0 } ${doubling(60).replaceAll('on Task', 'on Query').replace('{ id }', '{ viewer { scopes } }')}`,
     'QUERY_TOO_COMPLEX',
   ],
+  ['fields that repeat', `{ ${list(300, () => 'viewer { scopes }')} }`, 'QUERY_TOO_COMPLEX'],
+  [
+    'fields that repeat within fields that repeat',
+    `{ ${list(30, () => `viewer { ${list(30, () => 'scopes')} }`)} }`,
+    'QUERY_TOO_COMPLEX',
+  ],
+  [
+    'fragments that repeat each other',
+    `{ viewer { ${list(200, (i) => `...F${i}`)} } } ${list(200, (i) => `fragment F${i} on Viewer { scopes }`)}`,
+    'QUERY_TOO_COMPLEX',
+  ],
+  [
+    'a fragment that repeats fields and is spread nowhere',
+    `{ viewer { scopes } } fragment F on Viewer { ${list(1_900, () => 'scopes')} }`,
+    'QUERY_TOO_COMPLEX',
+  ],
   [
     'a fragment that spreads itself',
     '{ viewer { ...F } } fragment F on Viewer { ...F }',

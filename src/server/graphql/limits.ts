@@ -8,6 +8,7 @@ import {
   type ValidationContext,
 } from 'graphql';
 import type { ApiErrorCode } from './error-codes.ts';
+import { repeatsTooOften } from './repeated-fields.ts';
 
 /** What one operation may contain. The schema also limits its cost; these limits bound the work of computing that cost. */
 export const operationLimits = {
@@ -16,6 +17,10 @@ export const operationLimits = {
   depth: 15,
   aliases: 30,
   mutationFields: 10,
+  /** Pairs of fields that end at the same place of the response. */
+  samePlacePairs: 10_000,
+  /** With each fragment counted wherever it is spread. */
+  fields: 5_000,
 } as const;
 
 interface Extent {
@@ -78,6 +83,14 @@ export function operationLimitsRule(context: ValidationContext): ASTVisitor {
     );
 
   return {
+    Document(document) {
+      const { samePlacePairs, fields } = operationLimits;
+      if (!repeatsTooOften(document, samePlacePairs, fields)) return;
+      const message = `The document has too many fields, or repeats fields too often: at most ${fields} fields are allowed, and ${samePlacePairs} pairs at the same place of the response.`;
+      context.reportError(
+        new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COMPLEX' satisfies ApiErrorCode } }),
+      );
+    },
     OperationDefinition(operation) {
       const { depth, aliases, fields } = measure(operation.selectionSet);
       if (depth > operationLimits.depth) refuse(operation, 'levels', operationLimits.depth);

@@ -47,7 +47,8 @@ const maxCachedLength = 16_384;
 export class GraphqlPipeline {
   readonly schema: GraphQLSchema;
   readonly #documents = new Map<string, DocumentNode>();
-  readonly #valid = new WeakSet<DocumentNode>();
+  /** What is wrong with a document; nothing, for one that is valid. */
+  readonly #verdicts = new WeakMap<DocumentNode, readonly GraphQLError[]>();
   readonly #ids = new WeakMap<DocumentNode, number>();
   #lastId = 0;
 
@@ -86,23 +87,17 @@ export class GraphqlPipeline {
 
   /** Returns errors with codes; none when the document is valid. */
   validate(document: DocumentNode): readonly GraphQLError[] {
-    // Errors are not cached: Yoga changes the errors that it receives.
-    if (this.#valid.has(document)) return [];
-    const excess = validate(this.schema, document, [operationLimitsRule]);
-    const errors =
-      excess.length > 0
-        ? excess
-        : validate(
-            this.schema,
-            document,
-            this.#allowIntrospection ? specifiedRules : rulesWithoutIntrospection,
-            {
-              maxErrors: 20,
-              hideSuggestions: this.hideSuggestions,
-            },
-          );
-    if (errors.length === 0) this.#valid.add(document);
+    const errors = this.#verdicts.get(document) ?? this.#judge(document);
+    this.#verdicts.set(document, errors);
+    // New ones each time: Yoga changes the errors that it receives.
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
+  }
+
+  #judge(document: DocumentNode): readonly GraphQLError[] {
+    const excess = validate(this.schema, document, [operationLimitsRule]);
+    if (excess.length > 0) return excess;
+    const rules = this.#allowIntrospection ? specifiedRules : rulesWithoutIntrospection;
+    return validate(this.schema, document, rules, { maxErrors: 20, hideSuggestions: this.hideSuggestions });
   }
 
   /** Whether a request names an operation that may run. */
