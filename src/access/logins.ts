@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Database } from '../tables/database.ts';
 import { UnauthenticatedError } from '../tasks/domain/errors.ts';
-import { actorOf } from '../tasks/domain/viewer.ts';
+import { actorOf, type Viewer } from '../tasks/domain/viewer.ts';
 import { endLogin, insertLogin } from '../tasks/store/logins.ts';
 import type { Authority } from './authority.ts';
 
@@ -34,6 +34,8 @@ export interface LoginsOptions {
   readonly db: Database;
   readonly authority: Authority;
   readonly ownersToken: string;
+  /** Counts a login that is about to be made. What it throws is thrown. */
+  readonly charge: (viewer: Viewer) => Promise<void>;
 }
 
 /** A login that was just made. */
@@ -51,10 +53,14 @@ export class Logins {
     this.#options = options;
   }
 
-  /** Throws UnauthenticatedError when the token opens nothing, and RateLimitedError as `Authority.authenticate` does. */
+  /**
+   * Throws UnauthenticatedError when the token opens nothing, and RateLimitedError as `Authority.authenticate` does, or when
+   * the token has too few points.
+   */
   async start(token: string, address: string): Promise<StartedLogin> {
-    const { db, authority, ownersToken } = this.#options;
+    const { db, authority, ownersToken, charge } = this.#options;
     const { viewer } = await authority.authenticate({ authorization: `Bearer ${token}` }, address);
+    await charge(viewer);
     const secret = newLoginSecret();
     const hash = viewer.token === null ? hashOfOwnersLogin(secret, ownersToken) : hashOfLogin(secret);
     const login = { workspaceId: viewer.workspace.id, tokenId: viewer.token?.id ?? null, hash, lifetimeMs };

@@ -38,8 +38,12 @@ const remedies: Readonly<Record<string, readonly [setting: string, remedy: strin
   EACCES: ['PORT', 'Choose one above 1023, or let this user listen on it'],
 };
 
-/** What a document costs that is refused before anything of it runs. */
-const pointsOfInvalid = 1;
+/** Characters that cost one point in a document that is refused before anything of it runs. */
+const charactersOfPoint = 1_000;
+/** What lies beyond a token too many is not read. */
+const mostPointsOfInvalid = 20;
+/** Points of a login: each is a row that stays for weeks. */
+const pointsOfLogin = 10;
 
 /** Starts the API. Throws ConfigError when it cannot listen on its address. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
@@ -78,12 +82,20 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       allowIntrospection: config.allowIntrospection,
       logger,
       authenticate: (credential, address) => authority.authenticate(credential, address),
-      logins: new Logins({ db, authority, ownersToken }),
+      logins: new Logins({
+        db,
+        authority,
+        ownersToken,
+        charge: async (viewer) => void (await points.take(viewer, pointsOfLogin)),
+      }),
       createContext: async (viewer, operation) => {
         const rateLimit = await points.take(viewer, costs.of(operation));
         return new Context(services, new View(db, viewer), rateLimit);
       },
-      chargeInvalid: async (viewer) => void (await points.take(viewer, pointsOfInvalid)),
+      chargeInvalid: async (viewer, text) => {
+        const cost = Math.ceil(text.length / charactersOfPoint);
+        await points.take(viewer, Math.max(1, Math.min(cost, mostPointsOfInvalid)));
+      },
       renewContext: (context) => context.renewed(),
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,

@@ -17,10 +17,17 @@ export interface MeasuredOperation {
 
 /** Complexity that costs one point. */
 const complexityOfPoint = 100;
+/** Tokens of a document that cost one point: parsing and validation take time, for documents that were not sent before. */
+const tokensOfPoint = 200;
+/** Points of `__schema` and `__type`, which have no complexity and may return all of the schema. */
+const pointsOfIntrospection = 10;
 /** Costs that are remembered for one document: its sizes of pages differ. */
 const maxRemembered = 100;
 
-/** What operations cost in points of `Query.rateLimit`: one for each hundred of complexity, and at least one. */
+/**
+ * What operations cost in points of `Query.rateLimit`: one for each hundred of complexity or each two hundred tokens of the
+ * document, whichever are more, at least one, and ten for each question about the schema.
+ */
 export class OperationCosts {
   readonly #schema: GraphQLSchema;
   readonly #known = new WeakMap<DocumentNode, Map<string, number>>();
@@ -53,10 +60,20 @@ export class OperationCosts {
     operation: OperationDefinitionNode,
     variables: MeasuredOperation['variables'],
   ): number {
-    const fields = addRootFields(document, operation.selectionSet, new Set());
-    const asked = fields.delete('rateLimit');
-    fields.delete('__typename');
-    if (asked && fields.size === 0) return 0;
+    const fields = [...addRootFields(document, operation.selectionSet, new Map()).values()];
+    const asked = fields.filter((name) => name !== '__typename');
+    if (asked.length > 0 && asked.every((name) => name === 'rateLimit')) return 0;
+    const introspections = asked.filter((name) => name === '__schema' || name === '__type').length;
+    const least = Math.max(1, Math.ceil((document.tokenCount ?? 0) / tokensOfPoint));
+    return this.#points(document, operation, variables, least) + introspections * pointsOfIntrospection;
+  }
+
+  #points(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: MeasuredOperation['variables'],
+    least: number,
+  ): number {
     const fragments = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
     try {
       const { complexity } = complexityFromQuery(
@@ -64,25 +81,25 @@ export class OperationCosts {
         { schema: this.#schema, variables: { ...variables } },
       );
       // The execution refuses it, with a code of its own.
-      if (complexity > maxComplexity) return 1;
-      return Math.max(1, Math.ceil(complexity / complexityOfPoint));
+      if (complexity > maxComplexity) return least;
+      return Math.max(least, Math.ceil(complexity / complexityOfPoint));
     } catch {
       // Variables that do not match their types: the execution refuses them.
-      return 1;
+      return least;
     }
   }
 }
 
-/** Adds the names of the fields of a selection set. Each fragment counts once: fragments may spread each other many times. */
+/** Adds the names of the fields of a selection set, by the names in the response. Each fragment counts once: fragments may spread each other many times. */
 function addRootFields(
   document: DocumentNode,
   set: SelectionSetNode,
-  names: Set<string>,
+  names: Map<string, string>,
   fragments = new Set<string>(),
-): Set<string> {
+): Map<string, string> {
   for (const selection of set.selections) {
     if (selection.kind === Kind.FIELD) {
-      names.add(selection.name.value);
+      names.set(selection.alias?.value ?? selection.name.value, selection.name.value);
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
       addRootFields(document, selection.selectionSet, names, fragments);
     } else if (!fragments.has(selection.name.value)) {

@@ -3,6 +3,7 @@ import { type Groundcrew, startGroundcrew } from '../../src/app/start.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { type StartedApp, startApp } from '../schema/started-app.ts';
+import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
 import { ownTime } from '../support/own-time.ts';
 
@@ -136,6 +137,17 @@ describe('a login', () => {
     } finally {
       await renewed.stop();
     }
+  });
+
+  it('costs ten points of its token', async () => {
+    const { token } = await createToken();
+    const remaining = async () => {
+      const { data } = await fetchGraphql(app.url, token, '{ rateLimit { remaining } }');
+      return (data as { rateLimit: { remaining: number } }).rateLimit.remaining;
+    };
+    const before = await remaining();
+    await signIn(app.url, { token });
+    expect(before - (await remaining())).toBe(10);
   });
 
   it('ends after thirty days, and is recorded in the audit log', async () => {

@@ -16,6 +16,12 @@ it.each<[cost: number, query: string, variables?: Record<string, unknown>]>([
   [3, '{ tasks(first: 100) { nodes { id } } }'],
   [1, 'query ($first: Int) { tasks(first: $first) { nodes { id } } }', { first: 1 }],
   [3, 'query ($first: Int) { tasks(first: $first) { nodes { id } } }', { first: 100 }],
+  [11, '{ __schema { types { name } } }'],
+  [
+    31,
+    '{ a: __schema { types { name } } ...F b: __schema { types { name } } } fragment F on Query { __type(name: "Task") { name } }',
+  ],
+  [3, `{ viewer { ${'... { scopes } '.repeat(120)} } }`],
   [1, 'query ($first: Int) { tasks(first: $first) { nodes { id } } }', { first: 'many' }],
 ])('costs %i: %s with %j', (cost, query, variables) => {
   const document = parse(query);

@@ -34,7 +34,7 @@ export type CreateContext<Viewer, Context extends object> = (
  * Called for a document that does not parse, does not validate, or names no operation that is to run: refusing it costs work.
  * What it throws is the answer then.
  */
-export type ChargeInvalid<Viewer> = (viewer: Viewer) => Promise<void>;
+export type ChargeInvalid<Viewer> = (viewer: Viewer, text: string) => Promise<void>;
 
 const rulesWithoutIntrospection = [...specifiedRules, NoSchemaIntrospectionCustomRule];
 

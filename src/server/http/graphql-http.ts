@@ -121,7 +121,7 @@ export function createGraphqlHttp<Viewer, Context extends object>(
     }
     if (!pipeline.mayRun(requestParams)) {
       try {
-        await options.chargeInvalid(viewer);
+        await options.chargeInvalid(viewer, String(requestParams.query ?? ''));
       } catch (error) {
         return refuseForNow(error);
       }

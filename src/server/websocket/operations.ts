@@ -41,9 +41,9 @@ export function createWebSocketOperations<Viewer, Context extends object>(
   const { pipeline, logger, translateError, tuning } = options;
   const runner = new OperationRunner(options);
 
-  const refuse = async (viewer: Viewer, errors: readonly GraphQLError[]) => {
+  const refuse = async (viewer: Viewer, text: string, errors: readonly GraphQLError[]) => {
     try {
-      await options.chargeInvalid(viewer);
+      await options.chargeInvalid(viewer, text);
       return errors;
     } catch (error) {
       return [translateError(error)];
@@ -103,13 +103,13 @@ export function createWebSocketOperations<Viewer, Context extends object>(
       try {
         document = pipeline.parse(payload.query);
       } catch (error) {
-        return refuse(viewer, [translateError(error)]);
+        return refuse(viewer, payload.query, [translateError(error)]);
       }
       const errors = pipeline.validate(document);
-      if (errors.length > 0) return refuse(viewer, errors);
+      if (errors.length > 0) return refuse(viewer, payload.query, errors);
       if (!getOperationAST(document, payload.operationName)) {
         const error = edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT');
-        return refuse(viewer, [error]);
+        return refuse(viewer, payload.query, [error]);
       }
       const contextValue = new Operation(async (operation) => {
         extra.operations += 1;
