@@ -87,8 +87,8 @@ export const parts: readonly Part[] = [
   {
     folder: 'agents',
     purpose: 'the agent server and its conversations; the demo agent',
-    parts: [],
-    packages: ['@agentclientprotocol/sdk', 'zod'],
+    parts: ['tasks/domain'],
+    packages: ['@agentclientprotocol/sdk', 'eventsource-parser', 'zod'],
   },
   {
     folder: 'sandbox',
@@ -98,8 +98,19 @@ export const parts: readonly Part[] = [
   },
   {
     folder: 'worker',
-    purpose: 'leases tasks, runs steps, releases sandboxes, sends to webhooks, sweeps',
-    parts: ['tasks', 'tasks/domain', 'tasks/store', 'tables', 'sandbox', 'git', 'webhooks', 'db', basics],
+    purpose: 'leases tasks, runs steps, follows sessions, releases sandboxes, sends to webhooks, sweeps',
+    parts: [
+      'tasks',
+      'tasks/domain',
+      'tasks/store',
+      'tables',
+      'sandbox',
+      'agents',
+      'git',
+      'webhooks',
+      'db',
+      basics,
+    ],
     packages: ['graphile-worker', 'pg', 'zod'],
   },
   {

@@ -87,7 +87,7 @@ export class AgentServer {
   /** The messages of the agent: first the last thousand that it has sent already, then each new one. */
   async *listen(conversation: string, signal: AbortSignal): AsyncGenerator<AgentMessage> {
     const path = `/v1/acp/${encodeURIComponent(conversation)}`;
-    const response = await this.#request('GET', path, signal, undefined, 'text/event-stream');
+    const response = await this.#request('GET', path, signal, undefined, { accept: 'text/event-stream' });
     response.setEncoding('utf8');
     let buffer = '';
     for await (const chunk of response as AsyncIterable<string>) {
@@ -105,13 +105,45 @@ export class AgentServer {
     }
   }
 
+  /**
+   * Sends a message to the agent of a conversation that exists, and resolves with the answer of the server: for a request the
+   * agent's response, which may take hours or never come; nothing for all else. `onWritten` is called once all of the message
+   * is with the operating system.
+   *
+   * Names no agent, so that the server cannot start another one for a conversation that it does not know any more.
+   */
+  async post(
+    conversation: string,
+    message: object,
+    signal: AbortSignal,
+    onWritten: () => void = () => {},
+  ): Promise<string> {
+    const path = `/v1/acp/${encodeURIComponent(conversation)}`;
+    return await this.#requestText('POST', path, signal, JSON.stringify(message), onWritten);
+  }
+
+  /** The stream of a conversation's messages (server-sent events) after the one of that number. */
+  async openStream(conversation: string, after: number, signal: AbortSignal): Promise<IncomingMessage> {
+    const path = `/v1/acp/${encodeURIComponent(conversation)}`;
+    return await this.#request('GET', path, signal, undefined, {
+      accept: 'text/event-stream',
+      ...(after > 0 ? { 'last-event-id': String(after) } : {}),
+    });
+  }
+
   /** Ends the conversation and its agent's process. */
   async close(conversation: string, signal: AbortSignal): Promise<void> {
     await this.#requestText('DELETE', `/v1/acp/${encodeURIComponent(conversation)}`, signal);
   }
 
-  async #requestText(method: string, path: string, signal: AbortSignal, body?: string): Promise<string> {
-    const response = await this.#request(method, path, signal, body);
+  async #requestText(
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    body?: string,
+    onWritten?: () => void,
+  ): Promise<string> {
+    const response = await this.#request(method, path, signal, body, {}, onWritten);
     return await text(response).catch((cause: unknown) => {
       throw gone(signal, cause);
     });
@@ -122,7 +154,8 @@ export class AgentServer {
     path: string,
     signal: AbortSignal,
     body?: string,
-    accept = 'application/json',
+    headers: Readonly<Record<string, string>> = {},
+    onWritten: () => void = () => {},
   ): Promise<IncomingMessage> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -131,12 +164,14 @@ export class AgentServer {
       signal,
       agent: withoutProxy,
       headers: {
-        accept,
+        accept: 'application/json',
+        ...headers,
         ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
     })
       .on('response', resolve)
+      .on('finish', onWritten)
       .on('error', reject)
       .end(body);
     const response = await promise.catch((cause: unknown) => {

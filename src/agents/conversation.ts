@@ -13,13 +13,6 @@ export class AgentRefusedError extends Error {
 }
 
 const agentExited = z.object({ code: z.number().nullish() });
-const sessionUpdate = z.object({
-  sessionId: z.string(),
-  update: z.looseObject({ sessionUpdate: z.string() }),
-});
-
-/** The updates that an agent sends only while it works on a prompt. */
-const workUpdates = /^(agent_(message|thought)_chunk|user_message_chunk|tool_call|tool_call_update|plan)$/;
 
 /** How long to wait for the news that the agent's process has ended, after a request could not be written to it. */
 const exitNewsMs = 250;
@@ -36,7 +29,6 @@ export class Conversation {
   readonly #agent: string;
   readonly #stopped = new AbortController();
   readonly #responses = new Map<string, AgentMessage>();
-  readonly #workingSessions = new Set<string>();
   readonly #watchers = new Set<() => void>();
   #failure: Error | undefined;
   /** What the agent wrote to stdout that is no message of the protocol. */
@@ -83,36 +75,6 @@ export class Conversation {
     return resultOf(response);
   }
 
-  /**
-   * Sends a prompt, and returns when the agent works on it, or when it has not refused it for `graceMs`. The request stays
-   * open after that. If it were aborted while the agent does not read yet, the server would not write the rest of it.
-   */
-  async sendPrompt(
-    id: string,
-    sessionId: string,
-    params: object,
-    graceMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const failed = new AbortController();
-    const settled = new AbortController();
-    const posted = this.#post(id, 'session/prompt', { sessionId, ...params }, failed.signal);
-    try {
-      const either = AbortSignal.any([signal, settled.signal]);
-      await Promise.race([this.#waitUntil(() => this.isWorking(id, sessionId), graceMs, either), posted]);
-    } catch (error) {
-      failed.abort();
-      throw error;
-    } finally {
-      settled.abort();
-    }
-  }
-
-  /** Whether the agent has begun to answer a prompt, or has answered it. */
-  isWorking(promptId: string, sessionId: string): boolean {
-    return this.#workingSessions.has(sessionId) || this.#responses.has(promptId);
-  }
-
   hasResponse(id: string): boolean {
     return this.#responses.has(id);
   }
@@ -146,7 +108,6 @@ export class Conversation {
   }
 
   #receive(message: AgentMessage): void {
-    const update = sessionUpdate.safeParse(message.params);
     if (message.method === undefined && typeof message.id === 'string')
       this.#responses.set(message.id, message);
     else if (message.method === '_adapter/agent_exited') {
@@ -156,9 +117,6 @@ export class Conversation {
       );
     } else if (message.method === '_adapter/invalid_stdout') {
       this.#invalidOutput = JSON.stringify(message.params).slice(0, 200);
-    } else if (message.method === 'session/update' && update.success) {
-      if (workUpdates.test(update.data.update.sessionUpdate))
-        this.#workingSessions.add(update.data.sessionId);
     }
     for (const watcher of this.#watchers) watcher();
   }

@@ -3,12 +3,14 @@ import type { Logger } from '../log.ts';
 import { runEvery } from '../run-every.ts';
 import type { Database } from '../tables/database.ts';
 import type { Task } from '../tasks/domain/task.ts';
+import type { TranscriptUpdate } from '../tasks/domain/transcript/item.ts';
 import type { Viewer } from '../tasks/domain/viewer.ts';
 import { readChangesSince } from '../tasks/store/task-feed.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { type ListedChange, ListTopics } from './list-topics.ts';
 import type { Subscription } from './subscription.ts';
 import { TaskTopics } from './task-topics.ts';
+import { TranscriptTopics } from './transcript-topics.ts';
 
 export interface HubOptions {
   readonly db: Database;
@@ -31,9 +33,11 @@ export class Hub {
   readonly #stopping = new AbortController();
   readonly #tasks: TaskTopics;
   readonly #lists: ListTopics;
+  readonly #transcripts: TranscriptTopics;
   /** How far the poll has read the changes of all tasks. Null before the first poll. */
   #cursor: string | null = null;
   #reading: Promise<void> | undefined;
+  #readingTranscripts: Promise<void> | undefined;
   #polling: Promise<void> | undefined;
   #unsubscribe: (() => void) | undefined;
 
@@ -43,12 +47,14 @@ export class Hub {
     this.#logger = logger;
     this.#tasks = new TaskTopics(db, this.#stopping.signal);
     this.#lists = new ListTopics(db, this.#stopping.signal);
+    this.#transcripts = new TranscriptTopics(db, this.#stopping.signal, () => this.#readTranscripts());
   }
 
   /** Call it once, before anything is watched. Waits for the database. */
   async start(): Promise<void> {
     this.#unsubscribe = this.#listener.subscribe({
       wakeUp: (change) => this.#announce(change),
+      transcriptChanged: ({ sessionId, sequence }) => this.#transcripts.announce(sessionId, sequence),
       reconnected: () => void this.#poll().catch((error) => this.#onPollError(error)),
     });
     await this.#poll();
@@ -64,7 +70,7 @@ export class Hub {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#unsubscribe?.();
-    await Promise.all([this.#polling, this.#reading]);
+    await Promise.all([this.#polling, this.#reading, this.#readingTranscripts]);
   }
 
   /**
@@ -84,6 +90,18 @@ export class Hub {
    */
   watchTasks(viewer: Viewer, projectId: string | null): Promise<Subscription<Task>> {
     return this.#lists.subscribe(viewer, projectId);
+  }
+
+  /**
+   * What has changed in a session's transcript after `afterSequence`, then each change. Null begins with the whole transcript.
+   * Throws NotFoundError when the viewer sees no such session, and InvalidInputError for a number that does not exist.
+   */
+  watchTranscript(
+    viewer: Viewer,
+    sessionId: string,
+    afterSequence: number | null,
+  ): Promise<Subscription<TranscriptUpdate>> {
+    return this.#transcripts.subscribe(viewer, sessionId, afterSequence);
   }
 
   #announce(change: ListedChange): void {
@@ -111,6 +129,23 @@ export class Hub {
     }
   }
 
+  #readTranscripts(): void {
+    this.#readingTranscripts ??= this.#readUnreadTranscripts();
+  }
+
+  async #readUnreadTranscripts(): Promise<void> {
+    try {
+      // What is announced in this turn of the event loop is read together.
+      await Promise.resolve();
+      while (this.#transcripts.hasUnread) await this.#transcripts.readUnread();
+    } catch (error) {
+      // What is still unread is read after the next announcement or poll.
+      if (!this.#stopping.signal.aborted) this.#logger.error({ err: error }, 'could not read transcripts');
+    } finally {
+      this.#readingTranscripts = undefined;
+    }
+  }
+
   async #poll(): Promise<void> {
     // With no watchers only the cursor moves: a later watcher starts from a fresh read. If one arrives during this poll,
     // keep the old cursor so that it misses nothing.
@@ -125,6 +160,8 @@ export class Hub {
     this.#readAnnounced();
     this.#tasks.evict();
     this.#lists.evict();
+    await this.#transcripts.poll();
+    if (this.#transcripts.hasUnread) this.#readTranscripts();
   }
 
   get #isWatched(): boolean {

@@ -21,13 +21,26 @@ export interface SandboxProvider {
   createSandbox(request: CreateSandboxRequest, context: StepContext): Promise<SandboxRef>;
   /** Installs and starts the agent's server in the sandbox, or finds it running. Resolves when it answers. */
   ensureAgent(sandbox: SandboxRef, request: { agent: string }, context: StepContext): Promise<AgentEndpoint>;
-  /** Opens the session of `key` with the agent, or finds it, and hands it the prompt. */
+  /**
+   * Opens the session of `key` with the agent, or finds it. Hands it the prompt, unless the result has `acp`: then the server
+   * hands it over itself. An empty prompt hands nothing over.
+   */
   createSession(
     sandbox: SandboxRef,
     endpoint: AgentEndpoint,
     request: CreateSessionRequest,
     context: StepContext,
-  ): Promise<{ sessionId: string }>;
+  ): Promise<OpenedSession>;
+  /**
+   * Ends the agent's process of a session; `createSession` with the same key then starts it anew and opens the session again.
+   * Left out: an agent that does not stop when it is interrupted goes on.
+   */
+  endSession?(
+    sandbox: SandboxRef,
+    endpoint: AgentEndpoint,
+    session: { key: string; sessionId: string },
+    context: StepContext,
+  ): Promise<void>;
   /** Removes the sandbox of `key` and all that runs in it. No error when there is none. */
   destroySandbox(key: string, context: StepContext): Promise<void>;
   /**
@@ -66,6 +79,16 @@ export interface CreateSessionRequest {
   key: string;
   agent: string;
   prompt: string;
+}
+
+export interface OpenedSession {
+  /** With `acp`: the id that the agent gave to the session. */
+  sessionId: string;
+  /**
+   * How the session is followed: the name of its connection at the agent server, as in `/v1/acp/{server}` of sandbox-agent.
+   * Left out: it is not followed, and has no transcript.
+   */
+  acp?: { server: string };
 }
 
 export interface StepContext {

@@ -23,6 +23,7 @@ export interface SchemaTypes {
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Timestamp; Output: Timestamp };
+    JSON: { Input: unknown; Output: unknown };
   };
 }
 
@@ -78,4 +79,10 @@ builder.scalarType('DateTime', {
     if (instant === null) throw new InvalidInputError('An instant must be like 2026-11-22T08:10:13.123Z.');
     return instant;
   },
+});
+
+builder.scalarType('JSON', {
+  description: 'Any JSON value.',
+  serialize: (value) => value,
+  parseValue: (value) => value,
 });

@@ -1,10 +1,11 @@
 import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../tasks/domain/status.ts';
+import type { SessionActivity } from '../tasks/domain/task-state.ts';
 import type { TokenScope } from '../tasks/domain/viewer.ts';
 import type { DeliveryState } from '../tasks/domain/webhook.ts';
 import { builder } from './builder.ts';
 
 /** An enum of the API. Its values are in upper case, and stored in lower case under the same names. */
-function enumOf<T extends string>(name: string, description: string, values: Record<T, string>) {
+export function enumOf<T extends string>(name: string, description: string, values: Record<T, string>) {
   const entries = Object.entries<string>(values).map(([value, about]) => [
     value.toUpperCase(),
     { value: value as T, description: about },
@@ -51,6 +52,17 @@ export const SessionStatusEnum = enumOf<SessionStatus>('SessionStatus', 'The sta
   closed: 'The task was canceled or archived.',
 });
 
+export const SessionActivityEnum = enumOf<SessionActivity>(
+  'SessionActivity',
+  'What the agent of a session is doing.',
+  {
+    none: 'The session is not READY.',
+    idle: 'It waits for a prompt.',
+    working: 'It works on a prompt.',
+    waiting: 'It waits for an answer to a request.',
+  },
+);
+
 export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'An action on a task.', {
   retry: 'Call `retryTask`.',
   cancel: 'Call `cancelTask`.',
@@ -60,7 +72,7 @@ export const TaskActionEnum = enumOf<TaskAction>('TaskAction', 'An action on a t
 
 export const TokenScopeEnum = enumOf<TokenScope>('TokenScope', 'What a token may do.', {
   tasks_read: 'Queries and subscriptions.',
-  tasks_write: 'All of TASKS_READ, and the mutations of tasks and sessions.',
+  tasks_write: 'All of TASKS_READ, and the mutations of tasks, sessions, prompts and requests.',
   admin: 'All of TASKS_WRITE, tokens and webhooks.',
 });
 

@@ -1,9 +1,21 @@
 import { type IdKind, kindOfId } from '../tasks/domain/id.ts';
+import type { ItemKind, TranscriptItem } from '../tasks/domain/transcript/item.ts';
 import { builder } from './builder.ts';
 
 export interface NodeShape {
   readonly id: string;
 }
+
+/** The type of an item of a transcript, by its kind. */
+export const typeOfItemKind = {
+  user_message: 'UserMessage',
+  agent_message: 'AgentMessage',
+  agent_thought: 'AgentThought',
+  tool_call: 'ToolCall',
+  plan: 'Plan',
+  turn_end: 'TurnEnd',
+  notice: 'Notice',
+} as const satisfies Record<ItemKind, string>;
 
 export const Node = builder.interfaceRef<NodeShape>('Node');
 
@@ -16,11 +28,16 @@ const typeOfKind = {
   token: 'ApiToken',
   webhook: 'Webhook',
   delivery: 'WebhookDelivery',
-} as const satisfies Record<Exclude<IdKind, 'login' | 'audit'>, string>;
+  prompt: 'Prompt',
+  request: 'AgentRequest',
+} as const satisfies Record<Exclude<IdKind, 'login' | 'audit' | 'item'>, string>;
 
 Node.implement({
   description: 'An object that can be fetched by its id alone.',
-  resolveType: ({ id }) => typeOfKind[kindOfId(id) as keyof typeof typeOfKind],
+  resolveType: (node) =>
+    kindOfId(node.id) === 'item'
+      ? typeOfItemKind[(node as TranscriptItem).kind]
+      : typeOfKind[kindOfId(node.id) as keyof typeof typeOfKind],
   fields: (t) => ({
     id: t.exposeID('id', {
       description:

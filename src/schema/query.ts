@@ -1,3 +1,4 @@
+import { agentRequests } from '../resolvers/agent-requests.ts';
 import { apiTokens } from '../resolvers/api-tokens.ts';
 import { node } from '../resolvers/node.ts';
 import { nodes } from '../resolvers/nodes.ts';
@@ -8,6 +9,7 @@ import { task } from '../resolvers/task.ts';
 import { tasks } from '../resolvers/tasks.ts';
 import { viewer } from '../resolvers/viewer.ts';
 import { webhooks } from '../resolvers/webhooks.ts';
+import { AgentRequestConnection, RequestStateEnum } from './agent-request.ts';
 import { ApiTokenConnection } from './api-token.ts';
 import { builder } from './builder.ts';
 import { connectionCost, pageArgs } from './connection.ts';
@@ -75,6 +77,21 @@ builder.queryFields((t) => ({
     type: RateLimitRef,
     description: "What the viewer's requests count against. Asking for it alone costs nothing.",
     resolve: (_, _args, context) => rateLimit(context),
+  }),
+  agentRequests: t.field({
+    type: AgentRequestConnection,
+    description:
+      'What agents of the workspace wait for, oldest first: an inbox. Only OPEN ones unless `state` says otherwise; null shows all.\n`first` and `last` are at most 100; the default is 50.',
+    args: {
+      ...pageArgs,
+      state: t.arg({
+        type: RequestStateEnum,
+        defaultValue: 'open' as const,
+        description: 'Which requests to return.',
+      }),
+    },
+    ...connectionCost,
+    resolve: (_, { state, ...page }, context) => agentRequests(state ?? null, page, context),
   }),
   apiTokens: t.field({
     type: ApiTokenConnection,

@@ -1,6 +1,7 @@
 import { taskEvents } from '../resolvers/task-events.ts';
 import { availableActions } from '../tasks/domain/task-machine.ts';
 import { sessionsOf } from '../tasks/domain/task-session.ts';
+import { openRequestsOf } from '../tasks/domain/task-state.ts';
 import { connectionCost, connectionOf, pageArgs } from './connection.ts';
 import { TaskActionEnum, TaskStatusEnum } from './enums.ts';
 import { Node } from './node.ts';
@@ -79,6 +80,10 @@ TaskRef.implement({
       type: [TaskActionEnum],
       description: 'The actions that the current status allows.',
       resolve: ({ state }) => availableActions(state.status),
+    }),
+    openRequests: t.int({
+      description: 'How many requests of its agents wait for an answer. A change of it is a revision.',
+      resolve: ({ state }) => openRequestsOf(state),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the task was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When this revision was written.' }),

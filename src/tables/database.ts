@@ -45,6 +45,15 @@ export class Database {
       .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
   }
 
+  /** Runs reads that all see the database as it is at the first of them. */
+  snapshot<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
+    return this.kysely
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
+  }
+
   /** Throws ReadOnlyDatabaseError while the database takes no writes. */
   async requireWritable(): Promise<void> {
     const { rows } = await sql<{ writable: boolean }>`

@@ -14,6 +14,7 @@ import { Migration007WorkerLocations } from './migrations/migration-007-worker-l
 import { Migration008RateLimits } from './migrations/migration-008-rate-limits.ts';
 import { Migration009Logins } from './migrations/migration-009-logins.ts';
 import { Migration010Webhooks } from './migrations/migration-010-webhooks.ts';
+import { Migration011Conversations } from './migrations/migration-011-conversations.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -50,6 +51,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-008-rate-limits', class: Migration008RateLimits },
         { name: 'migration-009-logins', class: Migration009Logins },
         { name: 'migration-010-webhooks', class: Migration010Webhooks },
+        { name: 'migration-011-conversations', class: Migration011Conversations },
       ],
       tableName: migrationTable,
       snapshot: false,

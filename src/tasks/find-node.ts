@@ -1,10 +1,15 @@
 import { type IdKind, kindOfId } from './domain/id.ts';
 import type { Project, Task, TaskEvent } from './domain/task.ts';
 import type { TaskSession } from './domain/task-session.ts';
+import type { TranscriptItem } from './domain/transcript/item.ts';
+import type { Prompt } from './domain/transcript/prompt.ts';
+import type { AgentRequest } from './domain/transcript/request.ts';
 import { type ApiToken, onlyTaskOf, type Workspace } from './domain/viewer.ts';
 import type { Webhook, WebhookDelivery } from './domain/webhook.ts';
 import { findApiTokens } from './store/view/api-token-queries.ts';
+import { findPrompts, findRequests } from './store/view/prompt-queries.ts';
 import { findEvents, findProjects, findSessions, findTasks } from './store/view/task-queries.ts';
+import { findItems } from './store/view/transcript-queries.ts';
 import type { View } from './store/view/view.ts';
 import { findDeliveries, findWebhooks } from './store/view/webhook-queries.ts';
 
@@ -17,7 +22,10 @@ export type FoundNode =
   | Workspace
   | ApiToken
   | Webhook
-  | WebhookDelivery;
+  | WebhookDelivery
+  | TranscriptItem
+  | Prompt
+  | AgentRequest;
 
 type Find = (view: View, ids: readonly string[]) => Promise<readonly FoundNode[]>;
 
@@ -33,6 +41,9 @@ const findByKind = {
   delivery: (view, ids) => findDeliveries(view, ids),
   // The API shows none; both are read by `npm run audit`.
   login: async () => [],
+  item: (view, ids) => findItems(view, ids),
+  prompt: (view, ids) => findPrompts(view, ids),
+  request: (view, ids) => findRequests(view, ids),
   audit: async () => [],
 } as const satisfies Record<IdKind, Find>;
 

@@ -59,6 +59,17 @@ const eventKinds = {
   'session.ready': 'Session ready',
   'session.failed': 'Session failed',
   'session.interrupted': 'Session interrupted',
+  'session.lost': 'Session lost',
+  'prompt.queued': 'Prompt queued',
+  'prompt.removed': 'Prompt removed',
+  'prompt.sending': 'Prompt sent',
+  'prompt.accepted': 'Agent works',
+  'prompt.unknown': 'Prompt may be lost',
+  'turn.ended': 'Turn ended',
+  'turn.interrupted': 'Turn stopped',
+  'request.opened': 'Agent asks',
+  'request.answered': 'Request answered',
+  'agent.restarted': 'Agent restarted',
 } as const satisfies Record<TaskEventKind, string>;
 
 /** What a kind of event is called. A server that is newer than the page has kinds that it does not know. */

@@ -9,6 +9,7 @@ import { takeOverSandboxes } from '../tasks/store/sandbox-ledger.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
 import { ActiveTasks } from './active-tasks.ts';
+import { Followers } from './conversations/followers.ts';
 import { JobRunner } from './job-runner.ts';
 import { Heartbeat } from './liveness/heartbeat.ts';
 import { reclaimKilledWorkers } from './liveness/reclaim.ts';
@@ -64,6 +65,7 @@ export class Worker {
   readonly #deliveries: WebhookDeliveries;
   readonly #runners: readonly JobRunner[];
   readonly #sweeps: Sweeps;
+  readonly #followers: Followers;
   #unsubscribe = () => {};
 
   constructor(options: WorkerOptions) {
@@ -80,6 +82,7 @@ export class Worker {
       interrupt: this.#interrupt.signal,
     });
     this.#runners = this.#createRunners();
+    this.#followers = new Followers({ ...options, locations, workerId: () => this.#heartbeat.workerId });
     this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
   }
 
@@ -96,6 +99,7 @@ export class Worker {
     } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
     await Promise.all(this.#runners.map((runner) => runner.start()));
     this.#sweeps.start();
+    this.#followers.start();
   }
 
   /** Takes no more jobs, lets running attempts end or interrupts them, and leaves no job locked. Within ten seconds. */
@@ -120,7 +124,7 @@ export class Worker {
   }
 
   async #deregister(): Promise<void> {
-    await this.#sweeps.stop();
+    await Promise.all([this.#sweeps.stop(), this.#followers.stop()]);
     await this.#heartbeat.stop();
     await deregisterWorker(this.#options.db, this.#heartbeat.workerId);
   }

@@ -17,7 +17,6 @@ import type {
   SandboxProvider,
   StepContext,
 } from '../../src/sandbox/provider.ts';
-import { waitFor } from '../support/wait-for.ts';
 
 /** The provider local on a data folder of its own. Disposing destroys all sandboxes, and fails when a process is left. */
 export interface LocalSandboxes extends AsyncDisposable {
@@ -69,14 +68,6 @@ export function context(signal: AbortSignal = new AbortController().signal): Ste
 
 export function request(repoUrl: string, more: Partial<CreateSandboxRequest> = {}): CreateSandboxRequest {
   return { key: 'one', taskId: 'task_1', repoUrl, branch: 'work', baseRef: null, ...more };
-}
-
-/** The demo agent's notes in a checkout, once it has written the first one. */
-export function notesIn(checkout: string): Promise<string> {
-  return waitFor(async () => {
-    const notes = await readFile(join(checkout, 'GROUNDCREW.md'), 'utf8');
-    return /## Task\n\n.*\n/.test(notes) && notes;
-  }, 20_000);
 }
 
 /** The names of the agent server's conversations; each is one process of an agent. */

@@ -14,7 +14,6 @@ import {
   context,
   conversationsOf,
   installAgent,
-  notesIn,
   openLocalSandboxes,
   request,
 } from './local-sandboxes.ts';
@@ -24,7 +23,7 @@ const first = { key: 'first', agent: 'demo', prompt: 'Paint it black' };
 afterEach(() => vi.unstubAllEnvs());
 
 describe('createSession of the provider local', () => {
-  it('opens a session with the demo agent, which writes the prompt to the checkout', async () => {
+  it('opens a session with the demo agent, and says how it is followed', async () => {
     await using repository = await createGitRepository();
     await using sandboxes = await openLocalSandboxes();
     const { provider } = sandboxes;
@@ -33,8 +32,8 @@ describe('createSession of the provider local', () => {
     const session = await provider.createSession(sandbox, endpoint, first, context());
 
     expect(session.sessionId).toMatch(/^demo-/);
-    expect(await notesIn(sandbox.cwd)).toContain('Paint it black');
-    expect(await conversationsOf(endpoint)).toEqual([expect.stringMatching(/^first\.\d+\.1$/)]);
+    expect(session.acp?.server).toMatch(/^first\.\d+\.1$/);
+    expect(await conversationsOf(endpoint)).toEqual([session.acp?.server]);
   });
 
   it('finds the session again after the process that opened it has ended', async () => {
@@ -50,7 +49,7 @@ describe('createSession of the provider local', () => {
     const { sessionId } = await sandboxes.provider.createSession(sandbox, endpoint, again, context());
     expect(printed).toContain(sessionId);
     expect(await sandboxes.servers('one')).toEqual(before);
-    expect((await notesIn(sandbox.cwd)).match(/## Task/g)).toHaveLength(1);
+    expect(await conversationsOf(endpoint)).toHaveLength(1);
   });
 
   it('opens the session anew with another agent server when the first was killed', async () => {
@@ -98,7 +97,7 @@ describe('createSession of the provider local', () => {
       const sandbox = await provider.createSandbox(request(repository.path), context());
       const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
       const session = await provider.createSession(sandbox, endpoint, { ...first, agent: 'amp' }, context());
-      expect(session).toEqual({ sessionId: 'scripted' });
+      expect(session.sessionId).toBe('scripted');
     } finally {
       await rm(data, { recursive: true });
     }
@@ -203,31 +202,25 @@ describe('createSession of the provider local', () => {
     expect(printed).toMatch(/^demo-/);
   });
 
-  it('sends the prompt once to a silent agent, which finishes its turn after the worker has died', async () => {
+  it('opens one session in several calls at once, after the first one was killed', async () => {
     await using repository = await createGitRepository();
     await using sandboxes = await openLocalSandboxes();
     const { provider } = sandboxes;
     const root = sandboxes.root('one');
     const sandbox = await provider.createSandbox(request(repository.path), context());
-    await installAgent(root, scripted(root, 3_000));
+    await installAgent(root, scripted(root, 0));
     const requests = () => readFile(join(root, 'requests'), 'utf8').catch(() => '');
-    // Killed when the agent has its prompt, while the call waits whether the agent refuses it.
+    // Killed when the agent has been asked for a session.
     await callInProcess([sandboxes.dataDir, repository.path, 'one', 'amp'], {
-      killWhen: async () => (await requests()).includes('session/prompt'),
+      killWhen: async () => (await requests()).includes('session/new'),
     });
     const endpoint = await provider.ensureAgent(sandbox, { agent: 'amp' }, context());
     const again = { key: 'session-one', agent: 'amp', prompt: 'Prompt of one' };
     const sessions = await Promise.all(
       [1, 2, 3].map(() => provider.createSession(sandbox, endpoint, again, context())),
     );
-    expect(sessions).toEqual([1, 2, 3].map(() => ({ sessionId: 'scripted' })));
-    await waitFor(async () => (await requests()).includes('turn ended'));
-    expect((await requests()).trim().split('\n')).toEqual([
-      'initialize',
-      'session/new',
-      'session/prompt',
-      'turn ended',
-    ]);
+    expect(new Set(sessions.map(({ acp }) => acp?.server)).size).toBe(1);
+    expect((await requests()).trim().split('\n')).toEqual(['initialize', 'session/new']);
   });
 });
 

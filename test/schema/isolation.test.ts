@@ -23,6 +23,9 @@ interface Ids {
   readonly token: string;
   readonly webhook: string;
   readonly delivery: string;
+  readonly item: string;
+  readonly prompt: string;
+  readonly request: string;
 }
 
 /** Who may call a root field. `writer`, `reader` and `admin` are tokens of a workspace; all have what those before have. */
@@ -63,6 +66,13 @@ const rootFields: Readonly<Record<string, RootField>> = {
   'Query.projects': { from: 'task', plain: '{ projects { nodes { id } } }' },
   'Query.providers': { from: 'task', plain: '{ providers { name } }' },
   'Query.rateLimit': { from: 'task', plain: '{ rateLimit { remaining } }' },
+  'Query.agentRequests': {
+    from: 'task',
+    plain: '{ agentRequests { nodes { id } } }',
+    about: ({ request }) => [
+      `{ agentRequests(state: null, after: "${Buffer.from(request).toString('base64url')}") { nodes { title } } }`,
+    ],
+  },
   'Query.apiTokens': { from: 'admin', plain: '{ apiTokens { nodes { id } } }' },
   'Query.webhooks': {
     from: 'admin',
@@ -127,6 +137,13 @@ const rootFields: Readonly<Record<string, RootField>> = {
       `subscription { taskUpdated(id: "${task}", afterRevision: 1000) { id } }`,
     ],
   },
+  'Subscription.transcriptUpdated': {
+    from: 'task',
+    about: ({ session }) => [
+      `subscription { transcriptUpdated(sessionId: "${session}") { sequence } }`,
+      `subscription { transcriptUpdated(sessionId: "${session}", afterSequence: 1000) { sequence } }`,
+    ],
+  },
   'Subscription.tasksUpdated': {
     from: 'task',
     about: ({ project }) => [`subscription { tasksUpdated(projectId: "${project}") { id } }`],
@@ -159,6 +176,7 @@ const idArguments = [
   'Query.task(id)',
   'Subscription.taskUpdated(id)',
   'Subscription.tasksUpdated(projectId)',
+  'Subscription.transcriptUpdated(sessionId)',
   'TaskFilter.projectId',
   'UpdateWebhookInput.id',
 ];
@@ -173,6 +191,9 @@ const missing: Ids = {
   token: newId('token'),
   webhook: newId('webhook'),
   delivery: newId('delivery'),
+  item: newId('item'),
+  prompt: newId('prompt'),
+  request: newId('request'),
 };
 
 let app: StartedApp;
@@ -252,7 +273,36 @@ async function fill(token: string, word: string): Promise<Omit<Ids, 'workspace' 
     node: { deliveries: { nodes: { id: string; event: { task: { id: string } } }[] } };
   };
   const delivery = node.deliveries.nodes.find(({ event }) => event.task.id === createTask.id);
+  const sessionId = createTask.sessions[0].id;
+  // What an agent says, and asks, as its follower stores it.
+  const item = newId('item');
+  const request = newId('request');
+  await app.stored.sql(
+    `with conversation as (
+       insert into conversation (session_id, task_id, connection, is_open, sequence, position)
+       select id, task_id, '{}', false, 1, 1 from session where id = :sessionId
+     ), item as (
+       insert into transcript_item (session_id, position, id, sequence, kind, data, text, is_complete, created_at, updated_at)
+       select id, 1, :item, 1, 'tool_call', json_build_object('toolCallId', :word, 'title', :word, 'kind', :word,
+         'status', 'completed', 'input', :word, 'outputBytes', 1, 'outputSource', 'texts', 'locations', json_build_array(
+         json_build_object('path', :word)), 'changes', json_build_array(json_build_object('path', :word, 'newText', :word))),
+         :word, true, now(), now() from session where id = :sessionId
+     )
+     insert into agent_request (id, session_id, workspace_id, launch, rpc_id, title, tool_call_position, options, state, created_at)
+     select :request, session.id, task.workspace_id, 1, '1', :word, 1,
+       json_build_array(json_build_object('id', :word, 'name', :word, 'kind', 'allow_once')), 'open', now()
+     from session join task on task.id = session.task_id where session.id = :sessionId`.replaceAll(
+      /:(\w+)(?!:)/g,
+      (_, name: string) => `'${{ sessionId, item, request, word }[name]}'::text`,
+    ),
+  );
+  const [prompt] = await app.stored.sql<{ id: string }>('select id from prompt where session_id = ?', [
+    sessionId,
+  ]);
   return {
+    item,
+    request,
+    prompt: prompt?.id ?? '',
     webhook: createWebhook.webhook.id,
     delivery: delivery?.id as string,
     task: createTask.id,
@@ -338,13 +388,21 @@ describe('I13 all that can be selected', () => {
   const selections = new Selections(schema);
   const ofAdmins = ['apiTokens', 'webhooks'];
   const query = schema.getQueryType();
-  const reached = ['viewer', 'tasks', 'projects', 'providers', 'rateLimit', ...ofAdmins].map((name) => {
+  const fields = ['viewer', 'tasks', 'projects', 'providers', 'rateLimit', 'agentRequests', ...ofAdmins];
+  const reached = fields.map((name) => {
     const type = getNamedType(query?.getFields()[name]?.type) as GraphQLNamedType;
-    return [name, `{ ${name} ${selections.of(type, 4)} }`] as const;
+    return [name, `{ ${name} ${selections.of(type, name === 'tasks' ? 3 : 4)} }`] as [string, string];
   });
+  // Deeper than one operation may ask from the list.
+  const itemsOf = selections.of(schema.getType('TranscriptItemConnection') as GraphQLNamedType, 2);
+  const eventsOf = selections.of(schema.getType('TaskEventConnection') as GraphQLNamedType, 2);
+  reached.push(
+    ['tasks, in transcripts', `{ tasks(first: 5) { nodes { sessions { items(first: 3) ${itemsOf} } } } }`],
+    ['tasks, in histories', `{ tasks(first: 5) { nodes { events(first: 3) ${eventsOf} } } }`],
+  );
 
   it('is every field of every type', () => {
-    const payloads = new Set(['CreatedToken', 'WebhookSecret']);
+    const payloads = new Set(['CreatedToken', 'WebhookSecret', 'TranscriptUpdate', 'TextAppend']);
     const all = Object.values(schema.getTypeMap()).flatMap((type) =>
       isObjectType(type) && !type.name.startsWith('__') && !payloads.has(type.name)
         ? Object.keys(type.getFields()).map((field) => `${type}.${field}`)

@@ -34,6 +34,8 @@ export function createScriptedClient(url: string, name: string): SandboxProvider
     ensureAgent: (sandbox, asked, context) => call('ensureAgent', context, sandbox, asked) as never,
     createSession: (sandbox, endpoint, asked, context) =>
       call('createSession', context, sandbox, endpoint, asked) as never,
+    endSession: (sandbox, endpoint, session, context) =>
+      call('endSession', context, sandbox, endpoint, session) as never,
     destroySandbox: (key, context) => call('destroySandbox', context, key) as never,
     listSandboxes: (context) => call('listSandboxes', context) as never,
   };

@@ -330,6 +330,9 @@ export class ScriptedProvider implements AsyncDisposable {
         return this.#startAgent(sandboxKey, (args[1] as { agent: string }).agent);
       case 'createSession':
         return this.#openSession(sandboxKey, args[1] as AgentEndpoint, args[2] as CreateSessionRequest);
+      case 'endSession':
+        this.sessions.delete(key);
+        return undefined;
       case 'destroySandbox':
         return this.lose('sandbox', key);
       case 'listSandboxes':
@@ -402,6 +405,10 @@ function keysOf({ method, args }: CallMessage): { key: string; sandboxKey: strin
       const sandboxKey = String((args[0] as SandboxRef).metadata?.key);
       const key = method === 'ensureAgent' ? sandboxKey : (args[2] as CreateSessionRequest).key;
       return { key, sandboxKey };
+    }
+    case 'endSession': {
+      const sandboxKey = String((args[0] as SandboxRef).metadata?.key);
+      return { key: (args[2] as { key: string }).key, sandboxKey };
     }
     case 'destroySandbox':
       return { key: String(args[0]), sandboxKey: String(args[0]) };

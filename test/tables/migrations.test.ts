@@ -44,6 +44,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-008-rate-limits',
         'migration-009-logins',
         'migration-010-webhooks',
+        'migration-011-conversations',
       ],
     });
     await migrate(database.url);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   stored.sql(
-    'truncate task, task_event, session, sandbox, api_token, login, webhook_delivery, idempotency_key, graphile_worker._private_jobs',
+    'truncate task, task_event, session, sandbox, api_token, login, webhook_delivery, idempotency_key, graphile_worker._private_jobs cascade',
   ),
 );
 afterAll(async () => {
@@ -84,7 +84,7 @@ describe('maintenanceCron', () => {
           )) === 1,
       );
     }
-    await waitFor(async () => (await countOf('graphile_worker._private_jobs')) === 0);
+    await waitFor(async () => (await countOf('graphile_worker._private_jobs cascade')) === 0);
     await Promise.all(runners.map((runner) => runner.stop()));
     expect(ran.toSorted()).toEqual(['deleteClosedTasks', 'deleteExpiredRecords']);
   });

@@ -61,6 +61,11 @@ export const taskErrorCodes = {
     when: 'The agent runs, but it could not open the session.',
     remedy: 'Read the message: often the agent needs an account or a model. Correct that and retry the task.',
   },
+  PROMPT_FAILED: {
+    when: 'The agent answered a prompt with an error.',
+    remedy:
+      'Read the message: often the agent needs an account or a model. Correct that and send the prompt again.',
+  },
   PROVIDER_UNKNOWN: {
     when: 'The worker that runs the task does not have the sandbox provider of the task.',
     remedy:

@@ -14,6 +14,9 @@ const idKinds = [
   'webhook',
   'delivery',
   'audit',
+  'item',
+  'prompt',
+  'request',
 ] as const;
 export type IdKind = (typeof idKinds)[number];
 

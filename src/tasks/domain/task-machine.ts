@@ -7,6 +7,7 @@ import {
   newSession,
   runningStep,
   startingSession,
+  takesPrompts,
   withFirstSession,
   withoutNextAttempts,
   withSession,
@@ -39,7 +40,8 @@ export type MachineEvent =
   | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
   | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }
   | { type: 'agentStarted'; at: Timestamp }
-  | { type: 'sessionOpened'; at: Timestamp; sessionId: string }
+  /** `isFollowed`: the session has a transcript, and takes prompts. */
+  | { type: 'sessionOpened'; at: Timestamp; sessionId: string; isFollowed?: boolean }
   | { type: 'provisioned'; at: Timestamp }
   | { type: 'sessionAdded'; at: Timestamp; sessionId: string; agent: string }
   | { type: 'sessionStarted'; at: Timestamp; sessionId: string; timeoutMs: number }
@@ -51,6 +53,18 @@ export type MachineEvent =
       retryMs: number | null;
     }
   | { type: 'sessionInterrupted'; at: Timestamp; sessionId: string }
+  /** Something happened in the conversation of a session. What is left out is unchanged. */
+  | {
+      type: 'conversationChanged';
+      at: Timestamp;
+      sessionId: string;
+      kind: ConversationEventKind;
+      isWorking?: boolean;
+      openRequests?: number;
+      error?: TaskFailure;
+    }
+  /** The agent of a session is gone, and cannot be started again. */
+  | { type: 'sessionLost'; at: Timestamp; sessionId: string; error: TaskFailure }
   | { type: 'taskRetried'; at: Timestamp }
   | { type: 'taskCanceled'; at: Timestamp }
   | { type: 'taskArchived'; at: Timestamp }
@@ -72,6 +86,21 @@ export interface Transition {
   readonly error: TaskFailure | null;
 }
 
+/** What can happen in a conversation that changes its task. */
+export const conversationEventKinds = [
+  'prompt.queued',
+  'prompt.removed',
+  'prompt.sending',
+  'prompt.accepted',
+  'prompt.unknown',
+  'turn.ended',
+  'turn.interrupted',
+  'request.opened',
+  'request.answered',
+  'agent.restarted',
+] as const;
+export type ConversationEventKind = (typeof conversationEventKinds)[number];
+
 export const taskEventKinds = [
   'task.created',
   'task.named',
@@ -91,10 +120,12 @@ export const taskEventKinds = [
   'session.ready',
   'session.failed',
   'session.interrupted',
+  'session.lost',
+  ...conversationEventKinds,
 ] as const;
 export type TaskEventKind = (typeof taskEventKinds)[number];
 
-const untilRunning = ['stepStarted', 'sessionAdded', 'taskCanceled'] as const;
+const untilRunning = ['stepStarted', 'sessionAdded', 'conversationChanged', 'taskCanceled'] as const;
 const whileAttempting = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
 
 /** The events that each status accepts. Any other event is refused and changes nothing. */
@@ -106,6 +137,8 @@ const acceptedEvents = {
   init_create_session: [...whileAttempting, 'sessionOpened', 'provisioned'],
   running: [
     'sessionAdded',
+    'conversationChanged',
+    'sessionLost',
     'sessionStarted',
     'sessionOpened',
     'sessionFailed',
@@ -114,7 +147,14 @@ const acceptedEvents = {
     'taskCanceled',
     'taskArchived',
   ],
-  error: ['sessionAdded', 'sandboxMoved', 'taskRetried', 'taskCanceled', 'taskArchived'],
+  error: [
+    'sessionAdded',
+    'conversationChanged',
+    'sandboxMoved',
+    'taskRetried',
+    'taskCanceled',
+    'taskArchived',
+  ],
   canceled: ['sandboxReleased'],
   archived: ['sandboxReleased'],
 } as const satisfies Record<TaskStatus, readonly MachineEventType[]>;
@@ -215,8 +255,14 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     return next && { state: next, kind: 'agent.started', step: 'ensure_agent', error: null };
   },
 
-  sessionOpened(state, { at, sessionId }) {
-    const ready = { status: 'ready', readyAt: at, deadlineAt: null, nextAttemptAt: null } as const;
+  sessionOpened(state, { at, sessionId, isFollowed }) {
+    const ready = {
+      status: 'ready',
+      readyAt: at,
+      deadlineAt: null,
+      nextAttemptAt: null,
+      ...(isFollowed === undefined ? {} : { isFollowed }),
+    } as const;
     if (state.status === 'init_create_session') {
       if (state.sessions[0].id !== sessionId) return null;
       const next = withStepSucceeded(state, 'create_session', at);
@@ -283,6 +329,28 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     if (!startingSession(state, sessionId)) return null;
     const next = withSession(state, sessionId, { deadlineAt: null });
     return { state: next, kind: 'session.interrupted', step: null, error: null };
+  },
+
+  conversationChanged(state, { sessionId, kind, isWorking, openRequests, error }) {
+    const session = state.sessions.find(({ id }) => id === sessionId);
+    if (!session || !takesPrompts(session)) return null;
+    const next = withSession(state, sessionId, {
+      ...(isWorking === undefined ? {} : { isWorking }),
+      ...(openRequests === undefined ? {} : { openRequests }),
+    });
+    return { state: next, kind, step: null, error: error ?? null };
+  },
+
+  sessionLost(state, { sessionId, error }) {
+    const session = state.sessions.find(({ id }) => id === sessionId);
+    if (session?.status !== 'ready') return null;
+    const next = withSession(state, sessionId, {
+      status: 'error',
+      error,
+      isWorking: false,
+      openRequests: 0,
+    });
+    return { state: next, kind: 'session.lost', step: null, error };
   },
 
   taskRetried(state) {

@@ -123,6 +123,36 @@ export function closeTask(state: TaskState, status: 'canceled' | 'archived', at:
     status: 'closed',
     deadlineAt: null,
     nextAttemptAt: null,
+    ...(session.isWorking === undefined ? {} : { isWorking: false }),
+    ...(session.openRequests === undefined ? {} : { openRequests: 0 }),
   }));
   return { ...state, status, error: null, steps: steps as unknown as Steps, sessions };
+}
+
+/** Whether prompts may be stored for a session. Before it is open, nobody knows yet whether it will be followed. */
+export function takesPrompts({ status, isFollowed }: Session): boolean {
+  switch (status) {
+    case 'pending_provision':
+    case 'pending_session_create':
+      return true;
+    case 'ready':
+      return isFollowed === true;
+    case 'error':
+    case 'closed':
+      return false;
+  }
+}
+
+export type SessionActivity = 'none' | 'idle' | 'working' | 'waiting';
+
+/** What the agent of a session is doing. */
+export function activityOf({ status, isWorking = false, openRequests = 0 }: Session): SessionActivity {
+  if (status !== 'ready') return 'none';
+  if (openRequests > 0) return 'waiting';
+  return isWorking ? 'working' : 'idle';
+}
+
+/** How many requests of a task's agents wait for an answer. */
+export function openRequestsOf(state: TaskState): number {
+  return state.sessions.reduce((sum, { openRequests = 0 }) => sum + openRequests, 0);
 }

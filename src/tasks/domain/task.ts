@@ -36,6 +36,12 @@ export interface Session extends AttemptState {
   readonly status: SessionStatus;
   readonly createdAt: Timestamp;
   readonly readyAt: Timestamp | null;
+  /** Whether its agent is followed, so that it has a transcript. Left out: unknown yet, or never. */
+  readonly isFollowed?: boolean;
+  /** Whether the agent works on a prompt. Left out: it does not. */
+  readonly isWorking?: boolean;
+  /** How many requests of the agent wait for an answer. Left out: none. */
+  readonly openRequests?: number;
 }
 
 /** A sandbox as the API shows it. */

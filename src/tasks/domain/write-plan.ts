@@ -17,6 +17,17 @@ export interface WritePlan {
   readonly sandbox: 'request' | 'release' | null;
   /** The id of a session that comes into being. */
   readonly addsSession: string | null;
+  /** What becomes of prompts that the agents of these sessions have not got. */
+  readonly prompts: PromptsPlan | null;
+}
+
+export interface PromptsPlan {
+  readonly sessionIds: readonly string[];
+  /**
+   * `fail`: nobody will hand them over. `retry`: those that failed because the session did wait again. `handedOver`: the
+   * provider has handed the first one over, and there is no way for others.
+   */
+  readonly outcome: 'fail' | 'retry' | 'handedOver';
 }
 
 /** `to` is the state that the event led to; `byWorker` says whether the worker that holds the task made the change. */
@@ -27,7 +38,11 @@ export function planWrite(to: TaskState, event: MachineEvent, byWorker: boolean)
   const releasesLease = byWorker && (isInterruption || work.type === 'wait' || work.type === 'nothing');
   return {
     wakeInMs: wakeInMs(work, event.at),
-    job: jobFor(work, event.at, byWorker, releasesLease, isInterruption),
+    // What is said in a session leaves nothing to do for those who provision.
+    job:
+      event.type === 'conversationChanged'
+        ? null
+        : jobFor(work, event.at, byWorker, releasesLease, isInterruption),
     releasesLease,
     revokesLease: isClosing,
     sandbox: isClosing
@@ -35,6 +50,7 @@ export function planWrite(to: TaskState, event: MachineEvent, byWorker: boolean)
       : event.type === 'stepStarted' && event.step === 'create_sandbox'
         ? 'request'
         : null,
+    prompts: promptsPlan(to, event),
     addsSession: event.type === 'sessionAdded' ? event.sessionId : null,
   };
 }
@@ -75,6 +91,27 @@ function jobFor(
     case 'sessionRunning':
     case 'finishProvisioning':
     case 'nothing':
+      return null;
+  }
+}
+
+function promptsPlan(to: TaskState, event: MachineEvent): PromptsPlan | null {
+  const failed = to.sessions.filter(({ status }) => status === 'error').map(({ id }) => id);
+  switch (event.type) {
+    case 'taskCanceled':
+    case 'taskArchived':
+      return { sessionIds: to.sessions.map(({ id }) => id), outcome: 'fail' };
+    case 'stepFailed':
+      return event.retryMs === null && failed.length > 0 ? { sessionIds: failed, outcome: 'fail' } : null;
+    case 'sessionFailed':
+      return event.retryMs === null ? { sessionIds: [event.sessionId], outcome: 'fail' } : null;
+    case 'sessionLost':
+      return { sessionIds: [event.sessionId], outcome: 'fail' };
+    case 'taskRetried':
+      return { sessionIds: [to.sessions[0].id], outcome: 'retry' };
+    case 'sessionOpened':
+      return event.isFollowed === true ? null : { sessionIds: [event.sessionId], outcome: 'handedOver' };
+    default:
       return null;
   }
 }

@@ -52,6 +52,9 @@ export async function insertTask(
       returning id, revision, epoch, workspace_id, project_id, prompt, status, state, created_at
     ), first_session as (
       insert into session (id, task_id, prompt) select ${state.sessions[0].id}, id, prompt from inserted
+    ), first_prompt as (
+      insert into prompt (id, session_id, number, text, state, created_at)
+      select ${newId('prompt', createdAt)}, ${state.sessions[0].id}, revision, prompt, 'queued', created_at from inserted
     ), event as (
       insert into task_event (id, task_id, revision, kind, status, state, at, actor)
       select ${newId('event')}, id, revision, 'task.created', status, state, created_at, ${actor} from inserted

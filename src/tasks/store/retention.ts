@@ -4,7 +4,7 @@ import { provisionJobKey, releaseJobKey } from './jobs.ts';
 
 /**
  * Deletes up to `limit` tasks that were closed more than `retentionDays` ago and whose sandbox is released, with their
- * events, sessions, ledger rows and jobs. Returns how many it deleted.
+ * events, sessions, transcripts, ledger rows and jobs. Returns how many it deleted.
  *
  * The index of closed tasks is by creation, which is before the closing.
  *
@@ -23,6 +23,18 @@ export async function deleteClosedTasks(db: Database, retentionDays: number, lim
       order by created_at limit ${limit} for update skip locked
     ), deleted_event as (
       delete from task_event using closed where task_event.task_id = closed.id
+    ), closed_session as (
+      select session.id from session join closed on closed.id = session.task_id
+    ), deleted_request as (
+      delete from agent_request using closed_session where agent_request.session_id = closed_session.id
+    ), deleted_prompt as (
+      delete from prompt using closed_session where prompt.session_id = closed_session.id
+    ), deleted_chunk as (
+      delete from transcript_chunk using closed_session where transcript_chunk.session_id = closed_session.id
+    ), deleted_item as (
+      delete from transcript_item using closed_session where transcript_item.session_id = closed_session.id
+    ), deleted_conversation as (
+      delete from conversation using closed where conversation.task_id = closed.id
     ), deleted_session as (
       delete from session using closed where session.task_id = closed.id
     ), deleted_sandbox as (

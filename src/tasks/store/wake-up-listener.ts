@@ -3,6 +3,12 @@ import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import { heardChannel, joinKeepers, sayHeard, tokenChannel } from './credential-ends.ts';
+import {
+  followChannel,
+  parseTranscriptWakeUp,
+  type TranscriptWakeUp,
+  transcriptChannel,
+} from './transcript-wake-up.ts';
 import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
 
 export interface WakeUpSubscriber {
@@ -11,6 +17,10 @@ export interface WakeUpSubscriber {
   credentialEnded?(id: string): void;
   /** Another server, or this one, has heard that a credential ended: the process of the database that it listens with. */
   endHeard?(pid: number, id: string): void;
+  /** A transcript has changed. */
+  transcriptChanged?(wakeUp: TranscriptWakeUp): void;
+  /** There is a session that nobody follows. */
+  followable?(): void;
   /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
@@ -40,7 +50,11 @@ export class WakeUpListener {
       timeoutMs: 5_000,
       setUp: async (client) => {
         client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
-        await client.query(`listen ${taskChannel}; listen ${tokenChannel}`);
+        await client.query(
+          [taskChannel, tokenChannel, transcriptChannel, followChannel]
+            .map((each) => `listen ${each}`)
+            .join('; '),
+        );
         if (options.keepsCredentials) await client.query(joinKeepers);
         if (this.#hasListened) for (const subscriber of this.#subscribers) subscriber.reconnected?.();
         this.#hasListened = true;
@@ -80,6 +94,15 @@ export class WakeUpListener {
     if (channel === heardChannel) {
       const [pid, id = ''] = payload.split(' ');
       for (const subscriber of this.#subscribers) subscriber.endHeard?.(Number(pid), id);
+      return;
+    }
+    if (channel === followChannel) {
+      for (const subscriber of this.#subscribers) subscriber.followable?.();
+      return;
+    }
+    if (channel === transcriptChannel) {
+      const change = parseTranscriptWakeUp(payload);
+      if (change) for (const subscriber of this.#subscribers) subscriber.transcriptChanged?.(change);
       return;
     }
     const wakeUp = parseWakeUp(payload);

@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import type { ClientBase } from 'pg';
 import type { Database } from '../../tables/database.ts';
+import { loseConversations } from './conversations.ts';
 import { interruptAttempt } from './interrupt-attempt.ts';
 import { requeueTasks, revokeLeases } from './task-leases.ts';
+import { followChannel } from './transcript-wake-up.ts';
 import { freeWebhooksOf } from './webhook-deliveries.ts';
 
 // All statements on the table `worker`. A worker that runs has a row there and, on a connection of its own, an advisory
@@ -162,6 +164,7 @@ export async function deregisterWorker(db: Database, workerId: string): Promise<
   await sql`
     with gone as (
       delete from worker where id = ${workerId} and not exists (select from task where leased_by = ${workerId})
+        and not exists (select from conversation where followed_by = ${workerId})
       returning pool_ids
     )
     select graphile_worker.force_unlock_workers(pool_ids) from gone
@@ -172,11 +175,13 @@ async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): P
   // Tasks before jobs, the order in which every write locks them: the other one is a deadlock with a write that adds a job.
   const tasks = await revokeLeases(tx, id);
   if (keepsAttempts) for (const taskId of tasks) await interruptAttempt(tx, taskId);
+  await loseConversations(tx, id);
   // Graphile Worker itself would keep the jobs locked for four hours.
   await sql`
     with gone as (delete from worker where id = ${id} returning pool_ids)
     select graphile_worker.force_unlock_workers(pool_ids) from gone
   `.execute(tx.kysely);
+  await sql`select pg_notify(${sql.lit(followChannel)}, '')`.execute(tx.kysely);
   await requeueTasks(tx, tasks);
   await freeWebhooksOf(tx, id);
   return tasks;

@@ -1,12 +1,13 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
+import type { TaskErrorCode } from '../domain/error-codes.ts';
 import { sandboxKey } from '../domain/external-keys.ts';
 import { newId } from '../domain/id.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
 import type { NewMachineEvent, Transition } from '../domain/task-machine.ts';
 import { systemActor } from '../domain/viewer.ts';
-import type { WritePlan } from '../domain/write-plan.ts';
+import type { PromptsPlan, WritePlan } from '../domain/write-plan.ts';
 import { insertAudit } from './audit-log.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addProvisionJob, addReleaseJob, inMs } from './jobs.ts';
@@ -71,10 +72,16 @@ export async function writeTask(
       where sandbox.task_id = changed.id and sandbox.state <> 'released'
       returning sandbox.key
     )`;
+  const firstPrompt = sql`, first_prompt as (
+      insert into prompt (id, session_id, number, text, state, created_at)
+      select ${newId('prompt', at)}, ${plan.addsSession}, revision, ${change.sessionPrompt ?? null}, 'queued', updated_at
+      from changed
+    )`;
   const addedSession = sql`, added_session as (
       insert into session (id, task_id, prompt)
       select ${plan.addsSession}, id, ${change.sessionPrompt ?? null} from changed
-    )`;
+    )
+    ${change.sessionPrompt == null ? nothing : firstPrompt}`;
 
   const closing = { taskCanceled: 'task.canceled', taskArchived: 'task.archived' } as const;
   const { type } = change.event;
@@ -104,6 +111,7 @@ export async function writeTask(
     ${plan.sandbox === 'request' ? requestedSandbox : nothing}
     ${plan.sandbox === 'release' ? releasedSandbox : nothing}
     ${plan.addsSession === null ? nothing : addedSession}
+    ${plan.prompts ? settlePrompts(plan.prompts) : nothing}
     ${audited}
     select ${sendWakeUp('changed')}
       ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), plan.job.runInMs)}` : nothing}
@@ -113,3 +121,35 @@ export async function writeTask(
 }
 
 const nothing = sql``;
+
+/** Why prompts fail that no agent has got: the code also says which of them a retry of the task queues again. */
+const notHandedOver = JSON.stringify({
+  code: 'SESSION_FAILED' satisfies TaskErrorCode,
+  message: 'The session ended before the agent got the prompt.',
+  step: null,
+  retryable: false,
+});
+
+function settlePrompts({ sessionIds, outcome }: PromptsPlan): RawBuilder<unknown> {
+  const ofSessions = sql`from changed where prompt.session_id = any(${sessionIds})`;
+  switch (outcome) {
+    case 'fail':
+      return sql`, failed_prompt as (
+        update prompt set state = 'failed', error = ${notHandedOver}::jsonb ${ofSessions} and prompt.state = 'queued'
+      )`;
+    case 'retry':
+      return sql`, queued_prompt as (
+        update prompt set state = 'queued', error = null ${ofSessions} and prompt.state = 'failed'
+          and prompt.error = ${notHandedOver}::jsonb
+      )`;
+    case 'handedOver':
+      return sql`, handed_over_prompt as (
+        update prompt set
+          state = case when is_first.number = prompt.number then 'done' else 'failed' end,
+          error = case when is_first.number = prompt.number then null else ${notHandedOver}::jsonb end
+        from changed, (select session_id, min(number) as number from prompt
+          where session_id = any(${sessionIds}) group by session_id) is_first
+        where prompt.session_id = is_first.session_id and prompt.state = 'queued'
+      )`;
+  }
+}

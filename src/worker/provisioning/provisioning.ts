@@ -18,6 +18,7 @@ import { isReachable, type Locations } from '../locations.ts';
 import { type AttemptTarget, sessionTarget, stepTarget } from './attempt-target.ts';
 import { StepError, toTaskFailure } from './failure.ts';
 import { retryDelay } from './retry-delay.ts';
+import { startFollowing } from './start-following.ts';
 import type { StepResult, StepWork } from './steps/step.ts';
 import { WorkingCopy } from './working-copy.ts';
 
@@ -175,7 +176,10 @@ export class Provisioning {
       throw new StepError('PROVIDER_UNKNOWN', `This worker has no provider "${task.provider}".`);
     }
     const readPrompt = (id: string) => retryWhileUnavailable(() => readSessionPrompt(db, id), signal);
-    return { task, endpoint, sandboxMetadata, provider, allowLocalRepos, readPrompt };
+    const location = this.#dependencies.locations.get(task.provider) ?? null;
+    const follow: StepWork['follow'] = (sessionId, connection, followSignal) =>
+      startFollowing(db, this.#copy.leased, location, sessionId, connection, followSignal);
+    return { task, endpoint, sandboxMetadata, provider, allowLocalRepos, readPrompt, follow };
   }
 
   #toFailure(target: AttemptTarget, error: unknown): TaskFailure {

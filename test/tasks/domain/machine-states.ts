@@ -1,6 +1,7 @@
 import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
 import type { Task, TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
 import {
+  conversationEventKinds,
   type MachineEvent,
   type MachineEventType,
   transition,
@@ -39,7 +40,7 @@ export const succeeded: Record<StepName, MachineEvent> = {
   ensure_name: { type: 'nameSettled', at, title: 'A title', branchName: 'a-branch' },
   create_sandbox: { type: 'sandboxCreated', at, sandbox: { id: 'box', provider: 'local', cwd: '/work' } },
   ensure_agent: { type: 'agentStarted', at },
-  create_session: { type: 'sessionOpened', at, sessionId: 'session_1' },
+  create_session: { type: 'sessionOpened', at, sessionId: 'session_1', isFollowed: true },
 };
 
 /** The events of a task's way from its creation to RUNNING. */
@@ -48,7 +49,7 @@ export function eventsToRunning(task: Task): MachineEvent[] {
   return [
     ...steps.flatMap((step) => [started(step), succeeded[step]]),
     started('create_session'),
-    { type: 'sessionOpened', at, sessionId: task.state.sessions[0].id },
+    { type: 'sessionOpened', at, sessionId: task.state.sessions[0].id, isFollowed: true },
     { type: 'provisioned', at },
   ];
 }
@@ -137,6 +138,19 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
       return [{ type, at, sessionId: `session_${state.sessions.length + 1}`, agent: 'demo' }];
     case 'sandboxMoved':
       return [{ type, at, cwd: '/moved/checkout' }];
+    case 'conversationChanged':
+      return sessionIds.flatMap((sessionId) =>
+        conversationEventKinds.map((kind) => ({
+          type,
+          at,
+          sessionId,
+          kind,
+          isWorking: true,
+          openRequests: 1,
+        })),
+      );
+    case 'sessionLost':
+      return sessionIds.map((sessionId) => ({ type, at, sessionId, error: failure(null) }));
     case 'provisioned':
     case 'taskRetried':
     case 'taskCanceled':

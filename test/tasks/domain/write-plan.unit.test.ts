@@ -37,13 +37,18 @@ const nothing: WritePlan = {
   releasesLease: false,
   revokesLease: false,
   sandbox: null,
+  prompts: null,
   addsSession: null,
 };
 const continues = { wakeInMs: 0 };
 const rests = { wakeInMs: null, releasesLease: true };
 const handsOver = { wakeInMs: 0, job: { runInMs: 'first' }, releasesLease: true } as const;
 const waits = { wakeInMs: laterMs, job: { runInMs: laterMs }, releasesLease: true };
-const closes = { revokesLease: true, sandbox: 'release' } as const;
+const closes = {
+  revokesLease: true,
+  sandbox: 'release',
+  prompts: { sessionIds: ['session_1'], outcome: 'fail' },
+} as const;
 const inError = after(during('create_sandbox'), failed('create_sandbox', null));
 const waiting = after(during('create_sandbox'), failed('create_sandbox', laterMs));
 const second = { at, sessionId: 'session_2' };
@@ -132,7 +137,7 @@ const table = {
       from: tryingSecondSession,
       event: { type: 'sessionOpened', ...second },
       by: 'worker',
-      plan: rests,
+      plan: { ...rests, prompts: { sessionIds: ['session_2'], outcome: 'handedOver' } },
     },
   ],
   provisioned: [
@@ -196,7 +201,7 @@ const table = {
       from: tryingSecondSession,
       event: { type: 'sessionFailed', ...second, error: failure(null), retryMs: null },
       by: 'worker',
-      plan: rests,
+      plan: { ...rests, prompts: { sessionIds: ['session_2'], outcome: 'fail' } },
     },
   ],
   sessionInterrupted: [
@@ -214,7 +219,11 @@ const table = {
       from: inError,
       event: { type: 'taskRetried', at },
       by: 'outside',
-      plan: { wakeInMs: 0, job: { runInMs: 0 } },
+      plan: {
+        wakeInMs: 0,
+        job: { runInMs: 0 },
+        prompts: { sessionIds: ['session_1'], outcome: 'retry' },
+      },
     },
   ],
   taskCanceled: [
@@ -233,6 +242,24 @@ const table = {
       event: { type: 'taskArchived', at },
       by: 'outside',
       plan: closes,
+    },
+  ],
+  conversationChanged: [
+    {
+      when: 'a prompt is queued',
+      from: running,
+      event: { type: 'conversationChanged', at, sessionId: 'session_1', kind: 'prompt.queued' },
+      by: 'outside',
+      plan: {},
+    },
+  ],
+  sessionLost: [
+    {
+      when: 'the agent of a session is gone',
+      from: running,
+      event: { type: 'sessionLost', at, sessionId: 'session_1', error: failure(null) },
+      by: 'outside',
+      plan: { prompts: { sessionIds: ['session_1'], outcome: 'fail' } },
     },
   ],
   sandboxMoved: [

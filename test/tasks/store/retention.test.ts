@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   tasks.sql(
-    'truncate task, task_event, session, sandbox, api_token, login, webhook_delivery, idempotency_key, graphile_worker._private_jobs',
+    'truncate task, task_event, session, sandbox, api_token, login, webhook_delivery, idempotency_key, graphile_worker._private_jobs cascade',
   ),
 );
 afterAll(() => tasks[Symbol.asyncDispose]());

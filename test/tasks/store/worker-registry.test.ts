@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await holder.end();
   await tasks.sql(
-    'truncate worker, task, task_event, session, sandbox, api_token, login, webhook_delivery, graphile_worker._private_jobs',
+    'truncate worker, task, task_event, session, sandbox, api_token, login, webhook_delivery, graphile_worker._private_jobs cascade',
   );
 });
 afterAll(() => tasks[Symbol.asyncDispose]());
@@ -52,7 +52,7 @@ async function addDeadWorker(id = 'dead'): Promise<{ suspect: SuspectWorker; tas
   const { id: taskId } = await tasks.create();
   await tasks.lease(taskId, id);
   const task = await tasks.change(taskId, started('ensure_name'));
-  await tasks.sql('delete from graphile_worker._private_jobs');
+  await tasks.sql('delete from graphile_worker._private_jobs cascade');
   const suspect = (await findSuspectWorkers(tasks.db, 'me')).find((each) => each.id === id) as SuspectWorker;
   return { suspect, task };
 }

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterEach(() =>
   tasks.sql(
-    'truncate worker, task, task_event, session, sandbox, api_token, login, webhook_delivery, graphile_worker._private_jobs',
+    'truncate worker, task, task_event, session, sandbox, api_token, login, webhook_delivery, graphile_worker._private_jobs cascade',
   ),
 );
 afterAll(() => tasks[Symbol.asyncDispose]());

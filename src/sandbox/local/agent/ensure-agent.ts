@@ -210,6 +210,8 @@ async function spawnServer(
           ...agentEnvironment(sandbox),
           ...markersEnvironment(serverMarker(number)),
           SANDBOX_AGENT_LOG_STDOUT: '1',
+          // A turn may last for days, and its response is the answer to one request. A day in milliseconds, thirty times.
+          SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: String(30 * 86_400_000),
           // An agent that is not installed is an error. The server must not download it.
           SANDBOX_AGENT_REQUIRE_PREINSTALL: '1',
         },

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import packageJson from '../../../../package.json' with { type: 'json' };
-import { type AgentServer, AgentServerGoneError } from '../../../agents/agent-server.ts';
+import type { AgentServer } from '../../../agents/agent-server.ts';
 import { serverAgentId } from '../../../agents/agents.ts';
 import { AgentProcessError, AgentRefusedError, Conversation } from '../../../agents/conversation.ts';
-import type { CreateSessionRequest, StepContext } from '../../provider.ts';
+import type { CreateSessionRequest, OpenedSession, StepContext } from '../../provider.ts';
 import { LocalSandboxError } from '../errors.ts';
 import { hasMarker } from '../processes.ts';
 import type { LocalSandbox } from '../sandbox-paths.ts';
@@ -17,8 +17,6 @@ export interface ServerInUse {
   readonly number: number;
 }
 
-/** How long to wait for an agent that may refuse its prompt. */
-const promptGraceMs = 5_000;
 /** How long the server may take to read what a sender wrote before it died, after it has answered a later request. */
 const inFlightMs = 250;
 /** How long a sender that is alive may take from its claim to the server's log. Below the timeout of the step. */
@@ -27,12 +25,12 @@ const standstillMs = 60_000;
 const healthTimeoutMs = 15_000;
 
 /**
- * Opens the session of `request.key` and sends it the prompt. Each request reaches the agent once, also when several calls
+ * Opens the session of `request.key`. Its prompts are sent by whoever follows it. Each request reaches the agent once, also when several calls
  * run at the same time and their processes are killed. For each request, a call does this:
  *
  * 1. Write a claim to disk. One call succeeds; the others wait for the outcome of steps 2 and 3.
  * 2. Send the request to the agent server, which logs it and writes it to the agent.
- * 3. Record the result on disk: the session's id, or that the prompt was sent.
+ * 3. Record the result on disk: the session's id.
  *
  * What the next call finds when the process was killed:
  *
@@ -51,26 +49,22 @@ export async function openSession(
   request: CreateSessionRequest,
   context: StepContext,
   agentTimeoutMs: number,
-): Promise<{ sessionId: string }> {
+): Promise<Required<OpenedSession>> {
   const record = await SessionRecord.open(sandbox, request.key, number);
   const conversationName = `${request.key}.${record.launch}`;
   const log = new AgentLog(sandbox.agentLog);
   const { signal } = context;
   try {
-    const sent = await record.read<{ sessionId: string }>(promptSent);
-    if (sent) return sent;
+    const acp = { server: conversationName };
+    const earlier = await record.read<{ sessionId: string }>(opened);
+    if (earlier) return { ...earlier, acp };
     const conversation = new Conversation(server, conversationName, serverAgentId(request.agent));
     try {
       const opening = new SessionOpening(server, conversation, record, log, signal, agentTimeoutMs);
       context.log(`Starting the agent ${request.agent}`);
       await opening.initialize();
       const sessionId = await opening.newSession(sandbox.checkout);
-      context.log(`Sending the prompt to session ${sessionId}`);
-      await opening.prompt(sessionId, request.prompt);
-      if (!(await server.isHealthy(signal, healthTimeoutMs)))
-        throw new AgentServerGoneError('The agent server has ended.');
-      await record.write(promptSent, { sessionId });
-      return { sessionId };
+      return { sessionId, acp };
     } finally {
       conversation.stopListening();
     }
@@ -90,8 +84,8 @@ export async function openSession(
   }
 }
 
-/** Kept as it is: older versions wrote it. */
-const promptSent = 'handed-over';
+/** The record of an open session. */
+const opened = 'session';
 
 const initialized = z.looseObject({ authMethods: z.array(z.looseObject({ id: z.string() })).nullish() });
 const sessionOpened = z.looseObject({ sessionId: z.string().min(1) });
@@ -134,32 +128,13 @@ class SessionOpening {
   }
 
   async newSession(cwd: string): Promise<string> {
-    const opened = await this.#record.read<{ sessionId: string }>('session');
-    if (opened) return opened.sessionId;
     const answer = sessionOpened.safeParse(
       await this.#ask('session', 'session/new', { cwd, mcpServers: [] }),
     );
     if (!answer.success) throw new AgentRefusedError('The agent opened a session without an id.');
     const { sessionId } = answer.data;
-    await this.#record.write('session', { sessionId });
+    await this.#record.write(opened, { sessionId });
     return sessionId;
-  }
-
-  async prompt(sessionId: string, text: string): Promise<void> {
-    const id = 'prompt';
-    await this.#once(
-      id,
-      () => this.#conversation.isWorking(id, sessionId),
-      () =>
-        this.#conversation.sendPrompt(
-          id,
-          sessionId,
-          { prompt: [{ type: 'text', text }] },
-          promptGraceMs,
-          this.#signal,
-        ),
-      async () => {},
-    );
   }
 
   #ask(id: string, method: string, params: object): Promise<unknown> {

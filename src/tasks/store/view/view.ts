@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../../../tables/database.ts';
 import { actorOf, hasScope, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
 import { selectEvents, selectTasks } from '../task-rows.ts';
+import { addedText, type ItemRow, itemColumns } from '../transcript-rows.ts';
 import { deliveryColumns, webhookColumns } from '../webhook-rows.ts';
 
 /** Columns of a token that leave the database: never its hash. */
@@ -69,6 +70,67 @@ export class View {
       .where('task.workspace_id', '=', this.workspaceId)
       .$if(only !== null, (query) => query.where('task.id', '=', only))
       .select(sql<number>`parent.place::int`.as('place'));
+  }
+
+  /** The sessions of these ids, with the place of each in the list, to join with what belongs to them. */
+  sessionsAt(ids: readonly string[]) {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom(
+        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+          sql`parent (id, place)`,
+        ),
+      )
+      .innerJoin('session', 'session.id', 'parent.id')
+      .innerJoin('task', 'task.id', 'session.task_id')
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only))
+      .select(sql<number>`parent.place::int`.as('place'));
+  }
+
+  /** Items of transcripts, found by `found`. */
+  items() {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom('transcript_item as found')
+      .innerJoin('session', 'session.id', 'found.session_id')
+      .innerJoin('task', 'task.id', 'session.task_id')
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only))
+      .innerJoinLateral(
+        sql<ItemRow>`(
+          select ${itemColumns} from transcript_item item ${addedText}
+          where item.session_id = found.session_id and item.position = found.position
+        )`.as('item'),
+        (join) => join.onTrue(),
+      )
+      .selectAll('item');
+  }
+
+  prompts() {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom('prompt')
+      .innerJoin('session', 'session.id', 'prompt.session_id')
+      .innerJoin('task', 'task.id', 'session.task_id')
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only))
+      .selectAll('prompt');
+  }
+
+  requests() {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom('agent_request')
+      .innerJoin('session', 'session.id', 'agent_request.session_id')
+      .where('agent_request.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('session.task_id', '=', only))
+      .selectAll('agent_request');
+  }
+
+  /** Runs reads that must see the same moment. */
+  atOneMoment<T>(work: (view: View) => Promise<T>): Promise<T> {
+    return this.#db.snapshot((db) => work(new View(db, this.viewer)));
   }
 
   /** These ids of projects with the place of each in the list, to join with the viewer's tasks of them. */

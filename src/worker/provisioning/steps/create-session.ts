@@ -1,16 +1,17 @@
+import { z } from 'zod';
 import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
 import { sessionKey } from '../../../tasks/domain/external-keys.ts';
 import type { Session } from '../../../tasks/domain/task.ts';
 import { StepError } from '../failure.ts';
 import { startAgent } from './ensure-agent.ts';
-import { type Step, type StepWork, sandboxOf } from './step.ts';
+import { type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
 /** Opens the task's first session with the agent, and hands over its prompt. */
 export const createSession: Step = async (work, context) => {
   const [session] = work.task.state.sessions;
   if (!work.endpoint) throw new StepError('AGENT_GONE', 'The task has no agent server.');
-  await open(work, session, work.endpoint as AgentEndpoint, context);
-  return { event: { type: 'sessionOpened', sessionId: session.id } };
+  const isFollowed = await open(work, session, work.endpoint as AgentEndpoint, context);
+  return { event: { type: 'sessionOpened', sessionId: session.id, isFollowed } };
 };
 
 /** Opens a session that was added later. Its agent may differ from the task's, and may have to be started again. */
@@ -23,18 +24,34 @@ export function createLaterSession(sessionId: string): Step {
       known && session.agent === work.task.agent && session.failures === 0
         ? known
         : await startAgent(work, session.agent, context);
-    await open(work, session, endpoint, context);
-    return { event: { type: 'sessionOpened', sessionId }, workerData: { endpoint } };
+    const isFollowed = await open(work, session, endpoint, context);
+    return { event: { type: 'sessionOpened', sessionId, isFollowed }, workerData: { endpoint } };
   };
 }
 
-async function open(work: StepWork, session: Session, endpoint: AgentEndpoint, context: StepContext) {
+const openedSession = z.object({
+  sessionId: storableText(1_000),
+  acp: z.object({ server: storableText(500) }).optional(),
+});
+
+/** Whether the session is followed: then its first prompt has been handed over, by the provider or by the follower. */
+async function open(
+  work: StepWork,
+  session: Session,
+  endpoint: AgentEndpoint,
+  context: StepContext,
+): Promise<boolean> {
   const { provider } = work;
   const prompt = await work.readPrompt(session.id);
   const request = { key: sessionKey(session.id), agent: session.agent, prompt };
   const answer: unknown = await provider.createSession(sandboxOf(work), endpoint, request, context);
-  const { sessionId } = (answer ?? {}) as { sessionId?: unknown };
-  if (typeof sessionId !== 'string' || sessionId === '') {
+  const opened = openedSession.safeParse(answer);
+  if (!opened.success) {
     throw new StepError('SESSION_FAILED', `Provider ${provider.name} did not answer with a session.`);
   }
+  const { sessionId, acp } = opened.data;
+  if (!acp) return false;
+  const connection = { ...endpoint, server: acp.server, agentSessionId: sessionId };
+  await work.follow(session.id, connection, context.signal);
+  return true;
 }

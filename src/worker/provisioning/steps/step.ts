@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/provider.ts';
 import type { Task } from '../../../tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
+import type { Connection } from '../../../tasks/domain/transcript/connection.ts';
 import type { WorkerData } from '../../../tasks/store/write-task.ts';
 import { StepError } from '../failure.ts';
 
@@ -14,6 +15,8 @@ export interface StepWork {
   readonly endpoint: unknown;
   readonly sandboxMetadata: Record<string, unknown> | null;
   readPrompt(sessionId: string): Promise<string>;
+  /** Has the agent of a session followed, and waits until it has got the session's first prompt. */
+  follow(sessionId: string, connection: Connection, signal: AbortSignal): Promise<void>;
 }
 
 /** What a step has brought about, for the caller to commit. */

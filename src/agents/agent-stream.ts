@@ -1,0 +1,179 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createParser } from 'eventsource-parser';
+import { type AgentServer, AgentServerError } from './agent-server.ts';
+
+/** A message of the agent, with the number that the stream gave to it. */
+export interface StreamMessage {
+  readonly number: number;
+  readonly json: string;
+}
+
+/** Messages `from` to `to` were sent and cannot be read any more. */
+export interface StreamHole {
+  readonly from: number;
+  readonly to: number;
+}
+
+export type StreamEvent = StreamMessage | StreamHole;
+
+/** The agent server cannot be reached, or does not know the conversation any more. */
+export class AgentStreamLostError extends Error {
+  override readonly name = 'AgentStreamLostError';
+}
+
+export interface AgentStreamOptions {
+  readonly server: AgentServer;
+  /** The name of the conversation. */
+  readonly conversation: string;
+  /** Only later messages are delivered. */
+  readonly after: number;
+  readonly signal: AbortSignal;
+  /** Called when there may be something to take. */
+  onEvent(): void;
+  /** Milliseconds for which the server may be away. */
+  readonly lostAfterMs?: number;
+}
+
+/** The server sends a sign of life every 15 seconds: after two of them missed, the connection is dead. */
+const silentMs = 40_000;
+/** Milliseconds for the server to accept a connection. */
+const answerMs = 10_000;
+const reconnectMs = 50;
+const maxReconnectMs = 1_000;
+/** A jump of the numbers is looked at this often before it counts as a hole: most of them the server can fill. */
+const looksAtJump = 3;
+/** Characters that are read ahead of the consumer. Past them the connection waits, and the server may drop messages. */
+const maxBuffered = 64 * 1024 * 1024;
+
+/**
+ * All that an agent says, each message once and in order, over any number of connections. It always reads ahead, because the
+ * server drops messages for readers that are slow; the jump of the numbers shows it, and reading again from the last message
+ * before the jump gets them as long as the server keeps them.
+ */
+export class AgentStream {
+  readonly #options: AgentStreamOptions;
+  #events: StreamEvent[] = [];
+  #buffered = 0;
+  #last: number;
+  #jumps = 0;
+  #failure: unknown;
+  #response: IncomingMessage | undefined;
+
+  constructor(options: AgentStreamOptions) {
+    this.#options = options;
+    this.#last = options.after;
+    this.#read().catch((error: unknown) => {
+      this.#failure = error;
+      options.onEvent();
+    });
+  }
+
+  /** What has come since the last call. Throws AgentStreamLostError once nothing more can come. */
+  take(): readonly StreamEvent[] {
+    const events = this.#events;
+    if (events.length === 0) {
+      if (this.#failure !== undefined) throw this.#failure;
+      return events;
+    }
+    this.#events = [];
+    this.#buffered = 0;
+    this.#response?.resume();
+    return events;
+  }
+
+  /** Whether {@link take} has something to return or to throw. */
+  get hasEvents(): boolean {
+    return this.#events.length > 0 || this.#failure !== undefined;
+  }
+
+  async #read(): Promise<void> {
+    const { signal, lostAfterMs = 3_000 } = this.#options;
+    let lastSeenAt = performance.now();
+    let pauseMs = reconnectMs;
+    while (!signal.aborted) {
+      try {
+        const before = this.#last;
+        const response = await this.#connect();
+        await this.#readConnection(response);
+        lastSeenAt = performance.now();
+        if (this.#last > before) pauseMs = reconnectMs;
+      } catch (error) {
+        signal.throwIfAborted();
+        // The server answers, and does not know the conversation: it was started again, and has forgotten all.
+        const isForgotten = error instanceof AgentServerError && error.status === 404;
+        if (isForgotten || performance.now() - lastSeenAt > lostAfterMs) {
+          throw new AgentStreamLostError('The agent server is gone.', { cause: error });
+        }
+      }
+      // What jumped over messages goes back for them at once: the server keeps them for a short time only.
+      await delay(this.#jumps > 0 ? 0 : pauseMs, undefined, { signal });
+      pauseMs = Math.min(pauseMs * 2, maxReconnectMs);
+    }
+  }
+
+  async #connect(): Promise<IncomingMessage> {
+    const { server, conversation, signal } = this.#options;
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(new Error('The agent server does not answer.')), answerMs);
+    try {
+      return await server.openStream(conversation, this.#last, AbortSignal.any([signal, timeout.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Resolves when the connection ends, is silent for too long, or jumps over messages. */
+  async #readConnection(response: IncomingMessage): Promise<void> {
+    const { onEvent } = this.#options;
+    this.#response = response;
+    let isFirst = true;
+    const parser = createParser({
+      onEvent: ({ id, data }) => {
+        if (response.destroyed) return;
+        const number = Number(id);
+        if (!Number.isSafeInteger(number) || number <= this.#last) return;
+        if (number > this.#last + 1 && !this.#mayPassJump(number, isFirst)) {
+          response.destroy();
+          return;
+        }
+        isFirst = false;
+        this.#jumps = 0;
+        this.#last = number;
+        this.#push({ number, json: data }, data.length);
+      },
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const restartTimer = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => response.destroy(), silentMs);
+    };
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      restartTimer();
+      parser.feed(text);
+      onEvent();
+      if (this.#buffered > maxBuffered) response.pause();
+    });
+    restartTimer();
+    await new Promise<void>((resolve) => {
+      response.on('close', resolve);
+      response.on('error', () => resolve());
+    });
+    clearTimeout(timer);
+    this.#response = undefined;
+  }
+
+  /** A jump that stays after several looks is a hole. In the middle of a connection it is always worth another look. */
+  #mayPassJump(number: number, isFirst: boolean): boolean {
+    this.#jumps += 1;
+    if (!isFirst || this.#jumps < looksAtJump) return false;
+    this.#push({ from: this.#last + 1, to: number - 1 }, 0);
+    return true;
+  }
+
+  #push(event: StreamEvent, length: number): void {
+    this.#events.push(event);
+    this.#buffered += length + 100;
+  }
+}

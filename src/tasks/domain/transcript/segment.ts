@@ -1,0 +1,327 @@
+import type { TaskFailure } from '../task.ts';
+import { cutOutput } from './cut-output.ts';
+import type {
+  DataOfKind,
+  ItemChange,
+  ItemData,
+  ItemKind,
+  PlanData,
+  ToolCallData,
+  TranscriptItem,
+} from './item.ts';
+import type { Said, ToolCallSaid } from './said.ts';
+
+/** An item that may still change, with what of it is not stored yet. */
+interface Draft<K extends ItemKind = ItemKind> {
+  readonly position: number;
+  readonly kind: K;
+  data: DataOfKind[K];
+  /** The length of the text, in UTF-16 code units. */
+  length: number;
+  isStored: boolean;
+  isComplete: boolean;
+  /** Not only text was added. */
+  isChanged: boolean;
+  /** Text to add to what is stored. */
+  tail: string;
+  /** Takes the place of what is stored. */
+  replacement: string | null;
+}
+
+/** A tool call, with the output that its updates are compared with. */
+interface ToolCallDraft extends Draft<'tool_call'> {
+  output: string;
+}
+
+/** Where a transcript stands: what the store keeps of it between two followers. */
+export interface SegmentStart {
+  /** The place of the last item. */
+  readonly position: number;
+  /** The first place of this segment. */
+  readonly turnPosition: number;
+  readonly promptId: string | null;
+  /** The items from `turnPosition` on, oldest first. */
+  readonly items: readonly TranscriptItem[];
+}
+
+/**
+ * The part of a transcript that may still change: a turn, or what comes outside of turns since the last one. Takes what an
+ * agent says and collects the changes of items until they are taken. Deterministic: no clock, no id, no `await`.
+ *
+ * MUST be rebuilt from the store when changes that were taken could not be stored.
+ */
+export class Segment {
+  #position: number;
+  #turnPosition: number;
+  #promptId: string | null;
+  /** The message or thought that the next chunk may belong to. */
+  #run: Draft<'agent_message'> | Draft<'agent_thought'> | null = null;
+  readonly #toolCalls = new Map<string, ToolCallDraft>();
+  #plan: Draft<'plan'> | null = null;
+  /** Drafts that differ from what is stored, in the order of their first change. */
+  readonly #dirty = new Set<Draft>();
+  #dirtyLength = 0;
+
+  constructor({ position, turnPosition, promptId, items }: SegmentStart) {
+    this.#position = position;
+    this.#turnPosition = turnPosition;
+    this.#promptId = promptId;
+    for (const item of items) this.#restore(item);
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get turnPosition(): number {
+    return this.#turnPosition;
+  }
+
+  /** The prompt of the turn that runs; null outside of turns. */
+  get promptId(): string | null {
+    return this.#promptId;
+  }
+
+  /** How much text the changes hold that were not taken yet, in UTF-16 code units, roughly. */
+  get dirtyLength(): number {
+    return this.#dirtyLength;
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** Takes what an agent says about the transcript; all else changes nothing here. */
+  say(said: Said): void {
+    switch (said.type) {
+      case 'chunk':
+        this.#addChunk(said);
+        return;
+      case 'toolCall':
+        this.changeToolCall(said.call);
+        return;
+      case 'plan':
+        this.#replacePlan({ entries: said.entries });
+        return;
+      case 'unreadable':
+        this.addNotice(
+          'MESSAGE_UNREADABLE',
+          `A message of the agent could not be read: ${said.text.slice(0, 1_000)}`,
+        );
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** What came outside of turns is over; the turn of a prompt begins. */
+  beginTurn(promptId: string, text: string): void {
+    this.#completeAll('failed');
+    this.#turnPosition = this.#position + 1;
+    this.#insert('user_message', { promptId }, text, true);
+    this.#promptId = promptId;
+  }
+
+  /** Completes all items of the turn, and adds its end. */
+  endTurn(stopReason: string, error: TaskFailure | null): void {
+    this.#completeAll(stopReason === 'CANCELED' ? 'canceled' : 'failed');
+    this.#insert('turn_end', { stopReason, error }, '', true);
+    this.#turnPosition = this.#position + 1;
+    this.#promptId = null;
+  }
+
+  addNotice(code: string, text: string): void {
+    this.#endRun();
+    this.#insert('notice', { code }, text, true);
+  }
+
+  /** Changes a tool call of this segment, or adds it. Returns its place. */
+  changeToolCall(said: ToolCallSaid): number {
+    const known = this.#toolCalls.get(said.toolCallId);
+    const merged = mergeToolCall(known?.data, said);
+    const given = outputIn(said, known?.data.outputSource ?? 'none');
+    const { text, bytes } = given
+      ? cutOutput(given.output)
+      : { text: known?.output ?? '', bytes: known?.data.outputBytes ?? 0 };
+    const data = { ...merged, outputBytes: bytes, outputSource: given?.source ?? merged.outputSource };
+    if (!known) {
+      this.#endRun();
+      const draft = this.#insert('tool_call', data, text, false);
+      this.#toolCalls.set(said.toolCallId, Object.assign(draft, { output: text }));
+      return draft.position;
+    }
+    const grows = text.startsWith(known.output);
+    if (!grows) {
+      known.replacement = text;
+      known.tail = '';
+      known.isChanged = true;
+    } else if (known.replacement === null) known.tail += text.slice(known.output.length);
+    else known.replacement = text;
+    // What is appended says by itself how much `outputBytes` grows, unless the output is cut.
+    const isPlainGrowth =
+      grows && bytes - known.data.outputBytes === byteLength(text.slice(known.output.length));
+    if (!isPlainGrowth || !isSame({ ...data, outputBytes: 0 }, { ...known.data, outputBytes: 0 })) {
+      known.isChanged = true;
+    }
+    known.data = data;
+    known.output = text;
+    known.length = text.length;
+    if (known.isChanged || known.tail !== '') this.#touch(known, text.length);
+    return known.position;
+  }
+
+  /** The title of a tool call of this segment; its id when it is not known. */
+  titleOf(toolCallId: string): string {
+    return this.#toolCalls.get(toolCallId)?.data.title ?? toolCallId;
+  }
+
+  /** The changes since they were last taken, in their order. */
+  take(): ItemChange[] {
+    const changes = [...this.#dirty].map((draft) => changeOf(draft));
+    for (const draft of this.#dirty) {
+      draft.isStored = true;
+      draft.isChanged = false;
+      draft.tail = '';
+      draft.replacement = null;
+    }
+    this.#dirty.clear();
+    this.#dirtyLength = 0;
+    return changes;
+  }
+
+  #addChunk({ kind, messageId, text }: Extract<Said, { type: 'chunk' }>): void {
+    const run = this.#run;
+    const isSameMessage = run?.kind === kind && (run.data.messageId ?? null) === messageId;
+    if (!isSameMessage) {
+      this.#endRun();
+      this.#run = this.#insert(kind, messageId === null ? {} : { messageId }, text, false) as typeof run;
+      return;
+    }
+    run.tail += text;
+    run.length += text.length;
+    this.#touch(run, text.length);
+  }
+
+  #replacePlan(data: PlanData): void {
+    if (this.#plan) {
+      this.#plan.data = data;
+      this.#plan.isChanged = true;
+      this.#touch(this.#plan, 100);
+      return;
+    }
+    this.#endRun();
+    this.#plan = this.#insert('plan', data, '', false);
+  }
+
+  #endRun(): void {
+    if (this.#run) this.#complete(this.#run);
+    this.#run = null;
+  }
+
+  #completeAll(unfinished: 'failed' | 'canceled'): void {
+    this.#endRun();
+    for (const call of this.#toolCalls.values()) {
+      const { status } = call.data;
+      if (status === 'pending' || status === 'in_progress') call.data = { ...call.data, status: unfinished };
+      this.#complete(call);
+    }
+    this.#toolCalls.clear();
+    if (this.#plan) this.#complete(this.#plan);
+    this.#plan = null;
+  }
+
+  #complete(draft: Draft): void {
+    draft.isComplete = true;
+    draft.isChanged = true;
+    this.#touch(draft, 0);
+  }
+
+  #insert<K extends ItemKind>(kind: K, data: DataOfKind[K], text: string, isComplete: boolean): Draft<K> {
+    this.#position += 1;
+    const draft: Draft<K> = {
+      position: this.#position,
+      kind,
+      data,
+      length: text.length,
+      isStored: false,
+      isComplete,
+      isChanged: false,
+      tail: '',
+      replacement: text,
+    };
+    this.#touch(draft as unknown as Draft, text.length);
+    return draft;
+  }
+
+  #touch(draft: Draft, length: number): void {
+    this.#dirty.add(draft);
+    this.#dirtyLength += length;
+  }
+
+  #restore(item: TranscriptItem): void {
+    if (item.isComplete) return;
+    const draft = {
+      position: item.position,
+      kind: item.kind,
+      data: item.data,
+      length: item.text.length,
+      isStored: true,
+      isComplete: false,
+      isChanged: false,
+      tail: '',
+      replacement: null,
+    } as Draft;
+    if (item.kind === 'tool_call') {
+      const call = Object.assign(draft as Draft<'tool_call'>, { output: item.text });
+      this.#toolCalls.set(item.data.toolCallId, call);
+    } else if (item.kind === 'plan') this.#plan = draft as Draft<'plan'>;
+    else if (item.kind === 'agent_message' || item.kind === 'agent_thought') {
+      this.#run = draft as Draft<'agent_message'>;
+    }
+  }
+}
+
+function changeOf(draft: Draft): ItemChange {
+  const { position, kind, data, isComplete, tail, replacement } = draft;
+  if (!draft.isStored) {
+    return { type: 'insert', position, kind, data, text: (replacement ?? '') + tail, isComplete };
+  }
+  if (draft.isChanged) {
+    const text = replacement === null ? null : replacement + tail;
+    return { type: 'update', position, data, text, tail: text === null ? tail : '', isComplete };
+  }
+  return { type: 'append', position, offset: draft.length - tail.length, text: tail };
+}
+
+function mergeToolCall(known: ToolCallData | undefined, said: ToolCallSaid): ToolCallData {
+  return {
+    toolCallId: said.toolCallId,
+    title: said.title ?? known?.title ?? said.toolCallId,
+    kind: said.kind ?? known?.kind ?? 'other',
+    status: said.status ?? known?.status ?? 'pending',
+    input: said.input === undefined ? (known?.input ?? null) : said.input,
+    outputBytes: 0,
+    outputSource: known?.outputSource ?? 'none',
+    locations: said.locations ?? known?.locations ?? [],
+    changes: said.changes ?? known?.changes ?? [],
+  };
+}
+
+/** The output that an update brings: its text contents, or else its raw output as JSON. Null: it stays as it is. */
+function outputIn(
+  { texts, rawOutput }: ToolCallSaid,
+  source: ToolCallData['outputSource'],
+): { readonly output: string; readonly source: ToolCallData['outputSource'] } | null {
+  if (texts && texts.length > 0) return { output: texts.join('\n'), source: 'texts' };
+  const hasTexts = texts === undefined && source === 'texts';
+  if (rawOutput !== undefined && !hasTexts) return { output: JSON.stringify(rawOutput), source: 'raw' };
+  return texts && source === 'texts' ? { output: '', source: 'none' } : null;
+}
+
+function isSame(a: ItemData, b: ItemData): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function byteLength(text: string): number {
+  return Buffer.byteLength(text);
+}

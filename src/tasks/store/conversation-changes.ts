@@ -1,0 +1,108 @@
+import { sql } from 'kysely';
+import type { Database } from '../../tables/database.ts';
+import type { TaskFailure } from '../domain/task.ts';
+import type { NewMachineEvent } from '../domain/task-machine.ts';
+import { FollowLostError } from '../domain/transcript/connection.ts';
+import type { PromptState } from '../domain/transcript/prompt.ts';
+import type { RequestOption, RequestState, RpcId } from '../domain/transcript/request.ts';
+import { changeTask } from './change-task.ts';
+import { type TranscriptWrite, writeTranscripts } from './transcript-writes.ts';
+
+export interface PromptChange {
+  readonly id: string;
+  readonly from: readonly PromptState[];
+  readonly to: PromptState;
+  readonly error?: TaskFailure;
+}
+
+export interface NewRequest {
+  readonly id: string;
+  readonly launch: number;
+  readonly rpcId: RpcId;
+  readonly title: string;
+  readonly toolCallPosition: number | null;
+  readonly options: readonly RequestOption[];
+}
+
+/** Something that happened in a conversation and is a revision of its task. */
+export interface ConversationFact {
+  readonly event: Extract<NewMachineEvent, { type: 'conversationChanged' | 'sessionLost' }>;
+  readonly prompt?: PromptChange;
+  readonly newRequest?: NewRequest;
+  /** The session's open requests become this, because nobody waits for their answers any more. */
+  readonly settleRequests?: Exclude<RequestState, 'open' | 'answered'>;
+}
+
+/** A prompt is in another state by now: its change, and all that was to be written with it, is not made. */
+export class PromptChangedError extends Error {
+  override readonly name = 'PromptChangedError';
+}
+
+/**
+ * Writes what a follower has to say, with what of it is a revision of the task, in one transaction. Throws FollowLostError when
+ * the session has another follower or was closed, and PromptChangedError.
+ */
+export function changeConversation(
+  db: Database,
+  taskId: string,
+  facts: readonly ConversationFact[],
+  write: TranscriptWrite,
+): Promise<void> {
+  const { sessionId } = write.lease;
+  return db.transaction(async (tx) => {
+    // The task before the conversation, as everywhere: the other order is a deadlock.
+    for (const { event, prompt, newRequest, settleRequests } of facts) {
+      const changed = await changeTask(tx, taskId, { event });
+      if (changed?.outcome !== 'changed') throw new FollowLostError(`${sessionId} was closed.`);
+      if (prompt) await changePrompt(tx, prompt);
+      if (newRequest) await insertRequest(tx, sessionId, changed.task.workspaceId, newRequest);
+      if (settleRequests) await settleOpenRequests(tx, [sessionId], settleRequests);
+    }
+    if (!(await writeTranscripts(tx, [write])).has(sessionId)) {
+      throw new FollowLostError(`${sessionId} has another follower.`);
+    }
+  });
+}
+
+async function changePrompt(tx: Database, { id, from, to, error }: PromptChange): Promise<void> {
+  const { rows } = await sql`
+    update prompt set state = ${to}, error = ${error ? JSON.stringify(error) : null}::jsonb
+    where id = ${id} and state = any(${from}) returning id
+  `.execute(tx.kysely);
+  if (rows.length === 0) throw new PromptChangedError(`The prompt ${id} is in another state.`);
+}
+
+async function insertRequest(
+  tx: Database,
+  sessionId: string,
+  workspaceId: string,
+  request: NewRequest,
+): Promise<void> {
+  await sql`
+    insert into agent_request (id, session_id, workspace_id, launch, rpc_id, title, tool_call_position, options, state, created_at)
+    values (${request.id}, ${sessionId}, ${workspaceId}, ${request.launch}, ${JSON.stringify(request.rpcId)}::jsonb,
+      ${request.title}, ${request.toolCallPosition}, ${JSON.stringify(request.options)}::jsonb, 'open', ${tx.clock.now()})
+  `.execute(tx.kysely);
+}
+
+/** Nobody waits for answers any more. The agent is told by whoever follows it. */
+async function settleOpenRequests(
+  tx: Database,
+  sessionIds: readonly string[],
+  state: 'canceled' | 'expired',
+): Promise<void> {
+  await sql`
+    update agent_request set state = ${state}, is_delivered = ${state === 'expired'}
+    where session_id = any(${sessionIds}) and state = 'open'
+  `.execute(tx.kysely);
+}
+
+export async function hasPromptState(db: Database, id: string, state: PromptState): Promise<boolean> {
+  const row = await db.kysely
+    .selectFrom('prompt')
+    .select('id')
+    .where('id', '=', id)
+    .where('state', '=', state)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,164 @@
+import { sql } from 'kysely';
+import type { Database } from '../../tables/database.ts';
+import type { Lease } from '../domain/lease.ts';
+import type { TaskFailure } from '../domain/task.ts';
+import type { Connection, FollowLease } from '../domain/transcript/connection.ts';
+import type { SegmentStart } from '../domain/transcript/segment.ts';
+import { addedText, type ItemRow, itemColumns, toItem } from './transcript-rows.ts';
+import { followChannel } from './transcript-wake-up.ts';
+
+// Who follows which session, and where its agent is found.
+
+/** A session as its follower has it. */
+export interface FollowedConversation {
+  readonly lease: FollowLease;
+  readonly taskId: string;
+  readonly connection: Connection;
+  readonly launch: number;
+  /** The number of the last message of this launch that is stored. */
+  readonly streamPosition: number;
+  readonly sequence: number;
+}
+
+interface ConversationRow {
+  readonly session_id: string;
+  readonly task_id: string;
+  readonly epoch: number;
+  readonly connection: Connection;
+  readonly launch: number;
+  readonly stream_position: number;
+  readonly sequence: number;
+}
+
+/**
+ * Takes up to `limit` sessions that nobody follows, under new epochs: those whose sandboxes lie where this worker reaches
+ * them. None when the worker was declared dead.
+ */
+export async function followConversations(
+  db: Database,
+  workerId: string,
+  locations: readonly string[],
+  limit: number,
+): Promise<FollowedConversation[]> {
+  const { rows } = await sql<ConversationRow>`
+    with alive as (
+      select from worker where id = ${workerId} for key share
+    ), free as (
+      select session_id from conversation
+      where is_open and followed_by is null and failure is null
+        and (location is null or location = any(${locations})) and exists (select from alive)
+      limit ${limit} for update skip locked
+    )
+    update conversation set followed_by = ${workerId}, epoch = epoch + 1
+    from free where conversation.session_id = free.session_id
+    returning conversation.session_id, task_id, epoch, connection, launch, stream_position, sequence
+  `.execute(db.kysely);
+  return rows.map((row) => ({
+    lease: { sessionId: row.session_id, epoch: row.epoch },
+    taskId: row.task_id,
+    connection: row.connection,
+    launch: row.launch,
+    streamPosition: row.stream_position,
+    sequence: row.sequence,
+  }));
+}
+
+/** Takes all sessions from a worker that is dead. */
+export async function loseConversations(db: Database, workerId: string): Promise<void> {
+  await db.kysely
+    .updateTable('conversation')
+    .set((column) => ({ followed_by: null, epoch: column('epoch', '+', 1) }))
+    .where('followed_by', '=', workerId)
+    .execute();
+}
+
+/** Gives a session back, for another worker. */
+export async function releaseConversation(db: Database, { sessionId, epoch }: FollowLease): Promise<void> {
+  await db.kysely
+    .updateTable('conversation')
+    .set((column) => ({ followed_by: null, epoch: column('epoch', '+', 1) }))
+    .where('session_id', '=', sessionId)
+    .where('epoch', '=', epoch)
+    .execute();
+}
+
+/** The leases that the worker holds. */
+export async function followLeasesOf(db: Database, workerId: string): Promise<FollowLease[]> {
+  const rows = await db.kysely
+    .selectFrom('conversation')
+    .select(['session_id', 'epoch'])
+    .where('followed_by', '=', workerId)
+    .where('is_open', '=', true)
+    .execute();
+  return rows.map(({ session_id, epoch }) => ({ sessionId: session_id, epoch }));
+}
+
+/** Where a transcript stands, for the follower that has just taken it. */
+export async function readSegment(db: Database, sessionId: string): Promise<SegmentStart> {
+  const { rows } = await sql<{
+    position: number;
+    turn_position: number;
+    turn_prompt_id: string | null;
+    items: ItemRow[] | null;
+  }>`
+    select position, turn_position, turn_prompt_id, (
+      select jsonb_agg(to_jsonb(open) order by open.item_position) from (
+        select ${itemColumns} from transcript_item item ${addedText}
+        where item.session_id = conversation.session_id and item.position >= conversation.turn_position
+          and not item.is_complete
+      ) open
+    ) as items
+    from conversation where session_id = ${sessionId}
+  `.execute(db.kysely);
+  const [row] = rows;
+  if (!row) throw new Error(`The session ${sessionId} has no conversation.`);
+  return {
+    position: row.position,
+    turnPosition: row.turn_position,
+    promptId: row.turn_prompt_id,
+    items: (row.items ?? []).map(toItem),
+  };
+}
+
+/**
+ * Stores how a session of a leased task is followed. The same connection changes nothing, unless it had failed: then, and for
+ * another connection, messages are read from the first one on, by whichever worker takes it. Nothing when the lease is gone.
+ */
+export async function storeConnection(
+  db: Database,
+  lease: Lease,
+  sessionId: string,
+  connection: Connection,
+  location: string | null,
+): Promise<void> {
+  const value = JSON.stringify(connection);
+  await sql`
+    with stored as (
+      insert into conversation (session_id, task_id, location, connection)
+      select ${sessionId}, id, ${location}, ${value}::jsonb from task where id = ${lease.taskId} and epoch = ${lease.epoch}
+      on conflict (session_id) do update set connection = excluded.connection, location = excluded.location,
+        launch = conversation.launch + 1, stream_position = 0, failure = null, followed_by = null,
+        epoch = conversation.epoch + 1
+        where conversation.connection <> excluded.connection or conversation.failure is not null
+      returning task_id
+    )
+    select pg_notify(${sql.lit(followChannel)}, '') from stored
+  `.execute(db.kysely);
+}
+
+/** How far the opening of a session has come. */
+export interface OpeningState {
+  /** Of the session's first prompt; null: it has none. */
+  readonly promptState: string | null;
+  /** Why its connection is of no use. */
+  readonly failure: TaskFailure | null;
+}
+
+export async function readOpening(db: Database, sessionId: string): Promise<OpeningState> {
+  const { rows } = await sql<{ prompt_state: string | null; failure: TaskFailure | null }>`
+    select (select state from prompt where prompt.session_id = session.id order by number limit 1) as prompt_state,
+      conversation.failure
+    from session left join conversation on conversation.session_id = session.id where session.id = ${sessionId}
+  `.execute(db.kysely);
+  return { promptState: rows[0]?.prompt_state ?? null, failure: rows[0]?.failure ?? null };
+}

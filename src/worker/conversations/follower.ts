@@ -1,0 +1,470 @@
+import { readMessage } from '../../agents/acp-message.ts';
+import { AgentServer, AgentServerError, AgentServerGoneError } from '../../agents/agent-server.ts';
+import { AgentStream, AgentStreamLostError, type StreamEvent } from '../../agents/agent-stream.ts';
+import { retryWhileUnavailable } from '../../db/retry.ts';
+import type { Logger } from '../../log.ts';
+import { redact } from '../../redact.ts';
+import type { Database } from '../../tables/database.ts';
+import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
+import { newId } from '../../tasks/domain/id.ts';
+import type { TaskFailure } from '../../tasks/domain/task.ts';
+import { FollowLostError } from '../../tasks/domain/transcript/connection.ts';
+import type { Said } from '../../tasks/domain/transcript/said.ts';
+import { Segment } from '../../tasks/domain/transcript/segment.ts';
+import { type ConversationFact, PromptChangedError } from '../../tasks/store/conversation-changes.ts';
+import { type FollowedConversation, readSegment } from '../../tasks/store/conversations.ts';
+import {
+  type PendingAnswer,
+  type PendingPrompt,
+  readPendingWork,
+  recordDelivered,
+} from '../../tasks/store/pending-work.ts';
+import type { TranscriptWriter } from './transcript-writer.ts';
+
+export interface FollowerOptions {
+  readonly db: Database;
+  readonly logger: Logger;
+  readonly writer: TranscriptWriter;
+  readonly conversation: FollowedConversation;
+  /** Aborts when the session has another follower, or the worker stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds between two writes of text, and the text after which none is waited for. */
+const flushMs = 100;
+const flushLength = 64 * 1024;
+/** Milliseconds after which an agent that says nothing counts as having got what was written to it. */
+const acceptMs = 500;
+/** Milliseconds for which a prompt that an earlier follower was sending may show that it has arrived. */
+const unknownAfterMs = 2_000;
+/** Milliseconds for the stream to deliver a response that has come on the request. */
+const streamLagMs = 1_000;
+
+/** The prompt that the agent is being given, or works on. */
+interface Turn {
+  readonly id: string;
+  readonly text: string;
+  state: 'sending' | 'accepted';
+}
+
+/**
+ * Follows one session under a lease: stores what its agent says, gives it prompts and answers. One loop does one thing after
+ * the other, so that the order in the transcript is that of the stream.
+ */
+export class Follower {
+  readonly #options: FollowerOptions;
+  readonly #server: AgentServer;
+  readonly #logger: Logger;
+  readonly #facts: ConversationFact[] = [];
+  readonly #stopping = new AbortController();
+  readonly #signal: AbortSignal;
+  /** Prompts that nobody knows whether the agent has got them. */
+  readonly #unknown = new Map<string, PendingPrompt>();
+  #segment: Segment;
+  #sequence: number;
+  /** The number of the last message that was read, and of the last one that is stored. */
+  #read: number;
+  #stored: number;
+  #turn: Turn | null = null;
+  #openRequests = 0;
+  /** Whether there may be prompts, answers or an interruption to look at. */
+  #mustLook = true;
+  #wake: (() => void) | undefined;
+  #lastFlushAt = 0;
+  /** What to do at certain times, by name. */
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #due: (() => void)[] = [];
+
+  constructor(options: FollowerOptions) {
+    const { connection, lease, sequence, streamPosition } = options.conversation;
+    this.#options = options;
+    this.#server = new AgentServer(connection);
+    this.#logger = options.logger.child({ taskId: options.conversation.taskId, sessionId: lease.sessionId });
+    this.#signal = AbortSignal.any([options.signal, this.#stopping.signal]);
+    this.#segment = new Segment({ position: 0, turnPosition: 1, promptId: null, items: [] });
+    this.#sequence = sequence;
+    this.#read = streamPosition;
+    this.#stored = streamPosition;
+  }
+
+  /** There may be something to do. */
+  hint(): void {
+    this.#mustLook = true;
+    this.#notify();
+  }
+
+  /**
+   * Resolves when the agent server is lost. Rejects with FollowLostError, or with the reason of the signal; what was read
+   * before that is stored, or read again by the next follower.
+   */
+  async run(): Promise<void> {
+    const { db, conversation } = this.#options;
+    const { lease, connection, streamPosition } = conversation;
+    const onAbort = () => this.#notify();
+    this.#signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const start = await retryWhileUnavailable(() => readSegment(db, lease.sessionId), this.#signal);
+      this.#segment = new Segment(start);
+      await this.#takeOver();
+      const stream = new AgentStream({
+        server: this.#server,
+        conversation: connection.server,
+        after: streamPosition,
+        signal: this.#signal,
+        onEvent: () => this.#notify(),
+      });
+      for (;;) {
+        this.#signal.throwIfAborted();
+        for (const event of stream.take()) await this.#receive(event);
+        for (const work of this.#due.splice(0)) work();
+        await this.#flushIfDue();
+        if (this.#mustLook) await this.#look();
+        await this.#sleep(stream);
+      }
+    } catch (error) {
+      if (!(error instanceof AgentStreamLostError)) throw error;
+      await this.#flush();
+      this.#logger.info({ err: error.cause }, 'the agent server is gone');
+    } finally {
+      this.#stopping.abort(new Error('The follower has ended.'));
+      this.#signal.removeEventListener('abort', onAbort);
+      for (const timer of this.#timers.values()) clearTimeout(timer);
+    }
+  }
+
+  /** Continues with what an earlier follower has begun. */
+  async #takeOver(): Promise<void> {
+    const pending = await this.#readPending();
+    this.#openRequests = pending.openRequests;
+    for (const prompt of pending.prompts) {
+      if (prompt.state === 'unknown') this.#unknown.set(prompt.id, prompt);
+      if (prompt.state !== 'sending' && prompt.state !== 'accepted') continue;
+      this.#turn = { id: prompt.id, text: prompt.text, state: prompt.state };
+      if (prompt.state === 'sending') this.#at('unknown', unknownAfterMs, () => this.#giveUpSending(prompt));
+    }
+  }
+
+  async #readPending() {
+    const { db, conversation } = this.#options;
+    const { lease, launch } = conversation;
+    const pending = await retryWhileUnavailable(() => readPendingWork(db, lease, launch), this.#signal);
+    if (!pending) throw new FollowLostError(`${lease.sessionId} has another follower.`);
+    return pending;
+  }
+
+  /** Looks for what people have asked for meanwhile. */
+  async #look(): Promise<void> {
+    this.#mustLook = false;
+    const { prompts, answers } = await this.#readPending();
+    if (answers.length > 0) await this.#deliver(answers);
+    const next = prompts.find(({ state }) => state === 'queued');
+    if (next && !this.#turn) await this.#send(next);
+  }
+
+  async #send(prompt: PendingPrompt): Promise<void> {
+    const { agentSessionId } = this.#options.conversation.connection;
+    // Stored before it is sent: whatever dies from here on, it is never sent again.
+    this.#facts.push(
+      this.#fact('prompt.sending', { isWorking: true }, { id: prompt.id, from: ['queued'], to: 'sending' }),
+    );
+    try {
+      await this.#flush();
+    } catch (error) {
+      if (!(error instanceof PromptChangedError)) throw error;
+      // Taken back at this moment.
+      this.#mustLook = true;
+      return;
+    }
+    const turn: Turn = { id: prompt.id, text: prompt.text, state: 'sending' };
+    this.#turn = turn;
+    const params = { sessionId: agentSessionId, prompt: [{ type: 'text', text: prompt.text }] };
+    const message = { jsonrpc: '2.0', id: prompt.id, method: 'session/prompt', params };
+    this.#post(message, () => this.#at('accept', acceptMs, () => this.#accept(turn))).then(
+      (answer) => this.#at('response', streamLagMs, () => this.#endByRequest(turn, answer)),
+      (error: unknown) => this.#soon(() => this.#onRefusedPost(turn, error)),
+    );
+  }
+
+  #post(message: object, onWritten?: () => void): Promise<string> {
+    const { server } = this.#options.conversation.connection;
+    const posted = this.#server.post(server, message, this.#stopping.signal, onWritten);
+    posted.catch(() => {}); // it may reject when nobody waits for it any more
+    return posted;
+  }
+
+  async #deliver(answers: readonly PendingAnswer[]): Promise<void> {
+    for (const { id, rpcId, answer } of answers) {
+      const outcome = answer === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId: answer };
+      try {
+        await this.#server.post(
+          this.#options.conversation.connection.server,
+          { jsonrpc: '2.0', id: rpcId, result: { outcome } },
+          AbortSignal.any([this.#signal, AbortSignal.timeout(10_000)]),
+        );
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        this.#logger.debug({ err: error }, 'an answer could not be delivered yet');
+        this.#at('look', 500, () => {
+          this.#mustLook = true;
+        });
+        return;
+      }
+      await retryWhileUnavailable(() => recordDelivered(this.#options.db, [id]), this.#signal);
+    }
+    const openRequests = (await this.#readPending()).openRequests;
+    this.#openRequests = openRequests;
+  }
+
+  async #receive(event: StreamEvent): Promise<void> {
+    if ('from' in event) {
+      const count = event.to - event.from + 1;
+      this.#read = event.to;
+      this.#segment.addNotice(
+        'MESSAGES_LOST',
+        `${count} ${count === 1 ? 'message' : 'messages'} of the agent could not be read.`,
+      );
+      return;
+    }
+    this.#read = event.number;
+    this.#hear(readMessage(event.json, this.#options.conversation.connection.agentSessionId));
+    if (this.#facts.length > 0 || this.#segment.dirtyLength > flushLength) await this.#flush();
+  }
+
+  #hear(said: Said): void {
+    switch (said.type) {
+      case 'response':
+        this.#onResponse(said);
+        return;
+      case 'permission':
+        this.#showWork();
+        this.#onPermission(said);
+        return;
+      case 'call':
+        this.#post({
+          jsonrpc: '2.0',
+          id: said.rpcId,
+          error: { code: -32601, message: `${said.method} is not known.` },
+        });
+        return;
+      case 'chunk':
+      case 'toolCall':
+      case 'plan':
+      case 'echo':
+        this.#showWork();
+        this.#segment.say(said);
+        return;
+      case 'unreadable':
+        this.#segment.say(said);
+        return;
+      case 'agentExited':
+      case 'other':
+        return;
+    }
+  }
+
+  /** The agent works, so it has got what it was given last. */
+  #showWork(): void {
+    if (this.#turn) {
+      this.#accept(this.#turn);
+      return;
+    }
+    const [prompt, ...others] = this.#unknown.values();
+    if (!prompt || others.length > 0) return;
+    this.#unknown.delete(prompt.id);
+    this.#turn = { id: prompt.id, text: prompt.text, state: 'sending' };
+    this.#accept(this.#turn);
+  }
+
+  #accept(turn: Turn): void {
+    if (this.#turn !== turn || turn.state === 'accepted') return;
+    turn.state = 'accepted';
+    this.#segment.beginTurn(turn.id, turn.text);
+    this.#facts.push(
+      this.#fact(
+        'prompt.accepted',
+        { isWorking: true },
+        { id: turn.id, from: ['sending', 'unknown'], to: 'accepted' },
+      ),
+    );
+  }
+
+  #onResponse({ id, stopReason, error }: Extract<Said, { type: 'response' }>): void {
+    if (this.#turn?.id === id) {
+      this.#accept(this.#turn);
+      this.#endTurn(stopReason, error);
+      return;
+    }
+    const prompt = this.#unknown.get(String(id));
+    if (!prompt) return;
+    this.#unknown.delete(prompt.id);
+    if (this.#turn) {
+      // The agent works on a later one by now, whose turn this is not the end of.
+      this.#facts.push(this.#fact('turn.ended', {}, { id: prompt.id, from: ['unknown'], to: 'done' }));
+      return;
+    }
+    this.#turn = { id: prompt.id, text: prompt.text, state: 'sending' };
+    this.#accept(this.#turn);
+    this.#endTurn(stopReason, error);
+  }
+
+  #endTurn(stopReason: string | null, error: { readonly message: string } | null): void {
+    const turn = this.#turn;
+    if (!turn) return;
+    const failure = error ? promptFailed(error.message) : null;
+    this.#segment.endTurn(failure ? 'FAILED' : nameOf(stopReason ?? 'end_turn'), failure);
+    this.#finishTurn(turn, failure, 'canceled');
+  }
+
+  #finishTurn(turn: Turn, failure: TaskFailure | null, requests: 'canceled' | 'expired'): void {
+    for (const name of ['accept', 'response', 'unknown']) this.#clear(name);
+    const change = { id: turn.id, from: ['accepted' as const], ...(failure ? { error: failure } : {}) };
+    this.#facts.push({
+      ...this.#fact(
+        'turn.ended',
+        { isWorking: false, openRequests: 0, ...(failure ? { error: failure } : {}) },
+        { ...change, to: failure ? 'failed' : 'done' },
+      ),
+      ...(this.#openRequests > 0 ? { settleRequests: requests } : {}),
+    });
+    this.#openRequests = 0;
+    this.#turn = null;
+    this.#mustLook = true;
+  }
+
+  #onPermission({ rpcId, call, options }: Extract<Said, { type: 'permission' }>): void {
+    const position = this.#segment.changeToolCall(call);
+    this.#openRequests += 1;
+    this.#facts.push({
+      ...this.#fact('request.opened', { openRequests: this.#openRequests }),
+      newRequest: {
+        id: newId('request', this.#options.db.clock.now()),
+        launch: this.#options.conversation.launch,
+        rpcId,
+        title: call.title ?? this.#segment.titleOf(call.toolCallId),
+        toolCallPosition: position,
+        options,
+      },
+    });
+  }
+
+  /** The response has come on the request, and the stream has not delivered it. */
+  #endByRequest(turn: Turn, answer: string): void {
+    if (this.#turn !== turn) return;
+    const said = readMessage(answer, this.#options.conversation.connection.agentSessionId);
+    if (said.type === 'response' && said.id === turn.id) this.#onResponse(said);
+  }
+
+  #onRefusedPost(turn: Turn, error: unknown): void {
+    if (this.#turn !== turn || turn.state === 'accepted') return;
+    const wasRefused = error instanceof AgentServerError && error.status >= 400 && error.status < 500;
+    if (wasRefused) {
+      this.#accept(turn);
+      this.#endTurn(null, { message: error.message });
+      return;
+    }
+    if (!(error instanceof AgentServerError || error instanceof AgentServerGoneError)) return;
+    this.#clear('accept');
+    this.#at('unknown', unknownAfterMs, () => this.#giveUpSending(turn));
+  }
+
+  /** Nothing shows whether the agent has got the prompt. The queue goes on. */
+  #giveUpSending(prompt: { readonly id: string; readonly text: string }): void {
+    if (this.#turn?.id !== prompt.id || this.#turn.state !== 'sending') return;
+    this.#facts.push(
+      this.#fact('prompt.unknown', { isWorking: false }, { id: prompt.id, from: ['sending'], to: 'unknown' }),
+    );
+    this.#unknown.set(prompt.id, { id: prompt.id, text: prompt.text, state: 'unknown' });
+    this.#turn = null;
+    this.#mustLook = true;
+  }
+
+  #fact(
+    kind: Extract<ConversationFact['event'], { type: 'conversationChanged' }>['kind'],
+    change: { isWorking?: boolean; openRequests?: number; error?: TaskFailure },
+    prompt?: ConversationFact['prompt'],
+  ): ConversationFact {
+    const { sessionId } = this.#options.conversation.lease;
+    return {
+      event: { type: 'conversationChanged', sessionId, kind, ...change },
+      ...(prompt ? { prompt } : {}),
+    };
+  }
+
+  async #flushIfDue(): Promise<void> {
+    if (this.#facts.length > 0) return this.#flush();
+    if (!this.#segment.isDirty && this.#read === this.#stored) return;
+    const dueInMs = this.#lastFlushAt + flushMs - performance.now();
+    if (dueInMs <= 0) await this.#flush();
+    else if (!this.#timers.has('flush')) this.#at('flush', dueInMs, () => {});
+  }
+
+  async #flush(): Promise<void> {
+    this.#lastFlushAt = performance.now();
+    const { writer, conversation } = this.#options;
+    const facts = this.#facts.splice(0);
+    const changes = this.#segment.take();
+    if (facts.length === 0 && changes.length === 0 && this.#read === this.#stored) return;
+    const write = {
+      lease: conversation.lease,
+      sequence: this.#sequence,
+      changes,
+      position: this.#segment.position,
+      turnPosition: this.#segment.turnPosition,
+      turnPromptId: this.#segment.promptId,
+      streamPosition: this.#read,
+    };
+    if (facts.length > 0) await writer.change(conversation.taskId, facts, write, this.#signal);
+    else await writer.write(write, this.#signal);
+    this.#sequence += changes.length;
+    this.#stored = write.streamPosition;
+  }
+
+  /** Runs `work` in the loop after that many milliseconds, unless another one of that name takes its place. */
+  #at(name: string, ms: number, work: () => void): void {
+    this.#clear(name);
+    const timer = setTimeout(() => {
+      this.#timers.delete(name);
+      this.#soon(work);
+    }, ms);
+    this.#timers.set(name, timer);
+  }
+
+  #clear(name: string): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+
+  #soon(work: () => void): void {
+    this.#due.push(work);
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** Returns when there may be something to do. */
+  async #sleep(stream: AgentStream): Promise<void> {
+    if (stream.hasEvents || this.#due.length > 0 || this.#mustLook || this.#facts.length > 0) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#signal.aborted) resolve();
+    });
+  }
+}
+
+/** The stop reasons of the protocol, as the API names them. */
+function nameOf(stopReason: string): string {
+  return stopReason === 'cancelled' ? 'CANCELED' : stopReason.toUpperCase();
+}
+
+function promptFailed(message: string): TaskFailure {
+  const line = redact(message.trim().split('\n', 1)[0] ?? '').slice(0, 500);
+  return {
+    code: 'PROMPT_FAILED' satisfies TaskErrorCode,
+    message: line === '' ? 'The agent answered with an error.' : line,
+    step: null,
+    retryable: false,
+  };
+}

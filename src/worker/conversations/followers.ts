@@ -1,0 +1,158 @@
+import { isConnectionError } from '../../db/connection-error.ts';
+import type { Logger } from '../../log.ts';
+import { runEvery } from '../../run-every.ts';
+import type { Database } from '../../tables/database.ts';
+import { FollowLostError } from '../../tasks/domain/transcript/connection.ts';
+import {
+  type FollowedConversation,
+  followConversations,
+  followLeasesOf,
+  loseConversations,
+  releaseConversation,
+} from '../../tasks/store/conversations.ts';
+import { findPendingWork } from '../../tasks/store/pending-work.ts';
+import type { WakeUpListener } from '../../tasks/store/wake-up-listener.ts';
+import { Follower } from './follower.ts';
+import { TranscriptWriter } from './transcript-writer.ts';
+
+export interface FollowersOptions {
+  readonly db: Database;
+  readonly listener: WakeUpListener;
+  readonly logger: Logger;
+  /** Of the sandboxes that this worker reaches. */
+  readonly locations: readonly string[];
+  workerId(): string;
+}
+
+/** Milliseconds between two looks for sessions that nobody follows, and for what a lost notification has told. */
+const lookMs = 500;
+/** Sessions that are taken in one look, so that several workers share them. */
+const takenAtOnce = 20;
+
+interface Following {
+  readonly conversation: FollowedConversation;
+  readonly follower: Follower;
+  readonly lost: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** The sessions that this worker follows, each with its follower. */
+export class Followers {
+  readonly #options: FollowersOptions;
+  readonly #writer: TranscriptWriter;
+  readonly #following = new Map<string, Following>();
+  readonly #stopping = new AbortController();
+  #looking: Promise<void> | undefined;
+  #taking: Promise<void> | undefined;
+  #unsubscribe = () => {};
+
+  constructor(options: FollowersOptions) {
+    this.#options = options;
+    this.#writer = new TranscriptWriter(options.db);
+  }
+
+  start(): void {
+    const { listener, logger } = this.#options;
+    this.#unsubscribe = listener.subscribe({
+      wakeUp: ({ taskId }) => {
+        for (const { conversation, follower } of this.#following.values()) {
+          if (conversation.taskId === taskId) follower.hint();
+        }
+      },
+      followable: () => void this.#takeSoon(),
+    });
+    this.#looking = runEvery(
+      lookMs,
+      this.#stopping.signal,
+      () => this.#look(),
+      (error) => {
+        const level = isConnectionError(error) ? 'debug' : 'error';
+        logger[level]({ err: error }, 'could not look for sessions to follow');
+      },
+    );
+  }
+
+  /** Gives all sessions back. */
+  async stop(): Promise<void> {
+    const { db, workerId } = this.#options;
+    this.#stopping.abort(new Error('The worker is stopping.'));
+    this.#unsubscribe();
+    for (const { lost } of this.#following.values()) lost.abort(this.#stopping.signal.reason);
+    await Promise.all([this.#looking, this.#taking, ...this.#following.values().map(({ ended }) => ended)]);
+    await loseConversations(db, workerId());
+  }
+
+  /** At once, unless a look is under way: that one may have missed what is new. */
+  async #takeSoon(): Promise<void> {
+    await this.#taking;
+    await this.#take().catch(() => {}); // the next look repeats it
+  }
+
+  #take(): Promise<void> {
+    this.#taking ??= this.#takeFree().finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #look(): Promise<void> {
+    const { db, workerId } = this.#options;
+    const id = workerId();
+    const believed = [...this.#following.values()];
+    const stored = new Map((await followLeasesOf(db, id)).map((lease) => [lease.sessionId, lease.epoch]));
+    for (const { conversation, lost } of believed) {
+      const { sessionId, epoch } = conversation.lease;
+      if (stored.get(sessionId) !== epoch) lost.abort(new FollowLostError(`${sessionId} is lost.`));
+    }
+    for (const [sessionId, epoch] of stored) {
+      // Taken by a statement whose reply was lost.
+      if (!this.#following.has(sessionId)) await releaseConversation(db, { sessionId, epoch });
+    }
+    for (const sessionId of await findPendingWork(db, [...this.#following.keys()])) {
+      this.#following.get(sessionId)?.follower.hint();
+    }
+    await this.#take();
+  }
+
+  async #takeFree(): Promise<void> {
+    const { db, locations, workerId } = this.#options;
+    if (this.#stopping.signal.aborted) return;
+    const taken = await followConversations(db, workerId(), locations, takenAtOnce);
+    for (const conversation of taken) this.#follow(conversation);
+  }
+
+  #follow(conversation: FollowedConversation): void {
+    const { db, logger } = this.#options;
+    const { sessionId } = conversation.lease;
+    const lost = new AbortController();
+    if (this.#stopping.signal.aborted) lost.abort(this.#stopping.signal.reason);
+    const earlier = this.#following.get(sessionId);
+    earlier?.lost.abort(new FollowLostError(`${sessionId} was taken again.`));
+    const follower = new Follower({ db, logger, writer: this.#writer, conversation, signal: lost.signal });
+    const following: Following = {
+      conversation,
+      follower,
+      lost,
+      ended: this.#run(follower, conversation).finally(() => {
+        if (this.#following.get(sessionId) === following) this.#following.delete(sessionId);
+      }),
+    };
+    this.#following.set(sessionId, following);
+  }
+
+  async #run(follower: Follower, { lease }: FollowedConversation): Promise<void> {
+    const { db, logger } = this.#options;
+    const { sessionId } = lease;
+    try {
+      await follower.run();
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      if (error instanceof FollowLostError) logger.debug({ sessionId }, error.message);
+      else logger.error({ err: error, sessionId }, 'a session could not be followed; it is taken again');
+    }
+    // Whoever takes it next begins from what is stored.
+    await releaseConversation(db, lease).catch((error: unknown) => {
+      logger.debug({ err: error, sessionId }, 'a session could not be given back; the next look will');
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type StartedApp, startApp } from '../schema/started-app.ts';
+import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
+import { type ScriptedAgentServer, startScriptedAgentServer } from '../support/scripted-agent-server.ts';
+import { returns } from '../support/scripted-provider.ts';
+import { itemFields, TranscriptCopy } from '../support/transcript-copy.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let app: StartedApp;
+let agents: ScriptedAgentServer;
+let repository: GitRepository;
+let socket: GraphqlWsClient;
+
+beforeAll(async () => {
+  app = await startApp('start');
+  agents = await startScriptedAgentServer();
+  repository = await createGitRepository();
+  app.provider.on('ensureAgent', returns(agents.endpoint));
+  app.provider.on('createSession', agents.opensSessions());
+  socket = await connect(app.url, { token: app.token });
+});
+afterAll(async () => {
+  await socket.close();
+  await app[Symbol.asyncDispose]();
+  await agents[Symbol.asyncDispose]();
+  await repository[Symbol.asyncDispose]();
+});
+
+async function open(prompt = 'Fix the tests') {
+  const opened = agents.agents.size;
+  const id = await app.create({ prompt, repoUrl: repository.path });
+  const agent = await agents.agent(opened + 1);
+  const given = await agent.nextPrompt();
+  const sessionId = (
+    await app.ask<{ task: { sessions: [{ id: string }] } }>(`{ task(id: "${id}") { sessions { id } } }`)
+  ).task.sessions[0].id;
+  return { id, agent, given, sessionId };
+}
+
+const stored = async (sessionId: string) => {
+  const { node } = await app.ask<{ node: { sequence: number; items: { nodes: unknown[] } } }>(
+    `{ node(id: "${sessionId}") { ... on Session { sequence items(first: 100) { nodes { ${itemFields} } } } } }`,
+  );
+  return { sequence: node.sequence, items: node.items.nodes };
+};
+
+describe('I16 a transcript', () => {
+  it('shows a turn as it happens, and as it is stored', async () => {
+    const { id, agent, given, sessionId } = await open('Say hello');
+    expect(given.text).toBe('Say hello');
+    const copy = new TranscriptCopy(socket, sessionId);
+    agent.say({ sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text: 'Hm' } });
+    agent.sayText('Hel');
+    agent.sayText('lo');
+    await copy.until(({ list }) => list.at(-1)?.text === 'Hello');
+    agent.sayText(', world');
+    await copy.until(({ list }) => list.at(-1)?.text === 'Hello, world');
+    expect(copy.appends).toBeGreaterThan(0);
+    agent.say({
+      sessionUpdate: 'tool_call',
+      toolCallId: 't1',
+      title: 'Run',
+      kind: 'execute',
+      status: 'pending',
+      rawInput: { command: 'ls' },
+    });
+    agent.say({
+      sessionUpdate: 'tool_call_update',
+      toolCallId: 't1',
+      status: 'completed',
+      content: [{ type: 'content', content: { type: 'text', text: 'a\nb' } }],
+    });
+    agent.sayText('Done');
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    expect(copy.list).toMatchObject([
+      { __typename: 'UserMessage', position: 1, text: 'Say hello', isComplete: true },
+      { __typename: 'AgentThought', text: 'Hm', isComplete: true },
+      { __typename: 'AgentMessage', text: 'Hello, world', isComplete: true },
+      {
+        __typename: 'ToolCall',
+        title: 'Run',
+        status: 'COMPLETED',
+        input: { command: 'ls' },
+        output: 'a\nb',
+        outputBytes: 3,
+      },
+      { __typename: 'AgentMessage', text: 'Done', isComplete: true },
+      { __typename: 'TurnEnd', position: 6, stopReason: 'END_TURN', error: null },
+    ]);
+    expect(await stored(sessionId)).toEqual({ sequence: copy.sequence, items: copy.list });
+    await waitFor(async () => {
+      const { task } = await app.ask<{ task: { status: string } }>(`{ task(id: "${id}") { status } }`);
+      return task.status === 'RUNNING';
+    });
+  });
+
+  it('shows what was said before a connection to the agent was cut once, and what is said after it', async () => {
+    const { agent, given, sessionId } = await open();
+    const copy = new TranscriptCopy(socket, sessionId);
+    let said = '';
+    for (let round = 0; round < 20; round += 1) {
+      const text = `${round} `;
+      said += text;
+      agent.sayText(text);
+      agent.cut();
+      if (round % 5 === 0) await waitFor(() => agent.readers > 0);
+    }
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    expect(copy.list[1]?.text).toBe(said);
+  });
+
+  it('says that messages were lost when the agent server does not have them any more', async () => {
+    const { agent, given, sessionId } = await open();
+    const copy = new TranscriptCopy(socket, sessionId);
+    agent.sayText('before');
+    agent.skip(3);
+    agent.sayText('after');
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    expect(copy.list.slice(1, -1)).toMatchObject([
+      { __typename: 'AgentMessage', text: 'before', isComplete: true },
+      { __typename: 'Notice', code: 'MESSAGES_LOST' },
+      { __typename: 'AgentMessage', text: 'after' },
+    ]);
+  });
+
+  it('gives a client that comes back what it has missed, and nothing twice', async () => {
+    const { agent, given, sessionId } = await open();
+    const first = new TranscriptCopy(socket, sessionId);
+    agent.sayText('one ');
+    await first.until(({ list }) => list[1]?.text === 'one ');
+    first.stop();
+    agent.sayText('two ');
+    await waitFor(async () => (await stored(sessionId)).sequence > first.sequence);
+    const second = new TranscriptCopy(socket, sessionId, first);
+    await second.applyNext();
+    expect(second.list[1]?.text).toBe('one two ');
+    expect(second.appends).toBe(1);
+    const third = new TranscriptCopy(socket, sessionId, second);
+    expect(await third.applyNext()).toMatchObject({ sequence: second.sequence, items: [], appends: [] });
+    agent.respond(given.id, { stopReason: 'cancelled' });
+    for (const copy of [second, third])
+      await copy.until(({ list }) => list.at(-1)?.stopReason === 'CANCELED');
+    expect(second.list).toEqual(third.list);
+  });
+
+  it.each([-1, 1_000])('refuses afterSequence %d, which the transcript does not have', async (after) => {
+    const { sessionId } = await open();
+    const { payload } = await socket.run({
+      query: `subscription { transcriptUpdated(sessionId: "${sessionId}", afterSequence: ${after}) { sequence } }`,
+    });
+    expect(payload).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'afterSequence' } }]);
+  });
+});
