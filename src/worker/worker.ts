@@ -83,7 +83,12 @@ export class Worker {
     });
     this.#runners = this.#createRunners();
     this.#followers = new Followers({ ...options, locations, workerId: () => this.#heartbeat.workerId });
-    this.#sweeps = new Sweeps({ ...options, heartbeat: this.#heartbeat, activeTasks: this.#activeTasks });
+    this.#sweeps = new Sweeps({
+      ...options,
+      heartbeat: this.#heartbeat,
+      activeTasks: this.#activeTasks,
+      deliveries: this.#deliveries,
+    });
   }
 
   /** Resolves once it takes jobs. */

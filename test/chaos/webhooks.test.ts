@@ -70,6 +70,42 @@ test('I15 a worker that is stopped hands its webhooks over, and counts no attemp
   await receiver.until(2);
 });
 
+test('I15 a worker goes on with a webhook that it has leased without knowing it', async () => {
+  await using resources = new AsyncDisposableStack();
+  const { app, receiver, stored } = await createHooked(resources);
+  await stored.create();
+  await app.sql('truncate graphile_worker._private_jobs');
+  await Promise.all([app.startWorker(), app.startWorker()]);
+  // As when the reply to the lease was lost, and the job was tried again by the other worker.
+  await app.sql('update webhook set leased_by = (select id from worker order by id limit 1)');
+  await receiver.until(1);
+  await waitFor(async () => (await app.sql('select from webhook where leased_by is null')).length === 1);
+});
+
+test('I15 every revision arrives in order while connections of every kind are cut', async () => {
+  await using resources = new AsyncDisposableStack();
+  const { app, receiver } = await createHooked(resources);
+  await Promise.all([app.startWorker(), app.startWorker()]);
+  const id = await app.createTask();
+  for (let round = 0; round < 5; round += 1) {
+    {
+      // The test's own connections are of the same kind: they are closed before the others are cut.
+      await using stored = await StoredTasks.connect(app.databaseUrl);
+      await stored.reviseTimes(id, 10);
+    }
+    for (const name of ['groundcrew', 'groundcrew worker', 'groundcrew listen'])
+      await app.endConnections(name);
+  }
+  await receiver.until(51);
+  await waitFor(
+    async () => (await app.sql(`select from webhook_delivery where state <> 'delivered'`)).length === 0,
+  );
+  const revisions = revisionsOf(receiver.received);
+  expect(revisions.filter((revision, index) => revision !== revisions[index - 1])).toEqual(
+    Array.from({ length: 51 }, (_, index) => index + 1),
+  );
+});
+
 test('I15 every revision arrives in order while workers are killed again and again', async () => {
   await using resources = new AsyncDisposableStack();
   const { app, receiver, stored } = await createHooked(resources);

@@ -32,6 +32,12 @@ export async function releaseWebhook(db: Database, id: string, workerId: string)
     .execute();
 }
 
+/** The webhooks that the worker has leased. */
+export async function webhooksOf(db: Database, workerId: string): Promise<string[]> {
+  const rows = await db.kysely.selectFrom('webhook').select('id').where('leased_by', '=', workerId).execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Takes the webhooks of a worker that is dead from it, and lets others go on with them. */
 export async function freeWebhooksOf(tx: Database, workerId: string): Promise<void> {
   await sql`

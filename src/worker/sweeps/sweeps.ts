@@ -9,6 +9,7 @@ import type { ActiveTasks } from '../active-tasks.ts';
 import type { Heartbeat } from '../liveness/heartbeat.ts';
 import { reclaimDeadWorkers } from '../liveness/reclaim.ts';
 import type { Locations } from '../locations.ts';
+import type { WebhookDeliveries } from '../webhooks/webhook-deliveries.ts';
 import { sweepLeases } from './leases.ts';
 import { sweepLocations } from './locations.ts';
 import { sweepOverdue } from './overdue.ts';
@@ -21,6 +22,7 @@ export interface SweepDependencies {
   readonly locations: Locations;
   readonly heartbeat: Heartbeat;
   readonly activeTasks: ActiveTasks;
+  readonly deliveries: WebhookDeliveries;
 }
 
 /** What a worker does again and again until it stops, so that nothing depends on a job, a notification or a reply alone. */
@@ -34,11 +36,12 @@ export class Sweeps {
   }
 
   start(): void {
-    const { db, logger, providers, locations, heartbeat, activeTasks } = this.#dependencies;
+    const { db, logger, providers, locations, heartbeat, activeTasks, deliveries } = this.#dependencies;
     const { signal } = this.#stopping;
     this.#running = Promise.all([
       this.#every(250, 'workers', () => reclaimDeadWorkers(db, heartbeat, logger)),
       this.#every(500, 'leases', () => sweepLeases(db, heartbeat.workerId, activeTasks)),
+      this.#every(2_000, 'webhooks', () => deliveries.resume()),
       this.#oncePerCluster(2_000, 'overdue', () => sweepOverdue(db, logger)),
       this.#oncePerCluster(60_000, 'locations', () => sweepLocations(db, logger)),
       ...providers.names.map((name) => {

@@ -12,6 +12,7 @@ import {
   recordFailure,
   releaseWebhook,
   scheduleDeliveries,
+  webhooksOf,
 } from '../../tasks/store/webhook-deliveries.ts';
 import { MessageSender } from '../../webhooks/send.ts';
 import { bodyOf } from './payload.ts';
@@ -65,6 +66,14 @@ export class WebhookDeliveries {
     if (!leased) return;
     const running = this.#serve(webhookId, worker).finally(() => this.#running.delete(running));
     this.#running.add(running);
+  }
+
+  /** Serves the webhooks that this worker has leased without knowing it, because a reply of the database was lost. */
+  async resume(): Promise<void> {
+    const { db, workerId, draining } = this.#options;
+    for (const id of await webhooksOf(db, workerId())) {
+      if (!draining.aborted) await this.deliver(id);
+    }
   }
 
   /** Resolves once nothing is sent any more. Call it after `draining` has aborted. */
