@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { createGitRepository, type GitRepository } from '../support/git-reposito
 import { apiUrl, startGroundcrew } from '../support/groundcrew-processes.ts';
 import type { StartedProcess } from '../support/processes.ts';
 import { findPython } from '../support/python.ts';
+import { blocksOf } from './blocks.ts';
 
 const run = promisify(execFile);
 const pages = [
@@ -20,19 +21,6 @@ const pages = [
   'limits',
   'changes',
 ];
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-}
-
-async function blocksOf(page: string): Promise<Block[]> {
-  const text = await readFile(`docs/${page}.md`, 'utf8');
-  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', body = '']) => ({
-    language,
-    text: body,
-  }));
-}
 
 /** The output that a page shows: `…` stands for any text. */
 function patternOf(shown: string): RegExp {
@@ -88,10 +76,9 @@ describe.each(pages)('docs/%s.md', (page) => {
     const blocks = await blocksOf(page);
     const script = ['set -euo pipefail', ...(page === 'getting-started' ? [] : [address?.text, send?.text])];
     const shown: (string | undefined)[] = [];
-    for (const [index, { language, text }] of blocks.entries()) {
-      const name = /^(?:\/\/|#) (\S+)\n/.exec(text)?.[1];
+    for (const [index, { language, text, file }] of blocks.entries()) {
       if (language !== 'sh') {
-        if (name !== undefined) await writeFile(join(folder, name), here(text));
+        if (file !== undefined) await writeFile(join(folder, file), here(text));
         else if (blocks[index - 1]?.language !== 'sh') throw new Error(`Nothing makes the output: ${text}`);
         continue;
       }
