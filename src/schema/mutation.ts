@@ -1,3 +1,4 @@
+import { answerAgentRequest } from '../resolvers/answer-agent-request.ts';
 import { archiveTask } from '../resolvers/archive-task.ts';
 import { cancelTask } from '../resolvers/cancel-task.ts';
 import { createApiToken } from '../resolvers/create-api-token.ts';
@@ -8,15 +9,20 @@ import { createWebhook } from '../resolvers/create-webhook.ts';
 import { createWorkspace } from '../resolvers/create-workspace.ts';
 import { deleteWebhook } from '../resolvers/delete-webhook.ts';
 import { redeliver } from '../resolvers/redeliver.ts';
+import { removePrompt } from '../resolvers/remove-prompt.ts';
 import { retryTask } from '../resolvers/retry-task.ts';
 import { revokeApiToken } from '../resolvers/revoke-api-token.ts';
 import { rotateWebhookSecret } from '../resolvers/rotate-webhook-secret.ts';
+import { sendPrompt } from '../resolvers/send-prompt.ts';
 import { testWebhook } from '../resolvers/test-webhook.ts';
 import { updateWebhook } from '../resolvers/update-webhook.ts';
+import { AgentRequestRef } from './agent-request.ts';
 import { CreatedTokenRef } from './api-token.ts';
 import { builder } from './builder.ts';
 import { CreateSessionInputRef } from './create-session-input.ts';
 import { CreateTaskInputRef } from './create-task-input.ts';
+import { PromptRef } from './prompt.ts';
+import { AnswerAgentRequestInputRef, SendPromptInputRef } from './prompt-inputs.ts';
 import { ApiTokenRef, SessionRef, TaskRef, WebhookDeliveryRef, WebhookRef } from './refs.ts';
 import { CreateApiTokenInputRef, CreateTaskTokenInputRef, CreateWorkspaceInputRef } from './token-inputs.ts';
 import { WebhookSecretRef } from './webhook.ts';
@@ -66,6 +72,39 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: (_, { input }, context) => createSession(input, context),
+  }),
+  sendPrompt: t.field({
+    type: PromptRef,
+    description:
+      'Stores a prompt for a session and returns it. The background hands it to the agent, in the order in which prompts were stored,\neach once. A session that is not READY yet takes it when it is. INVALID_STATE for a session that is ERROR or CLOSED or has no\ntranscript, and for a task that is CANCELED or ARCHIVED.',
+    args: {
+      input: t.arg({
+        type: SendPromptInputRef,
+        required: true,
+        description: 'The session, and what is asked.',
+      }),
+    },
+    resolve: (_, { input }, context) => sendPrompt(input, context),
+  }),
+  removePrompt: t.field({
+    type: PromptRef,
+    description:
+      'Takes a prompt back that the agent has not got yet. INVALID_STATE unless it is QUEUED; one that is REMOVED is returned unchanged.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the prompt.' }) },
+    resolve: (_, { id }, context) => removePrompt(id, context),
+  }),
+  answerAgentRequest: t.field({
+    type: AgentRequestRef,
+    description:
+      'Answers what an agent waits for. The first answer counts: a later one with the same option returns the request unchanged, with\nanother option it fails with INVALID_STATE. A request that is CANCELED or EXPIRED: INVALID_STATE. An option that it does not\nhave: BAD_USER_INPUT.',
+    args: {
+      input: t.arg({
+        type: AnswerAgentRequestInputRef,
+        required: true,
+        description: 'The request, and the option.',
+      }),
+    },
+    resolve: (_, { input }, context) => answerAgentRequest(input, context),
   }),
   createWorkspace: t.field({
     type: WorkspaceRef,

@@ -63,6 +63,12 @@ export const createSessionInput = z.object({
   prompt: optional(text('prompt', maxPromptLength)),
   idempotencyKey: optional(idempotencyKey),
 });
+export const sendPromptInput = z.object({
+  sessionId: z.string(),
+  text: text('text', maxPromptLength),
+  idempotencyKey: optional(idempotencyKey),
+});
+export type SendPromptInput = z.input<typeof sendPromptInput>;
 export type CreateSessionInput = z.input<typeof createSessionInput>;
 
 /** Throws InvalidInputError, which names the field, for the first value that is wrong. */

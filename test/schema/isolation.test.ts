@@ -92,6 +92,20 @@ const rootFields: Readonly<Record<string, RootField>> = {
     from: 'writer',
     about: ({ task }) => [`mutation { createSession${input(`taskId: "${task}"`)} { id } }`],
   },
+  'Mutation.sendPrompt': {
+    from: 'writer',
+    about: ({ session }) => [`mutation { sendPrompt${input(`sessionId: "${session}", text: "x"`)} { id } }`],
+  },
+  'Mutation.removePrompt': {
+    from: 'writer',
+    about: ({ prompt }) => [`mutation { removePrompt(id: "${prompt}") { id } }`],
+  },
+  'Mutation.answerAgentRequest': {
+    from: 'writer',
+    about: ({ request }) => [
+      `mutation { answerAgentRequest${input(`requestId: "${request}", optionId: "x"`)} { id } }`,
+    ],
+  },
   'Mutation.createWorkspace': {
     from: 'owner',
     plain: `mutation { createWorkspace${input('name: "more"')} { id } }`,
@@ -160,6 +174,7 @@ function aboutWebhook(name: string): RootField {
 
 /** Every argument and input field that takes an id, so that a new one must be thought of. */
 const idArguments = [
+  'AnswerAgentRequestInput.requestId',
   'CreateApiTokenInput.workspaceId',
   'CreateSessionInput.taskId',
   'CreateTaskTokenInput.taskId',
@@ -167,6 +182,7 @@ const idArguments = [
   'Mutation.cancelTask(id)',
   'Mutation.deleteWebhook(id)',
   'Mutation.redeliver(id)',
+  'Mutation.removePrompt(id)',
   'Mutation.retryTask(id)',
   'Mutation.revokeApiToken(id)',
   'Mutation.rotateWebhookSecret(id)',
@@ -174,6 +190,7 @@ const idArguments = [
   'Query.node(id)',
   'Query.nodes(ids)',
   'Query.task(id)',
+  'SendPromptInput.sessionId',
   'Subscription.taskUpdated(id)',
   'Subscription.tasksUpdated(projectId)',
   'Subscription.transcriptUpdated(sessionId)',

@@ -40,8 +40,6 @@ export class ScriptedAgent {
   readonly #waiting = new Map<string | number, ServerResponse>();
   #lastId = 0;
   #seenPrompts = 0;
-  /** POSTs of requests are never answered: the stream alone has the responses. */
-  silentPosts = false;
 
   constructor(name: string) {
     this.name = name;
@@ -91,7 +89,12 @@ export class ScriptedAgent {
     if (this.#ring.length > ringSize) this.#ring.shift();
     for (const reader of this.#readers) reader.write(frame);
     const waiting = message.method === undefined && this.#waiting.get(message.id as string);
-    if (waiting && !this.silentPosts) waiting.end(json);
+    if (waiting) waiting.end(json);
+  }
+
+  /** Answers a request to whom waits for it, and nobody else. */
+  answerPost(id: string | number, result: unknown): void {
+    this.#waiting.get(id)?.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
   }
 
   /** Numbers that nobody will ever read. */

@@ -5,6 +5,7 @@ import {
   currentStep,
   mapSessions,
   newSession,
+  openRequestsAfter,
   runningStep,
   startingSession,
   takesPrompts,
@@ -60,7 +61,8 @@ export type MachineEvent =
       sessionId: string;
       kind: ConversationEventKind;
       isWorking?: boolean;
-      openRequests?: number;
+      /** By how many the open requests become more or fewer; null: none is left. */
+      requests?: number | null;
       error?: TaskFailure;
     }
   /** The agent of a session is gone, and cannot be started again. */
@@ -331,12 +333,12 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     return { state: next, kind: 'session.interrupted', step: null, error: null };
   },
 
-  conversationChanged(state, { sessionId, kind, isWorking, openRequests, error }) {
+  conversationChanged(state, { sessionId, kind, isWorking, requests, error }) {
     const session = state.sessions.find(({ id }) => id === sessionId);
     if (!session || !takesPrompts(session)) return null;
     const next = withSession(state, sessionId, {
       ...(isWorking === undefined ? {} : { isWorking }),
-      ...(openRequests === undefined ? {} : { openRequests }),
+      ...(requests === undefined ? {} : { openRequests: openRequestsAfter(session, requests) }),
     });
     return { state: next, kind, step: null, error: error ?? null };
   },

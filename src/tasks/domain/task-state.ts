@@ -143,6 +143,11 @@ export function takesPrompts({ status, isFollowed }: Session): boolean {
   }
 }
 
+/** How many requests of a session are open after a change by so many; null: none is left. */
+export function openRequestsAfter({ openRequests = 0 }: Session, change: number | null): number {
+  return change === null ? 0 : Math.max(0, openRequests + change);
+}
+
 export type SessionActivity = 'none' | 'idle' | 'working' | 'waiting';
 
 /** What the agent of a session is doing. */

@@ -31,6 +31,8 @@ export interface ConversationFact {
   readonly newRequest?: NewRequest;
   /** The session's open requests become this, because nobody waits for their answers any more. */
   readonly settleRequests?: Exclude<RequestState, 'open' | 'answered'>;
+  /** The turn that was to be stopped has ended. */
+  readonly endsInterruption?: boolean;
 }
 
 /** A prompt is in another state by now: its change, and all that was to be written with it, is not made. */
@@ -51,12 +53,13 @@ export function changeConversation(
   const { sessionId } = write.lease;
   return db.transaction(async (tx) => {
     // The task before the conversation, as everywhere: the other order is a deadlock.
-    for (const { event, prompt, newRequest, settleRequests } of facts) {
+    for (const { event, prompt, newRequest, settleRequests, endsInterruption } of facts) {
       const changed = await changeTask(tx, taskId, { event });
       if (changed?.outcome !== 'changed') throw new FollowLostError(`${sessionId} was closed.`);
       if (prompt) await changePrompt(tx, prompt);
       if (newRequest) await insertRequest(tx, sessionId, changed.task.workspaceId, newRequest);
       if (settleRequests) await settleOpenRequests(tx, [sessionId], settleRequests);
+      if (endsInterruption) await endInterruption(tx, sessionId);
     }
     if (!(await writeTranscripts(tx, [write])).has(sessionId)) {
       throw new FollowLostError(`${sessionId} has another follower.`);
@@ -64,7 +67,7 @@ export function changeConversation(
   });
 }
 
-async function changePrompt(tx: Database, { id, from, to, error }: PromptChange): Promise<void> {
+export async function changePrompt(tx: Database, { id, from, to, error }: PromptChange): Promise<void> {
   const { rows } = await sql`
     update prompt set state = ${to}, error = ${error ? JSON.stringify(error) : null}::jsonb
     where id = ${id} and state = any(${from}) returning id
@@ -85,6 +88,12 @@ async function insertRequest(
   `.execute(tx.kysely);
 }
 
+async function endInterruption(tx: Database, sessionId: string): Promise<void> {
+  await sql`
+    update conversation set interrupted_at = null where session_id = ${sessionId} and interrupted_at is not null
+  `.execute(tx.kysely);
+}
+
 /** Nobody waits for answers any more. The agent is told by whoever follows it. */
 async function settleOpenRequests(
   tx: Database,
@@ -92,7 +101,7 @@ async function settleOpenRequests(
   state: 'canceled' | 'expired',
 ): Promise<void> {
   await sql`
-    update agent_request set state = ${state}, is_delivered = ${state === 'expired'}
+    update agent_request set state = ${state}, is_delivered = ${state === 'expired'}::bool
     where session_id = any(${sessionIds}) and state = 'open'
   `.execute(tx.kysely);
 }

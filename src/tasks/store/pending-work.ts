@@ -23,7 +23,6 @@ export interface PendingWork {
   readonly prompts: readonly PendingPrompt[];
   /** Settled requests of which the agent has not been told. */
   readonly answers: readonly PendingAnswer[];
-  readonly openRequests: number;
   /** Of which prompt the work is to be stopped. */
   readonly interruptedAt: string | null;
 }
@@ -37,7 +36,6 @@ export async function readPendingWork(
   const { rows } = await sql<{
     prompts: PendingPrompt[] | null;
     answers: PendingAnswer[] | null;
-    open_requests: number;
     interrupted_at: string | null;
   }>`
     select interrupted_at, (
@@ -52,10 +50,7 @@ export async function readPendingWork(
       select json_agg(json_build_object('id', id, 'rpcId', rpc_id, 'state', state, 'answer', answer) order by answered_at)
       from agent_request where agent_request.session_id = conversation.session_id and not is_delivered
         and state in ('answered', 'canceled') and agent_request.launch = ${launch}
-    ) as answers, (
-      select count(*)::int from agent_request
-      where agent_request.session_id = conversation.session_id and not is_delivered and state = 'open'
-    ) as open_requests
+    ) as answers
     from conversation where session_id = ${sessionId} and epoch = ${epoch} and is_open
   `.execute(db.kysely);
   const [row] = rows;
@@ -63,7 +58,6 @@ export async function readPendingWork(
     ? {
         prompts: row.prompts ?? [],
         answers: row.answers ?? [],
-        openRequests: row.open_requests,
         interruptedAt: row.interrupted_at,
       }
     : null;

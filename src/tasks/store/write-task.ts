@@ -30,6 +30,8 @@ export interface Change {
   readonly sandboxLocation?: string | null;
   /** The prompt of a session that is added. */
   readonly sessionPrompt?: string | null;
+  /** A prompt that is stored with the change. */
+  readonly newPrompt?: { readonly id: string; readonly sessionId: string; readonly text: string };
   /** The idempotency key of the call, for what it makes. */
   readonly idempotencyKey?: Omit<NewIdempotencyKey, 'workspaceId'> | undefined;
 }
@@ -77,6 +79,11 @@ export async function writeTask(
       select ${newId('prompt', at)}, ${plan.addsSession}, revision, ${change.sessionPrompt ?? null}, 'queued', updated_at
       from changed
     )`;
+  const { newPrompt } = change;
+  const queuedPrompt = sql`, queued as (
+      insert into prompt (id, session_id, number, text, state, created_at)
+      select ${newPrompt?.id}, ${newPrompt?.sessionId}, revision, ${newPrompt?.text}, 'queued', updated_at from changed
+    )`;
   const addedSession = sql`, added_session as (
       insert into session (id, task_id, prompt)
       select ${plan.addsSession}, id, ${change.sessionPrompt ?? null} from changed
@@ -112,6 +119,7 @@ export async function writeTask(
     ${plan.sandbox === 'release' ? releasedSandbox : nothing}
     ${plan.addsSession === null ? nothing : addedSession}
     ${plan.prompts ? settlePrompts(plan.prompts) : nothing}
+    ${newPrompt ? queuedPrompt : nothing}
     ${audited}
     select ${sendWakeUp('changed')}
       ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), plan.job.runInMs)}` : nothing}

@@ -66,7 +66,6 @@ export class Follower {
   #read: number;
   #stored: number;
   #turn: Turn | null = null;
-  #openRequests = 0;
   /** Whether there may be prompts, answers or an interruption to look at. */
   #mustLook = true;
   #wake: (() => void) | undefined;
@@ -135,7 +134,6 @@ export class Follower {
   /** Continues with what an earlier follower has begun. */
   async #takeOver(): Promise<void> {
     const pending = await this.#readPending();
-    this.#openRequests = pending.openRequests;
     for (const prompt of pending.prompts) {
       if (prompt.state === 'unknown') this.#unknown.set(prompt.id, prompt);
       if (prompt.state !== 'sending' && prompt.state !== 'accepted') continue;
@@ -211,8 +209,6 @@ export class Follower {
       }
       await retryWhileUnavailable(() => recordDelivered(this.#options.db, [id]), this.#signal);
     }
-    const openRequests = (await this.#readPending()).openRequests;
-    this.#openRequests = openRequests;
   }
 
   async #receive(event: StreamEvent): Promise<void> {
@@ -321,21 +317,20 @@ export class Follower {
     this.#facts.push({
       ...this.#fact(
         'turn.ended',
-        { isWorking: false, openRequests: 0, ...(failure ? { error: failure } : {}) },
+        { isWorking: false, requests: null, ...(failure ? { error: failure } : {}) },
         { ...change, to: failure ? 'failed' : 'done' },
       ),
-      ...(this.#openRequests > 0 ? { settleRequests: requests } : {}),
+      settleRequests: requests,
+      endsInterruption: true,
     });
-    this.#openRequests = 0;
     this.#turn = null;
     this.#mustLook = true;
   }
 
   #onPermission({ rpcId, call, options }: Extract<Said, { type: 'permission' }>): void {
     const position = this.#segment.changeToolCall(call);
-    this.#openRequests += 1;
     this.#facts.push({
-      ...this.#fact('request.opened', { openRequests: this.#openRequests }),
+      ...this.#fact('request.opened', { requests: 1 }),
       newRequest: {
         id: newId('request', this.#options.db.clock.now()),
         launch: this.#options.conversation.launch,
@@ -380,7 +375,7 @@ export class Follower {
 
   #fact(
     kind: Extract<ConversationFact['event'], { type: 'conversationChanged' }>['kind'],
-    change: { isWorking?: boolean; openRequests?: number; error?: TaskFailure },
+    change: { isWorking?: boolean; requests?: number | null; error?: TaskFailure },
     prompt?: ConversationFact['prompt'],
   ): ConversationFact {
     const { sessionId } = this.#options.conversation.lease;

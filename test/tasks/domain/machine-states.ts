@@ -146,7 +146,7 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
           sessionId,
           kind,
           isWorking: true,
-          openRequests: 1,
+          requests: 1,
         })),
       );
     case 'sessionLost':
