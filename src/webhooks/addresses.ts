@@ -1,5 +1,5 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import dns from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
@@ -50,10 +50,34 @@ async function resolve(
   options: LookupOptions,
   allowPrivate: boolean,
 ): Promise<LookupAddress[]> {
-  const addresses = await lookup(hostname, { ...options, all: true });
-  const allowed = allowPrivate ? addresses : addresses.filter(({ address }) => isPublicAddress(address));
+  // Names of the operator's own network may stand in /etc/hosts or need a search domain.
+  if (allowPrivate) return dns.lookup(hostname, { ...options, all: true });
+  const addresses = isLocalName(hostname) ? [] : await askDns(hostname);
+  const allowed = addresses.filter(({ address }) => isPublicAddress(address));
   if (allowed.length === 0) {
     throw new AddressRefusedError('The name of the receiver does not resolve to a public address.');
   }
   return allowed;
+}
+
+/** Names that stand for this machine, whatever DNS says of them (RFC 6761). */
+function isLocalName(hostname: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(hostname);
+}
+
+/**
+ * The addresses that DNS has for a name. Not by the operating system's look-up: that has two threads of this process, and two
+ * names whose servers do not answer would keep all other names waiting.
+ */
+async function askDns(hostname: string): Promise<LookupAddress[]> {
+  const [v4, v6] = await Promise.allSettled([dns.resolve4(hostname), dns.resolve6(hostname)]);
+  const addresses = [
+    ...(v4.status === 'fulfilled' ? v4.value.map((address) => ({ address, family: 4 })) : []),
+    ...(v6.status === 'fulfilled' ? v6.value.map((address) => ({ address, family: 6 })) : []),
+  ];
+  if (addresses.length > 0) return addresses;
+  const isMissing = [v4, v6].every(
+    (answer) => answer.status === 'fulfilled' || ['ENOTFOUND', 'ENODATA'].includes(answer.reason.code),
+  );
+  throw Object.assign(new Error('no address'), { code: isMissing ? 'ENOTFOUND' : 'EAI_AGAIN' });
 }

@@ -1,4 +1,5 @@
 import type { TaskEvent, TaskFailure } from '../../tasks/domain/task.ts';
+import { openRequestsOf } from '../../tasks/domain/task-state.ts';
 import { toTimestamp } from '../../tasks/store/task-rows.ts';
 import type { DueDelivery } from '../../tasks/store/webhook-deliveries.ts';
 
@@ -28,6 +29,7 @@ function dataOf({ revision, step, error, actor, task }: TaskEvent) {
       revision,
       status: state.status.toUpperCase(),
       error: errorOf(state.error),
+      openRequests: openRequestsOf(state),
       title: state.title,
       branchName: state.branchName,
       baseRef: task.baseRef,
