@@ -85,6 +85,11 @@ describeInBrowser('what the page promises to those who find their way by roles a
     for (const key of ['n', '/', 'Enter', '?', 'Esc']) await dialog.getByText(key, { exact: true }).waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
+    await named(page, 'button', 'Archive').click();
+    await named(page.getByRole('alertdialog'), 'button', 'Archive').click();
+    await page.getByRole('status').getByText('Archived').waitFor();
+    // It has the focus, and is disabled.
+    await named(page, 'button', 'Archive').and(page.locator(':focus')).waitFor();
     await page.keyboard.press('n');
     await page.waitForURL('**/new');
     for (const field of ['Repository', 'Prompt']) {

@@ -60,6 +60,20 @@ describeInBrowser('the form of a new task', () => {
     expect(await page.getByLabel('Prompt').inputValue()).toBe('Say hello again');
   });
 
+  it('keeps what was typed in each of two windows, and the newest for a third one', async () => {
+    const { page, context } = await site.visit();
+    const second = await context.newPage();
+    for (const [index, each] of [page, second].entries()) {
+      await each.goto('/new');
+      await fill(each, `Typed in window ${index}`);
+    }
+    await page.reload();
+    expect(await page.getByLabel('Prompt').inputValue()).toBe('Typed in window 0');
+    const third = await context.newPage();
+    await third.goto('/new');
+    expect(await third.getByLabel('Prompt').inputValue()).toBe('Typed in window 1');
+  });
+
   it('opens the settings that are folded away when one of them is refused', async () => {
     const { page } = await site.visit();
     await page.goto('/new');

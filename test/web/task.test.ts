@@ -146,9 +146,10 @@ describeInBrowser('the page of a task', () => {
     site.app.provider.on('createSandbox', hangs());
     const { page } = await site.visit({ viewport: { width: 360, height: 700 } });
     const markup =
-      '<img src=x onerror="document.title=1"><script>document.title=1</script>\u202e\u05d0\u05d1 **x** ';
+      '<img src=x onerror="document.title=1"><script>document.title=1</script>\u202e\u05d0\u05d1 **x**\u2028\u2029\u200b\u200d ';
     const prompt = markup + 'W'.repeat(10_000 - markup.length);
-    const id = await create(prompt);
+    const branchName = `${'very-long-name/'.repeat(6)}${'w'.repeat(80)}`;
+    const id = await site.app.create({ repoUrl: site.repository.path, prompt, branchName });
     for (const path of [`/tasks/${id}`, '/']) {
       await page.goto(path);
       await page.getByText('<img src=x').first().waitFor();
