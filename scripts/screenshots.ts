@@ -100,7 +100,7 @@ async function shoot(browser: Browser, url: string, scene: Scene, colorScheme: '
       locale: 'en-US',
       reducedMotion: 'reduce',
     });
-    await context.addCookies([{ name: 'groundcrew_token', value: GroundcrewProcesses.token, url }]);
+    await context.request.post('/login', { form: { token: GroundcrewProcesses.token }, maxRedirects: 0 });
     const page = await context.newPage();
     await page.goto(scene.path);
     await scene.ready(page);

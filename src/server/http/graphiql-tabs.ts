@@ -72,6 +72,7 @@ mutation RetryTask($id: ID!, $skip: Boolean!) {
 const examples = `{
   newest: tasks(first: 1) { nodes { id } }
   failed: tasks(first: 1, filter: { status: [ERROR] }) { nodes { id } }
+  running: tasks(first: 1, filter: { status: [RUNNING] }) { nodes { project { repoUrl } } }
   projects(first: 1) { nodes { repoUrl } }
 }`;
 
@@ -104,7 +105,8 @@ export const tabsOfVisitor = `(() => {
   } catch {}
   const newest = found.newest?.nodes[0]?.id;
   const failed = found.failed?.nodes[0]?.id;
-  const repoUrl = found.projects?.nodes[0]?.repoUrl ?? ${JSON.stringify(publicRepository)};
+  // One that the server could read before all.
+  const repoUrl = (found.running?.nodes[0]?.project ?? found.projects?.nodes[0])?.repoUrl ?? ${JSON.stringify(publicRepository)};
   const tab = (query, variables) => ({ query, variables: JSON.stringify(variables, null, 2) });
   const defaultTabs = [
     tab(operations.createTask, { input: { repoUrl, prompt: 'Say hello' } }),

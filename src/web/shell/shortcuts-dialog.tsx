@@ -32,7 +32,7 @@ export function ShortcutsDialog({ open, onOpenChange }: ShortcutsDialogProps) {
               </div>
             ))}
           </dl>
-          <Dialog.Close className={buttonClass()}>Close</Dialog.Close>
+          <Dialog.Close className={`${buttonClass()} self-end`}>Close</Dialog.Close>
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>

@@ -4,6 +4,7 @@ export const themes = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof themes)[number];
 
 const item = 'groundcrew.theme';
+const graphiqlItem = 'graphiql:theme';
 const listeners = new Set<() => void>();
 
 export function chosenTheme(): Theme {
@@ -18,6 +19,9 @@ export function applyTheme(): void {
 
 export function chooseTheme(theme: Theme): void {
   localStorage.setItem(item, theme);
+  // GraphiQL's own, which is taken when it is opened.
+  if (theme === 'system') localStorage.removeItem(graphiqlItem);
+  else localStorage.setItem(graphiqlItem, theme);
   onChange();
 }
 
