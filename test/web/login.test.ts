@@ -53,14 +53,19 @@ describeInBrowser('the login', () => {
   it('is ended by Sign out, in every tab, and what was typed is gone', async () => {
     const { page, context } = await site.visit();
     const tab = await context.newPage();
-    await tab.goto('/');
-    await tab.getByRole('link', { name: 'New task' }).waitFor();
+    await tab.goto('/new');
+    await tab.getByLabel('Prompt').fill('Another secret plan');
+    await tab.getByRole('link', { name: 'Tasks', exact: true }).click();
+    await tab.waitForURL('/');
     await page.goto('/new');
     await page.getByLabel('Prompt').fill('A secret plan');
     const cookies = await context.cookies();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await Promise.all([page, tab].map((each) => each.getByLabel('API token').waitFor()));
-    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret');
+    for (const each of [page, tab])
+      expect(await each.evaluate(() => JSON.stringify([localStorage, sessionStorage]))).not.toContain(
+        'secret',
+      );
     // Somebody who has copied the cookie has nothing.
     await context.addCookies(cookies);
     await page.goto('/');
