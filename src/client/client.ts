@@ -23,7 +23,9 @@ import {
   TaskUpdatedDocument,
 } from './generated/graphql.ts';
 import { QueryRefetcher } from './query-refetcher.ts';
-import { Watch } from './watch.ts';
+import type { Transcript } from './transcript.ts';
+import { watch } from './watch.ts';
+import { watchTranscript } from './watch-transcript.ts';
 
 export type { ConnectionState, ConnectionStatus } from './connection.ts';
 // biome-ignore lint/performance/noBarrelFile: this is the package's entry `groundcrew/client`
@@ -54,7 +56,10 @@ export {
   TaskSummaryUpdatedDocument,
   TasksUpdatedDocument,
   TaskUpdatedDocument,
+  TranscriptPageDocument,
+  TranscriptUpdatedDocument,
 } from './generated/graphql.ts';
+export type { Transcript, TranscriptItem } from './transcript.ts';
 
 export interface GroundcrewOptions {
   /** The server's address, as it prints it: `http://127.0.0.1:4000`. Of a longer URL only the origin is used. */
@@ -96,6 +101,14 @@ export interface WatchTaskOptions extends WatchOptions {
 export interface WatchTasksOptions extends WatchOptions {
   /** Only the tasks of this project. Default: all tasks of the workspace. */
   readonly projectId?: string;
+}
+
+export interface WatchTranscriptOptions extends WatchOptions {
+  /**
+   * Whether to start with the end of a long transcript while its beginning is still being read; `missing` says how much that
+   * is. Default: false, each value is the whole transcript.
+   */
+  readonly newestFirst?: boolean;
 }
 
 /**
@@ -140,6 +153,13 @@ export interface Groundcrew {
    * project.
    */
   watchTasks(options?: WatchTasksOptions): AsyncIterableIterator<Task>;
+  /**
+   * Iterates over the transcript of a session: as it is now, and as it is after each change, over as many connections as that
+   * takes. Changes that follow while the caller is busy are merged. At each `sequence` the items are what the server holds,
+   * byte for byte. Ends only when the caller leaves, the signal aborts or the client is closed. Throws NOT_FOUND when the
+   * workspace has no such session.
+   */
+  watchTranscript(sessionId: string, options?: WatchTranscriptOptions): AsyncIterableIterator<Transcript>;
   /**
    * Resolves once the task is RUNNING. Rejects with TaskNotReadyError when it is ERROR, CANCELED or ARCHIVED, with the
    * reason of the signal when that aborts, and with an Error when the client is closed before.
@@ -227,7 +247,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       return data?.task ?? null;
     },
     watchTask: (id, { afterRevision, signal } = {}) =>
-      new Watch({
+      watch({
         connection,
         document: TaskUpdatedDocument,
         variables: { id, afterRevision: afterRevision ?? null },
@@ -235,13 +255,15 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
         signal,
       }),
     watchTasks: ({ projectId, signal } = {}) =>
-      new Watch({
+      watch({
         connection,
         document: TasksUpdatedDocument,
         variables: { projectId: projectId ?? null },
         select: (data) => data.tasksUpdated,
         signal,
       }),
+    watchTranscript: (sessionId, { newestFirst = false, signal } = {}) =>
+      watchTranscript({ connection, sessionId, newestFirst, signal }),
     async whenReady(id, { signal } = {}) {
       for await (const task of groundcrew.watchTask(id, signal ? { signal } : {})) {
         if (task.status === 'RUNNING') return task;

@@ -16,29 +16,35 @@ export interface SubscriptionRequest {
   readonly operationName?: string;
 }
 
-/** The variable for `afterRevision` and the alias of `revision` in a resumable document; no other document uses them. */
-export const afterRevisionVariable = 'groundcrewAfterRevision';
-export const revisionAlias = 'groundcrewRevision';
+/** The subscriptions that can resume: the argument that says after what, and the field of a message that says where it is. */
+const resumableFields: Readonly<Record<string, { readonly argument: string; readonly position: string }>> = {
+  taskUpdated: { argument: 'afterRevision', position: 'revision' },
+  transcriptUpdated: { argument: 'afterSequence', position: 'sequence' },
+};
+
+/** The variable for the argument and the alias of the position in a resumable document; no other document uses them. */
+export const afterVariable = 'groundcrewAfter';
+export const positionAlias = 'groundcrewPosition';
 
 export interface ResumableDocument {
-  /** The document, with `afterRevisionVariable` as its `afterRevision`, and the revision selected as `revisionAlias`. */
+  /** The document, with `afterVariable` as the argument, and the position selected as `positionAlias`. */
   readonly query: string;
-  /** The key of the task in `data`. */
+  /** The key of the message in `data`. */
   readonly responseKey: string;
-  /** The `afterRevision` that the request gives; null when it gives none. */
-  readonly afterRevision: number | null;
+  /** The revision or sequence after which the request starts; null when it gives none. */
+  readonly after: number | null;
 }
 
-/** Rewrites a subscription to `taskUpdated`, whatever it selects. Undefined for every other operation. */
+/** Rewrites a subscription to `taskUpdated` or `transcriptUpdated`, whatever it selects. Undefined for every other operation. */
 export function toResumableDocument(request: SubscriptionRequest): ResumableDocument | undefined {
   const document = parse(request.query);
   const operation = findSubscription(document, request.operationName);
-  const field = operation && findTaskUpdated(operation);
+  const field = operation && findResumableField(operation);
   if (!operation || !field) return undefined;
   return {
     query: print(rewrite(document, operation, field)),
     responseKey: field.alias?.value ?? field.name.value,
-    afterRevision: givenRevision(field, request.variables ?? {}),
+    after: givenPosition(field, request.variables ?? {}),
   };
 }
 
@@ -51,17 +57,22 @@ function findSubscription(
   return operation?.operation === ('subscription' as OperationTypeNode) ? operation : undefined;
 }
 
-function findTaskUpdated(operation: OperationDefinitionNode): FieldNode | undefined {
+function findResumableField(operation: OperationDefinitionNode): FieldNode | undefined {
   const [selection] = operation.selectionSet.selections;
-  return selection?.kind === Kind.FIELD && selection.name.value === 'taskUpdated' ? selection : undefined;
+  return selection?.kind === Kind.FIELD && selection.name.value in resumableFields ? selection : undefined;
 }
 
-function afterRevisionOf(field: FieldNode) {
-  return field.arguments?.find((argument) => argument.name.value === 'afterRevision')?.value;
+function wordsOf(field: FieldNode): { readonly argument: string; readonly position: string } {
+  return resumableFields[field.name.value] as { argument: string; position: string };
 }
 
-function givenRevision(field: FieldNode, variables: Variables): number | null {
-  const value = afterRevisionOf(field);
+function afterOf(field: FieldNode) {
+  const { argument } = wordsOf(field);
+  return field.arguments?.find(({ name }) => name.value === argument)?.value;
+}
+
+function givenPosition(field: FieldNode, variables: Variables): number | null {
+  const value = afterOf(field);
   if (value?.kind === Kind.INT) return Number(value.value);
   if (value?.kind !== Kind.VARIABLE) return null;
   const given = variables[value.name.value];
@@ -70,22 +81,23 @@ function givenRevision(field: FieldNode, variables: Variables): number | null {
 
 function rewrite(document: DocumentNode, operation: OperationDefinitionNode, field: FieldNode): DocumentNode {
   const name = (value: string) => ({ kind: Kind.NAME, value }) as const;
-  const variable = { kind: Kind.VARIABLE, name: name(afterRevisionVariable) } as const;
+  const variable = { kind: Kind.VARIABLE, name: name(afterVariable) } as const;
+  const words = wordsOf(field);
   const resumableField = {
     ...field,
     arguments: [
-      ...(field.arguments ?? []).filter((argument) => argument.name.value !== 'afterRevision'),
-      { kind: Kind.ARGUMENT, name: name('afterRevision'), value: variable } as const,
+      ...(field.arguments ?? []).filter((argument) => argument.name.value !== words.argument),
+      { kind: Kind.ARGUMENT, name: name(words.argument), value: variable } as const,
     ],
     selectionSet: {
       kind: Kind.SELECTION_SET,
       selections: [
         ...(field.selectionSet?.selections ?? []),
-        { kind: Kind.FIELD, alias: name(revisionAlias), name: name('revision') } as const,
+        { kind: Kind.FIELD, alias: name(positionAlias), name: name(words.position) } as const,
       ],
     } as const,
   };
-  const replaced = afterRevisionOf(field);
+  const replaced = afterOf(field);
   const unused =
     replaced?.kind === Kind.VARIABLE && !isUsed(document, replaced.name.value, replaced)
       ? replaced.name.value

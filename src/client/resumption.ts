@@ -2,8 +2,8 @@ import type { FormattedExecutionResult } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws/client';
 import { isInternal } from './errors.ts';
 import {
-  afterRevisionVariable,
-  revisionAlias,
+  afterVariable,
+  positionAlias,
   type SubscriptionRequest,
   toResumableDocument,
   type Variables,
@@ -19,8 +19,8 @@ export type SubscriptionResult = FormattedExecutionResult<Record<string, unknown
 export type Disposition = 'new' | 'seen' | 'lost';
 
 /**
- * The position of one subscription in the stream that it reads. A subscription to `taskUpdated` resumes after the last
- * revision seen: its document is rewritten to ask for that, and what the rewriting adds is removed from results. Any other
+ * The position of one subscription in the stream that it reads. A subscription to `taskUpdated` or
+ * `transcriptUpdated` resumes after the last revision or sequence seen: its document is rewritten to ask for that, and what the rewriting adds is removed from results. Any other
  * subscription continues with whatever comes next.
  */
 export class Resumption {
@@ -29,18 +29,18 @@ export class Resumption {
   /** False when a restart loses what happened since the last message. */
   readonly resumes: boolean;
   readonly #responseKey: string | undefined;
-  /** The last revision seen. */
-  #revision: number | null;
+  /** The last revision or sequence seen. */
+  #position: number | null;
+  /** Whether a message has come. The first one may be at the position that the request has given. */
+  #begun = false;
 
   constructor(request: SubscriptionRequest) {
     const document = toResumableDocument(request);
     this.resumes = document !== undefined;
     this.#responseKey = document?.responseKey;
-    this.#revision = document?.afterRevision ?? null;
+    this.#position = document?.after ?? null;
     const variables = () =>
-      document
-        ? { ...request.variables, [afterRevisionVariable]: this.#revision }
-        : (request.variables ?? {});
+      document ? { ...request.variables, [afterVariable]: this.#position } : (request.variables ?? {});
     this.payload = {
       ...request,
       query: document?.query ?? request.query,
@@ -55,12 +55,14 @@ export class Resumption {
   filter(result: SubscriptionResult): Disposition {
     if (result.errors?.some(isInternal)) return 'lost';
     if (this.#responseKey === undefined) return 'new';
-    const task = result.data?.[this.#responseKey] as Record<string, unknown> | null | undefined;
-    const revision = task?.[revisionAlias];
-    if (typeof revision !== 'number') return 'new';
-    delete task?.[revisionAlias];
-    if (this.#revision !== null && revision <= this.#revision) return 'seen';
-    this.#revision = revision;
+    const message = result.data?.[this.#responseKey] as Record<string, unknown> | null | undefined;
+    const position = message?.[positionAlias];
+    if (typeof position !== 'number') return 'new';
+    delete message?.[positionAlias];
+    if (this.#position !== null && (this.#begun ? position <= this.#position : position < this.#position))
+      return 'seen';
+    this.#position = position;
+    this.#begun = true;
     return 'new';
   }
 }

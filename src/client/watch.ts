@@ -2,7 +2,42 @@ import type { TypedDocumentNode } from '@urql/core';
 import { type DocumentNode, print } from 'graphql';
 import type { Connection } from './connection.ts';
 import { fromGraphqlError } from './errors.ts';
-import type { SubscriptionResult } from './resumption.ts';
+import { WatchIterator } from './watch-iterator.ts';
+
+export interface SubscriptionOptions<Data, Variables extends Record<string, unknown>> {
+  readonly connection: Connection;
+  readonly document: TypedDocumentNode<Data, Variables>;
+  readonly variables: Variables;
+  readonly onData: (data: Data) => void;
+  /** Terminal: a GroundcrewError, or what has happened to the socket. */
+  readonly onError: (error: unknown) => void;
+  /** Terminal. */
+  readonly onComplete: () => void;
+}
+
+/**
+ * Subscribes without urql, whose streams are shared by all subscribers of the same operation. Returns the function that ends
+ * that without a further call.
+ */
+export function subscribe<Data, Variables extends Record<string, unknown>>(
+  options: SubscriptionOptions<Data, Variables>,
+): () => void {
+  const { connection, document, variables, onData, onError, onComplete } = options;
+  const unsubscribe = connection.subscribe(
+    { query: print(document as DocumentNode), variables },
+    {
+      next: (result) => {
+        const [error] = result.errors ?? [];
+        if (!error) return onData(result.data as Data);
+        unsubscribe();
+        onError(fromGraphqlError(error));
+      },
+      error: (error) => onError(toError(error)),
+      complete: onComplete,
+    },
+  );
+  return unsubscribe;
+}
 
 export interface WatchOptions<Data, Variables extends Record<string, unknown>, T> {
   readonly connection: Connection;
@@ -14,91 +49,23 @@ export interface WatchOptions<Data, Variables extends Record<string, unknown>, T
   readonly signal: AbortSignal | undefined;
 }
 
-/**
- * Iterates over the values of a subscription. Values that arrive before they are asked for wait in a queue without limit.
- * Not urql's own stream: that is shared by all subscribers of the same operation.
- */
-export class Watch<Data, Variables extends Record<string, unknown>, T>
-  implements AsyncIterableIterator<T, undefined>
-{
-  readonly #options: WatchOptions<Data, Variables, T>;
-  readonly #queue: T[] = [];
-  readonly #unsubscribe: () => void;
-  #waiting: (() => void)[] = [];
-  #ended = false;
-  /** Thrown once, after the queue is empty. */
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(options: WatchOptions<Data, Variables, T>) {
-    this.#options = options;
-    const { connection, document, variables, signal } = options;
-    this.#unsubscribe = connection.subscribe(
-      { query: print(document as DocumentNode), variables },
-      {
-        next: (result) => this.#onResult(result),
-        error: (error) => this.#fail(toError(error)),
-        complete: () => this.#end(),
-      },
-    );
-    if (signal?.aborted) this.#close();
-    else if (!this.#ended) signal?.addEventListener('abort', this.#close, { once: true });
-  }
-
-  async next(): Promise<IteratorResult<T, undefined>> {
-    for (;;) {
-      if (this.#queue.length > 0) return { done: false, value: this.#queue.shift() as T };
-      if (this.#failure) {
-        const { error } = this.#failure;
-        this.#failure = undefined;
-        throw error;
-      }
-      if (this.#ended) return { done: true, value: undefined };
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#queue.length = 0;
-    this.#close();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #onResult(result: SubscriptionResult): void {
-    const [error] = result.errors ?? [];
-    if (error) {
-      this.#fail(fromGraphqlError(error));
-      this.#unsubscribe();
-    } else {
-      this.#queue.push(this.#options.select(result.data as Data));
-      this.#wake();
-    }
-  }
-
-  #fail(error: unknown): void {
-    if (this.#ended) return;
-    this.#failure = { error };
-    this.#end();
-  }
-
-  readonly #close = (): void => {
-    this.#end();
-    this.#unsubscribe();
-  };
-
-  #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#options.signal?.removeEventListener('abort', this.#close);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
+/** Iterates over the values of a subscription. Values that arrive before they are asked for wait in a queue without limit. */
+export function watch<Data, Variables extends Record<string, unknown>, T>(
+  options: WatchOptions<Data, Variables, T>,
+): WatchIterator<T> {
+  const { connection, document, variables, select, signal } = options;
+  let unsubscribe = () => {};
+  const values = new WatchIterator<T>({ signal, newestOnly: false, onLeave: () => unsubscribe() });
+  if (values.ended) return values;
+  unsubscribe = subscribe({
+    connection,
+    document,
+    variables,
+    onData: (data) => values.push(select(data)),
+    onError: (error) => values.fail(error),
+    onComplete: () => values.end(),
+  });
+  return values;
 }
 
 /** graphql-ws reports a list of GraphQL errors, the close event of a socket that it does not open again, or an error. */

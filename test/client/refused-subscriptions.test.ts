@@ -38,7 +38,7 @@ function collectOverUrql(groundcrew: Groundcrew): Collected {
 }
 
 const startingPoints = ({ subscribed }: ScriptedServer) =>
-  subscribed.map(({ variables }) => variables.groundcrewAfterRevision);
+  subscribed.map(({ variables }) => variables.groundcrewAfter);
 
 const transientFailures: [string, Answer][] = [
   ['answers with INTERNAL_SERVER_ERROR', [refused('INTERNAL_SERVER_ERROR')]],
@@ -61,7 +61,7 @@ describe.each([
   it.each([
     ['no data', null],
     ['no task', { taskUpdated: null }],
-    ['a part of the task', { taskUpdated: { id: taskId, revision: 2, groundcrewRevision: 2 } }],
+    ['a part of the task', { taskUpdated: { id: taskId, revision: 2, groundcrewPosition: 2 } }],
   ])('asks again for a revision that comes with a server error and %s', async (_what, data) => {
     await using served = await serve(
       [revision(1), failedRevision(data), revision(3)],

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Resumption } from '../../src/client/resumption.ts';
 
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
-const alias = 'groundcrewRevision';
+const alias = 'groundcrewPosition';
 const query = 'subscription ($id: ID!) { taskUpdated(id: $id) { id } }';
 const variables = { id: 'x' };
 const failed = (code: string) => new GraphQLError('failed', { extensions: { code } });
@@ -57,7 +57,7 @@ describe('Resumption', () => {
     expect(resumption.filter({ data: { [key]: { [alias]: 4 } } })).toBe('new');
     // As graphql-ws does it when it resubscribes.
     const sent = JSON.parse(JSON.stringify(resumption.payload));
-    expect(sent.variables).toEqual({ ...request.variables, groundcrewAfterRevision: 4 });
+    expect(sent.variables).toEqual({ ...request.variables, groundcrewAfter: 4 });
     expect(resumption.resumes).toBe(true);
   });
 
@@ -73,14 +73,14 @@ describe('Resumption', () => {
   ])('starts after the revision that a request gives as %s', (_name, value, given) => {
     const text = `subscription ($id: ID!, $after: Int) { taskUpdated(id: $id, afterRevision: ${value}) { id } }`;
     expect(new Resumption({ query: text, variables: given }).payload.variables).toMatchObject({
-      groundcrewAfterRevision: 7,
+      groundcrewAfter: 7,
     });
   });
 
   it('starts without a revision when a request gives none', () => {
     expect(new Resumption({ query, variables }).payload.variables).toEqual({
       id: 'x',
-      groundcrewAfterRevision: null,
+      groundcrewAfter: null,
     });
   });
 
@@ -100,7 +100,7 @@ describe('Resumption', () => {
     resumption.filter({ data: { taskUpdated: { [alias]: 4 } } });
     const errors = [failed('BAD_USER_INPUT'), failed('INTERNAL_SERVER_ERROR')];
     expect(resumption.filter({ data: structuredClone(data), errors })).toBe('lost');
-    expect(resumption.payload.variables).toMatchObject({ groundcrewAfterRevision: 4 });
+    expect(resumption.payload.variables).toMatchObject({ groundcrewAfter: 4 });
   });
 
   it.each(brokenMessages)('passes on an error of the request with %s', (_name, data) => {

@@ -18,7 +18,7 @@ export const revision = (number: number) =>
     type: 'next',
     payload: {
       data: {
-        taskUpdated: { __typename: 'Task', id: taskId, revision: number, groundcrewRevision: number },
+        taskUpdated: { __typename: 'Task', id: taskId, revision: number, groundcrewPosition: number },
       },
     },
   }) as const;

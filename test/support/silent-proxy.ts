@@ -7,6 +7,8 @@ export interface SilentProxy extends AsyncDisposable {
   readonly url: string;
   /** While true nothing passes, and no connection is closed. What is sent meanwhile is lost, also afterwards. */
   silent: boolean;
+  /** Cuts all open connections. */
+  cut(): void;
 }
 
 export async function startSilentProxy(serverUrl: string): Promise<SilentProxy> {
@@ -44,6 +46,9 @@ export async function startSilentProxy(serverUrl: string): Promise<SilentProxy> 
     set silent(isSilent) {
       silent = isSilent;
       if (isSilent) for (const link of links) link.silenced = true;
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy();
     },
     async [Symbol.asyncDispose]() {
       server.close();
