@@ -88,7 +88,14 @@ export interface OpenedSession {
    * How the session is followed: the name of its connection at the agent server, as in `/v1/acp/{server}` of sandbox-agent.
    * Left out: it is not followed, and has no transcript.
    */
-  acp?: { server: string };
+  acp?: {
+    server: string;
+    /**
+     * For a session that was opened again and that the agent remembers: the id of the request whose response ends what the
+     * agent repeats of the conversation. Nothing before it becomes part of the transcript again.
+     */
+    replayedBefore?: string;
+  };
 }
 
 export interface StepContext {

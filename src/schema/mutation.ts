@@ -8,6 +8,7 @@ import { createTaskToken } from '../resolvers/create-task-token.ts';
 import { createWebhook } from '../resolvers/create-webhook.ts';
 import { createWorkspace } from '../resolvers/create-workspace.ts';
 import { deleteWebhook } from '../resolvers/delete-webhook.ts';
+import { interruptSession } from '../resolvers/interrupt-session.ts';
 import { redeliver } from '../resolvers/redeliver.ts';
 import { removePrompt } from '../resolvers/remove-prompt.ts';
 import { retryTask } from '../resolvers/retry-task.ts';
@@ -92,6 +93,16 @@ builder.mutationFields((t) => ({
       'Takes a prompt back that the agent has not got yet. INVALID_STATE unless it is QUEUED; one that is REMOVED is returned unchanged.',
     args: { id: t.arg.id({ required: true, description: 'The id of the prompt.' }) },
     resolve: (_, { id }, context) => removePrompt(id, context),
+  }),
+  interruptSession: t.field({
+    type: SessionRef,
+    description:
+      'Stops what the agent is doing, and returns at once. Its turn ends as CANCELED; open requests of the session are CANCELED. An\nagent that does not stop by itself within 10 seconds is ended, and started again. Nothing happens to a session that is not\nworking. Prompts that are QUEUED stay, and go on. With `promptId`: only while the agent works on that one, so that a call that\nis repeated does not stop the next.',
+    args: {
+      id: t.arg.id({ required: true, description: 'The id of the session.' }),
+      promptId: t.arg.id({ description: 'The prompt whose turn is to be stopped.' }),
+    },
+    resolve: (_, { id, promptId }, context) => interruptSession(id, promptId ?? null, context),
   }),
   answerAgentRequest: t.field({
     type: AgentRequestRef,

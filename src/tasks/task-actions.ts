@@ -3,6 +3,7 @@ import type { TaskStatus } from './domain/status.ts';
 import type { Task } from './domain/task.ts';
 import type { MachineEvent } from './domain/task-machine.ts';
 import { changeTask } from './store/change-task.ts';
+import { closeConversations } from './store/close-conversations.ts';
 import { findTask } from './store/view/task-queries.ts';
 import { View } from './store/view/view.ts';
 
@@ -35,7 +36,12 @@ async function act(
 ): Promise<Task> {
   const known = await findTask(view, id);
   if (!known) throw new NotFoundError('The task does not exist.');
-  const changed = await changeTask(View.databaseOf(view), id, { event: { type }, actor: view.actor }, known);
+  const change = { event: { type }, actor: view.actor };
+  const changed = await View.databaseOf(view).transaction(async (tx) => {
+    const result = await changeTask(tx, id, change, known);
+    if (result?.outcome === 'changed' && type !== 'taskRetried') await closeConversations(tx, id);
+    return result;
+  });
   if (!changed) throw new NotFoundError('The task does not exist.');
   const { task, outcome } = changed;
   if (outcome === 'changed' || task.state.status === already) return task;

@@ -100,6 +100,13 @@ const rootFields: Readonly<Record<string, RootField>> = {
     from: 'writer',
     about: ({ prompt }) => [`mutation { removePrompt(id: "${prompt}") { id } }`],
   },
+  'Mutation.interruptSession': {
+    from: 'writer',
+    about: ({ session, prompt }) => [
+      `mutation { interruptSession(id: "${session}") { id } }`,
+      `mutation { interruptSession(id: "${session}", promptId: "${prompt}") { id } }`,
+    ],
+  },
   'Mutation.answerAgentRequest': {
     from: 'writer',
     about: ({ request }) => [
@@ -181,6 +188,8 @@ const idArguments = [
   'Mutation.archiveTask(id)',
   'Mutation.cancelTask(id)',
   'Mutation.deleteWebhook(id)',
+  'Mutation.interruptSession(id)',
+  'Mutation.interruptSession(promptId)',
   'Mutation.redeliver(id)',
   'Mutation.removePrompt(id)',
   'Mutation.retryTask(id)',

@@ -7,7 +7,7 @@ import {
   type ScriptedAgentServer,
   startScriptedAgentServer,
 } from './scripted-agent-server.ts';
-import { returns } from './scripted-provider.ts';
+import { fails, type Rule, returns } from './scripted-provider.ts';
 import { TranscriptCopy } from './transcript-copy.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -28,6 +28,10 @@ export interface ConversationApp extends AsyncDisposable {
   readonly socket: GraphqlWsClient;
   /** Opens a task with a session, whose agent has its first prompt. */
   open(prompt?: string): Promise<OpenConversation>;
+  /** From now on each session that is opened again is another connection, to an agent that remembers nothing. */
+  renameOnRestart(): Rule;
+  /** From now on no agent can be started. */
+  failOnRestart(): Rule;
   /** Waits until the task is RUNNING. */
   running(taskId: string): Promise<void>;
 }
@@ -54,6 +58,9 @@ export async function startConversationApp(role: 'start' | 'api' = 'start'): Pro
       const sessionId = task.sessions[0].id;
       return { taskId, sessionId, agent, given, copy: new TranscriptCopy(socket, sessionId) };
     },
+    renameOnRestart: () => app.provider.on('createSession', agents.opensSessions('again')),
+    failOnRestart: () =>
+      app.provider.on('ensureAgent', fails({ code: 'AGENT_FAILED', message: 'no agent', retryable: false })),
     async running(taskId) {
       await waitFor(async () => {
         const { task } = await app.ask<{ task: { status: string } }>(`{ task(id: "${taskId}") { status } }`);

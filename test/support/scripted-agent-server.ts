@@ -146,9 +146,9 @@ export class ScriptedAgentServer implements AsyncDisposable {
   }
 
   /** For a provider's `createSession`: each session is a connection to an agent of its own. */
-  opensSessions(): Behaviour {
+  opensSessions(launch = 'first'): Behaviour {
     return ({ call }) => {
-      const name = `acp-${call.key}`;
+      const name = `acp-${call.key}-${launch}`;
       const agent = this.agents.get(name) ?? new ScriptedAgent(name);
       this.agents.set(name, agent);
       return { sessionId: agent.sessionId, acp: { server: name } };

@@ -3,7 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../provider.ts';
 import { endAgents } from './agent/end-agents.ts';
 import { ensureAgent, findServer } from './agent/ensure-agent.ts';
-import { openSession } from './agent/open-session.ts';
+import { endSession, openSession } from './agent/open-session.ts';
 import { createSandbox } from './create-sandbox.ts';
 import { destroySandbox } from './destroy-sandbox.ts';
 import { LocalSandboxError, sandboxGone, withCode } from './errors.ts';
@@ -101,6 +101,12 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
       } catch (error) {
         throw await agentError(error, 'SESSION_FAILED', sandbox, context);
       }
+    },
+
+    async endSession(sandbox, endpoint, { key }, context) {
+      const found = await find(sandbox);
+      const inUse = await findServer(found, endpoint.baseUrl, null, context.signal);
+      await endSession(found, inUse, key);
     },
 
     async destroySandbox(key, context) {

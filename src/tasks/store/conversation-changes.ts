@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TaskFailure } from '../domain/task.ts';
 import type { NewMachineEvent } from '../domain/task-machine.ts';
-import { FollowLostError } from '../domain/transcript/connection.ts';
+import { type Connection, type FollowLease, FollowLostError } from '../domain/transcript/connection.ts';
 import type { PromptState } from '../domain/transcript/prompt.ts';
 import type { RequestOption, RequestState, RpcId } from '../domain/transcript/request.ts';
 import { changeTask } from './change-task.ts';
@@ -33,6 +33,10 @@ export interface ConversationFact {
   readonly settleRequests?: Exclude<RequestState, 'open' | 'answered'>;
   /** The turn that was to be stopped has ended. */
   readonly endsInterruption?: boolean;
+  /** Where the agent is found from now on, and its stream begins anew. */
+  readonly connection?: Connection;
+  /** The session is followed no more. */
+  readonly closes?: boolean;
 }
 
 /** A prompt is in another state by now: its change, and all that was to be written with it, is not made. */
@@ -53,17 +57,19 @@ export function changeConversation(
   const { sessionId } = write.lease;
   return db.transaction(async (tx) => {
     // The task before the conversation, as everywhere: the other order is a deadlock.
-    for (const { event, prompt, newRequest, settleRequests, endsInterruption } of facts) {
+    for (const { event, prompt, newRequest, settleRequests, endsInterruption, connection } of facts) {
       const changed = await changeTask(tx, taskId, { event });
       if (changed?.outcome !== 'changed') throw new FollowLostError(`${sessionId} was closed.`);
       if (prompt) await changePrompt(tx, prompt);
       if (newRequest) await insertRequest(tx, sessionId, changed.task.workspaceId, newRequest);
       if (settleRequests) await settleOpenRequests(tx, [sessionId], settleRequests);
       if (endsInterruption) await endInterruption(tx, sessionId);
+      if (connection) await replaceConnection(tx, write.lease, connection);
     }
     if (!(await writeTranscripts(tx, [write])).has(sessionId)) {
       throw new FollowLostError(`${sessionId} has another follower.`);
     }
+    if (facts.some(({ closes }) => closes)) await closeConversation(tx, sessionId);
   });
 }
 
@@ -88,6 +94,19 @@ async function insertRequest(
   `.execute(tx.kysely);
 }
 
+async function closeConversation(tx: Database, sessionId: string): Promise<void> {
+  await sql`
+    update conversation set is_open = false, followed_by = null, epoch = epoch + 1 where session_id = ${sessionId}
+  `.execute(tx.kysely);
+}
+
+async function replaceConnection(tx: Database, lease: FollowLease, connection: Connection): Promise<void> {
+  await sql`
+    update conversation set connection = ${JSON.stringify(connection)}::jsonb, launch = launch + 1
+    where session_id = ${lease.sessionId} and epoch = ${lease.epoch}
+  `.execute(tx.kysely);
+}
+
 async function endInterruption(tx: Database, sessionId: string): Promise<void> {
   await sql`
     update conversation set interrupted_at = null where session_id = ${sessionId} and interrupted_at is not null
@@ -95,7 +114,7 @@ async function endInterruption(tx: Database, sessionId: string): Promise<void> {
 }
 
 /** Nobody waits for answers any more. The agent is told by whoever follows it. */
-async function settleOpenRequests(
+export async function settleOpenRequests(
   tx: Database,
   sessionIds: readonly string[],
   state: 'canceled' | 'expired',

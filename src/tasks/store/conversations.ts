@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
+import type { SessionStatus } from '../domain/status.ts';
 import type { TaskFailure } from '../domain/task.ts';
 import type { Connection, FollowLease } from '../domain/transcript/connection.ts';
 import type { SegmentStart } from '../domain/transcript/segment.ts';
+import { selectTasks } from './task-rows.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from './transcript-rows.ts';
 import { followChannel } from './transcript-wake-up.ts';
 
@@ -152,13 +154,69 @@ export interface OpeningState {
   readonly promptState: string | null;
   /** Why its connection is of no use. */
   readonly failure: TaskFailure | null;
+  /** The session's. */
+  readonly status: SessionStatus | null;
 }
 
 export async function readOpening(db: Database, sessionId: string): Promise<OpeningState> {
-  const { rows } = await sql<{ prompt_state: string | null; failure: TaskFailure | null }>`
+  const { rows } = await sql<{
+    prompt_state: string | null;
+    failure: TaskFailure | null;
+    status: SessionStatus | null;
+  }>`
     select (select state from prompt where prompt.session_id = session.id order by number limit 1) as prompt_state,
-      conversation.failure
-    from session left join conversation on conversation.session_id = session.id where session.id = ${sessionId}
+      conversation.failure, (
+        select state_of ->> 'status' from jsonb_array_elements(task.state -> 'sessions') as states (state_of)
+        where state_of ->> 'id' = session.id
+      ) as status
+    from session join task on task.id = session.task_id left join conversation on conversation.session_id = session.id where session.id = ${sessionId}
   `.execute(db.kysely);
-  return { promptState: rows[0]?.prompt_state ?? null, failure: rows[0]?.failure ?? null };
+  const [row] = rows;
+  return {
+    promptState: row?.prompt_state ?? null,
+    failure: row?.failure ?? null,
+    status: row?.status ?? null,
+  };
+}
+
+/** What a provider needs to find a task's sandbox again. */
+export interface SandboxOfTask {
+  readonly provider: string;
+  readonly sandbox: SandboxPlace;
+  /** Undefined for a session that the task does not have. */
+  agentOf(sessionId: string): string | undefined;
+}
+
+interface SandboxPlace {
+  readonly id: string;
+  readonly cwd: string;
+  readonly metadata?: Record<string, unknown>;
+}
+
+/** Null when the task has no sandbox. */
+export async function readSandboxOf(db: Database, taskId: string): Promise<SandboxOfTask | null> {
+  const row = await selectTasks(db)
+    .select('task.sandbox_metadata')
+    .where('task.id', '=', taskId)
+    .executeTakeFirst();
+  const sandbox = row?.state.sandbox;
+  if (!row || !sandbox) return null;
+  const metadata = row.sandbox_metadata as Record<string, unknown> | null;
+  return {
+    provider: row.provider,
+    sandbox: { id: sandbox.id, cwd: sandbox.cwd, ...(metadata ? { metadata } : {}) },
+    agentOf: (sessionId) => row.state.sessions.find(({ id }) => id === sessionId)?.agent,
+  };
+}
+
+/** Says why a session that is being opened cannot be followed; the step that opens it then begins anew. */
+export async function failOpening(
+  db: Database,
+  { sessionId, epoch }: FollowLease,
+  failure: TaskFailure,
+): Promise<void> {
+  await sql`
+    update conversation set failure = ${JSON.stringify(failure)}::jsonb, followed_by = null, epoch = epoch + 1
+    where session_id = ${sessionId} and epoch = ${epoch}
+  `.execute(db.kysely);
 }

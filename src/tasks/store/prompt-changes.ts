@@ -2,7 +2,12 @@ import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { NewMachineEvent } from '../domain/task-machine.ts';
 import { changeTask } from './change-task.ts';
-import { changePrompt, type PromptChange, PromptChangedError } from './conversation-changes.ts';
+import {
+  changePrompt,
+  type PromptChange,
+  PromptChangedError,
+  settleOpenRequests,
+} from './conversation-changes.ts';
 
 // What people change in a conversation: each a revision of the task.
 
@@ -56,5 +61,38 @@ export async function answerOpenRequest(
     });
   } catch (error) {
     if (!(error instanceof RequestSettledError)) throw error;
+  }
+}
+
+/** Notes that the work of a session's agent is to be stopped. False when it does not work, or not on that prompt. */
+export async function requestInterruption(
+  db: Database,
+  { taskId, sessionId, promptId }: { taskId: string; sessionId: string; promptId: string | null },
+  actor: string,
+): Promise<boolean> {
+  try {
+    await db.transaction(async (tx) => {
+      const event = {
+        type: 'conversationChanged',
+        sessionId,
+        kind: 'turn.interrupted',
+        requests: null,
+      } as const;
+      const changed = await changeTask(tx, taskId, { event, actor });
+      if (changed?.outcome !== 'changed') throw new RequestSettledError();
+      const { rows } = await sql`
+        update conversation set interrupted_at = coalesce(interrupted_at, now())
+        where session_id = ${sessionId} and is_open and exists (
+          select from prompt where prompt.session_id = conversation.session_id and prompt.state in ('sending', 'accepted')
+            and (${promptId}::text is null or prompt.id = ${promptId})
+        ) returning session_id
+      `.execute(tx.kysely);
+      if (rows.length === 0) throw new RequestSettledError();
+      await settleOpenRequests(tx, [sessionId], 'canceled');
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof RequestSettledError)) throw error;
+    return false;
   }
 }

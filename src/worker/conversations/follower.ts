@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { readMessage } from '../../agents/acp-message.ts';
 import { AgentServer, AgentServerError, AgentServerGoneError } from '../../agents/agent-server.ts';
 import { AgentStream, AgentStreamLostError, type StreamEvent } from '../../agents/agent-stream.ts';
@@ -8,17 +10,23 @@ import type { Database } from '../../tables/database.ts';
 import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
 import { newId } from '../../tasks/domain/id.ts';
 import type { TaskFailure } from '../../tasks/domain/task.ts';
-import { FollowLostError } from '../../tasks/domain/transcript/connection.ts';
+import { type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
 import type { Said } from '../../tasks/domain/transcript/said.ts';
 import { Segment } from '../../tasks/domain/transcript/segment.ts';
 import { type ConversationFact, PromptChangedError } from '../../tasks/store/conversation-changes.ts';
-import { type FollowedConversation, readSegment } from '../../tasks/store/conversations.ts';
+import {
+  type FollowedConversation,
+  failOpening,
+  readOpening,
+  readSegment,
+} from '../../tasks/store/conversations.ts';
 import {
   type PendingAnswer,
   type PendingPrompt,
   readPendingWork,
   recordDelivered,
 } from '../../tasks/store/pending-work.ts';
+import { toTaskFailure } from '../provisioning/failure.ts';
 import type { TranscriptWriter } from './transcript-writer.ts';
 
 export interface FollowerOptions {
@@ -26,6 +34,10 @@ export interface FollowerOptions {
   readonly logger: Logger;
   readonly writer: TranscriptWriter;
   readonly conversation: FollowedConversation;
+  /** Whether the agent's process can be ended. */
+  canEndAgent(): Promise<boolean>;
+  /** Starts the agent again, after ending its process where that is asked for. */
+  restartAgent(endsProcess: boolean, signal: AbortSignal): Promise<Connection>;
   /** Aborts when the session has another follower, or the worker stops. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +51,13 @@ const acceptMs = 500;
 const unknownAfterMs = 2_000;
 /** Milliseconds for the stream to deliver a response that has come on the request. */
 const streamLagMs = 1_000;
+/** Milliseconds for an agent to stop when it is interrupted. */
+const stopMs = 10_000;
+/** Milliseconds for the last words of an agent that has ended. */
+const lastWordsMs = 300;
+const openingLookMs = 100;
+/** Milliseconds to find an agent server again that is away, before the turn counts as ended. */
+const settleMs = 30_000;
 
 /** The prompt that the agent is being given, or works on. */
 interface Turn {
@@ -66,6 +85,12 @@ export class Follower {
   #read: number;
   #stored: number;
   #turn: Turn | null = null;
+  /** The turn that is being stopped. */
+  #interrupted: Turn | null = null;
+  /** The agent has ended, or is to be ended. */
+  #end: 'agentEnded' | 'mustBeEnded' | null = null;
+  /** Whether the agent still repeats an earlier conversation. */
+  #isReplayed: boolean;
   /** Whether there may be prompts, answers or an interruption to look at. */
   #mustLook = true;
   #wake: (() => void) | undefined;
@@ -84,6 +109,7 @@ export class Follower {
     this.#sequence = sequence;
     this.#read = streamPosition;
     this.#stored = streamPosition;
+    this.#isReplayed = connection.replayedBefore !== undefined && streamPosition === 0;
   }
 
   /** There may be something to do. */
@@ -93,10 +119,16 @@ export class Follower {
   }
 
   /**
-   * Resolves when the agent server is lost. Rejects with FollowLostError, or with the reason of the signal; what was read
-   * before that is stored, or read again by the next follower.
+   * Resolves when the agent was started again, and is to be followed anew. Rejects with FollowLostError, or with the reason of
+   * the signal; what was read before that is stored, or read again by the next follower.
    */
   async run(): Promise<void> {
+    await this.#listen();
+    await this.#recover();
+  }
+
+  /** Resolves when the agent or its server has ended, or when the agent is to be ended. */
+  async #listen(): Promise<void> {
     const { db, conversation } = this.#options;
     const { lease, connection, streamPosition } = conversation;
     const onAbort = () => this.#notify();
@@ -117,17 +149,89 @@ export class Follower {
         for (const event of stream.take()) await this.#receive(event);
         for (const work of this.#due.splice(0)) work();
         await this.#flushIfDue();
+        if (this.#end) break;
         if (this.#mustLook) await this.#look();
         await this.#sleep(stream);
       }
     } catch (error) {
       if (!(error instanceof AgentStreamLostError)) throw error;
-      await this.#flush();
       this.#logger.info({ err: error.cause }, 'the agent server is gone');
     } finally {
       this.#stopping.abort(new Error('The follower has ended.'));
       this.#signal.removeEventListener('abort', onAbort);
       for (const timer of this.#timers.values()) clearTimeout(timer);
+    }
+  }
+
+  /** Ends what the agent was doing, and starts it again. */
+  async #recover(): Promise<void> {
+    const { db, conversation, restartAgent, signal } = this.#options;
+    const { sessionId } = conversation.lease;
+    const isSame = (other: Connection) => isDeepStrictEqual(other, conversation.connection);
+    let restarting: Promise<Connection> | undefined;
+    const { status } = await retryWhileUnavailable(() => readOpening(db, sessionId), signal);
+    if (this.#end === null && status === 'ready') {
+      // Perhaps only the way to the agent server was cut: then the agent works on.
+      restarting = restartAgent(false, signal);
+      const found = await Promise.race([restarting.catch(() => null), delay(settleMs, null, { signal })]);
+      if (found && isSame(found)) return;
+    }
+    const turn = this.#turn;
+    if (turn?.state === 'accepted') {
+      const failure =
+        this.#interrupted === turn ? null : agentGone('The agent ended while it worked on the prompt.');
+      this.#segment.endTurn(failure ? 'FAILED' : 'CANCELED', failure);
+      this.#finishTurn(turn, failure, failure ? 'expired' : 'canceled');
+    } else if (turn) this.#giveUpSending(turn);
+    await this.#flush(signal);
+    if (!(await this.#isOpened())) return;
+    const settled = { isWorking: false, requests: null };
+    try {
+      const connection = await (restarting ?? restartAgent(this.#end === 'mustBeEnded', signal));
+      if (connection.agentSessionId !== conversation.connection.agentSessionId) {
+        this.#segment.addNotice(
+          'AGENT_RESTARTED',
+          'The agent was started again. It remembers nothing of the conversation.',
+        );
+      }
+      if (!isSame(connection)) this.#read = 0;
+      this.#facts.push({
+        ...this.#fact('agent.restarted', settled),
+        settleRequests: 'expired',
+        ...(isSame(connection) ? {} : { connection }),
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof FollowLostError) throw error;
+      const failure = { ...toTaskFailure(error, 'ensure_agent'), step: null };
+      this.#facts.push({
+        event: { type: 'sessionLost', sessionId, error: failure },
+        settleRequests: 'expired',
+        closes: true,
+      });
+    }
+    await this.#flush(signal);
+  }
+
+  /** Waits until the session is ready. False when it is being opened, and the step that does so begins anew. */
+  async #isOpened(): Promise<boolean> {
+    const { db, conversation, signal } = this.#options;
+    const { lease } = conversation;
+    for (;;) {
+      const { promptState, status } = await retryWhileUnavailable(
+        () => readOpening(db, lease.sessionId),
+        signal,
+      );
+      if (status === 'ready') return true;
+      if (status !== 'pending_provision' && status !== 'pending_session_create') {
+        throw new FollowLostError(`${lease.sessionId} was closed.`);
+      }
+      if (promptState === 'queued') {
+        const failure = agentGone('The agent ended before it got its first prompt.');
+        await retryWhileUnavailable(() => failOpening(db, lease, failure), signal);
+        return false;
+      }
+      await delay(openingLookMs, undefined, { signal });
     }
   }
 
@@ -153,8 +257,10 @@ export class Follower {
   /** Looks for what people have asked for meanwhile. */
   async #look(): Promise<void> {
     this.#mustLook = false;
-    const { prompts, answers } = await this.#readPending();
+    const { prompts, answers, interruptedAt } = await this.#readPending();
     if (answers.length > 0) await this.#deliver(answers);
+    if (interruptedAt !== null && this.#turn?.state === 'accepted')
+      this.#interrupt(this.#turn, interruptedAt);
     const next = prompts.find(({ state }) => state === 'queued');
     if (next && !this.#turn) await this.#send(next);
   }
@@ -181,6 +287,27 @@ export class Follower {
       (answer) => this.#at('response', streamLagMs, () => this.#endByRequest(turn, answer)),
       (error: unknown) => this.#soon(() => this.#onRefusedPost(turn, error)),
     );
+  }
+
+  /** Asks the agent to stop; one that does not is ended. */
+  #interrupt(turn: Turn, interruptedAt: string): void {
+    if (this.#interrupted === turn) return;
+    this.#interrupted = turn;
+    const { db, conversation, canEndAgent } = this.#options;
+    const { agentSessionId } = conversation.connection;
+    this.#post({ jsonrpc: '2.0', method: 'session/cancel', params: { sessionId: agentSessionId } });
+    const passedMs = Date.parse(db.clock.now()) - Date.parse(interruptedAt);
+    this.#at('stop', Math.max(0, stopMs - passedMs), () => {
+      canEndAgent().then(
+        (can) => {
+          if (!can || this.#turn !== turn) return;
+          this.#logger.info('the agent does not stop; it is ended');
+          this.#end = 'mustBeEnded';
+          this.#notify();
+        },
+        (error: unknown) => this.#logger.warn({ err: error }, 'the agent could not be ended'),
+      );
+    });
   }
 
   #post(message: object, onWritten?: () => void): Promise<string> {
@@ -221,8 +348,15 @@ export class Follower {
       );
       return;
     }
+    const said = readMessage(event.json, this.#options.conversation.connection.agentSessionId);
+    if (this.#isReplayed && said.type !== 'agentExited') {
+      // Not counted as read: another follower that goes on from here must leave it out too.
+      if (said.type !== 'response' || said.id !== this.#options.conversation.connection.replayedBefore)
+        return;
+      this.#isReplayed = false;
+    }
     this.#read = event.number;
-    this.#hear(readMessage(event.json, this.#options.conversation.connection.agentSessionId));
+    this.#hear(said);
     if (this.#facts.length > 0 || this.#segment.dirtyLength > flushLength) await this.#flush();
   }
 
@@ -253,6 +387,11 @@ export class Follower {
         this.#segment.say(said);
         return;
       case 'agentExited':
+        // It may come before the last words.
+        this.#at('end', lastWordsMs, () => {
+          this.#end = 'agentEnded';
+        });
+        return;
       case 'other':
         return;
     }
@@ -274,6 +413,8 @@ export class Follower {
   #accept(turn: Turn): void {
     if (this.#turn !== turn || turn.state === 'accepted') return;
     turn.state = 'accepted';
+    // It may have been interrupted before.
+    this.#mustLook = true;
     this.#segment.beginTurn(turn.id, turn.text);
     this.#facts.push(
       this.#fact(
@@ -312,7 +453,7 @@ export class Follower {
   }
 
   #finishTurn(turn: Turn, failure: TaskFailure | null, requests: 'canceled' | 'expired'): void {
-    for (const name of ['accept', 'response', 'unknown']) this.#clear(name);
+    for (const name of ['accept', 'response', 'unknown', 'stop']) this.#clear(name);
     const change = { id: turn.id, from: ['accepted' as const], ...(failure ? { error: failure } : {}) };
     this.#facts.push({
       ...this.#fact(
@@ -329,6 +470,10 @@ export class Follower {
 
   #onPermission({ rpcId, call, options }: Extract<Said, { type: 'permission' }>): void {
     const position = this.#segment.changeToolCall(call);
+    if (this.#turn && this.#interrupted === this.#turn) {
+      this.#post({ jsonrpc: '2.0', id: rpcId, result: { outcome: { outcome: 'cancelled' } } });
+      return;
+    }
     this.#facts.push({
       ...this.#fact('request.opened', { requests: 1 }),
       newRequest: {
@@ -365,9 +510,14 @@ export class Follower {
   /** Nothing shows whether the agent has got the prompt. The queue goes on. */
   #giveUpSending(prompt: { readonly id: string; readonly text: string }): void {
     if (this.#turn?.id !== prompt.id || this.#turn.state !== 'sending') return;
-    this.#facts.push(
-      this.#fact('prompt.unknown', { isWorking: false }, { id: prompt.id, from: ['sending'], to: 'unknown' }),
-    );
+    this.#facts.push({
+      ...this.#fact(
+        'prompt.unknown',
+        { isWorking: false },
+        { id: prompt.id, from: ['sending'], to: 'unknown' },
+      ),
+      endsInterruption: true,
+    });
     this.#unknown.set(prompt.id, { id: prompt.id, text: prompt.text, state: 'unknown' });
     this.#turn = null;
     this.#mustLook = true;
@@ -393,7 +543,7 @@ export class Follower {
     else if (!this.#timers.has('flush')) this.#at('flush', dueInMs, () => {});
   }
 
-  async #flush(): Promise<void> {
+  async #flush(signal = this.#signal): Promise<void> {
     this.#lastFlushAt = performance.now();
     const { writer, conversation } = this.#options;
     const facts = this.#facts.splice(0);
@@ -408,8 +558,8 @@ export class Follower {
       turnPromptId: this.#segment.promptId,
       streamPosition: this.#read,
     };
-    if (facts.length > 0) await writer.change(conversation.taskId, facts, write, this.#signal);
-    else await writer.write(write, this.#signal);
+    if (facts.length > 0) await writer.change(conversation.taskId, facts, write, signal);
+    else await writer.write(write, signal);
     this.#sequence += changes.length;
     this.#stored = write.streamPosition;
   }
@@ -452,6 +602,10 @@ export class Follower {
 /** The stop reasons of the protocol, as the API names them. */
 function nameOf(stopReason: string): string {
   return stopReason === 'cancelled' ? 'CANCELED' : stopReason.toUpperCase();
+}
+
+function agentGone(message: string): TaskFailure {
+  return { code: 'AGENT_GONE' satisfies TaskErrorCode, message, step: null, retryable: true };
 }
 
 function promptFailed(message: string): TaskFailure {

@@ -1,8 +1,9 @@
 import { isConnectionError } from '../../db/connection-error.ts';
 import type { Logger } from '../../log.ts';
 import { runEvery } from '../../run-every.ts';
+import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
-import { FollowLostError } from '../../tasks/domain/transcript/connection.ts';
+import { type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
 import {
   type FollowedConversation,
   followConversations,
@@ -12,6 +13,7 @@ import {
 } from '../../tasks/store/conversations.ts';
 import { findPendingWork } from '../../tasks/store/pending-work.ts';
 import type { WakeUpListener } from '../../tasks/store/wake-up-listener.ts';
+import { canEndAgent, restartAgent } from './agent-restart.ts';
 import { Follower } from './follower.ts';
 import { TranscriptWriter } from './transcript-writer.ts';
 
@@ -19,6 +21,7 @@ export interface FollowersOptions {
   readonly db: Database;
   readonly listener: WakeUpListener;
   readonly logger: Logger;
+  readonly providers: Providers;
   /** Of the sandboxes that this worker reaches. */
   readonly locations: readonly string[];
   workerId(): string;
@@ -28,6 +31,9 @@ export interface FollowersOptions {
 const lookMs = 500;
 /** Sessions that are taken in one look, so that several workers share them. */
 const takenAtOnce = 20;
+/** An agent that is started again more often than this in so many milliseconds is given up. */
+const maxRestarts = 5;
+const crashLoopMs = 60_000;
 
 interface Following {
   readonly conversation: FollowedConversation;
@@ -41,6 +47,8 @@ export class Followers {
   readonly #options: FollowersOptions;
   readonly #writer: TranscriptWriter;
   readonly #following = new Map<string, Following>();
+  /** When the agents of sessions were started again. */
+  readonly #restarts = new Map<string, readonly number[]>();
   readonly #stopping = new AbortController();
   #looking: Promise<void> | undefined;
   #taking: Promise<void> | undefined;
@@ -128,7 +136,15 @@ export class Followers {
     if (this.#stopping.signal.aborted) lost.abort(this.#stopping.signal.reason);
     const earlier = this.#following.get(sessionId);
     earlier?.lost.abort(new FollowLostError(`${sessionId} was taken again.`));
-    const follower = new Follower({ db, logger, writer: this.#writer, conversation, signal: lost.signal });
+    const follower = new Follower({
+      db,
+      logger,
+      writer: this.#writer,
+      conversation,
+      signal: lost.signal,
+      canEndAgent: () => canEndAgent(this.#options, conversation),
+      restartAgent: (endsProcess, signal) => this.#restart(conversation, endsProcess, signal),
+    });
     const following: Following = {
       conversation,
       follower,
@@ -138,6 +154,23 @@ export class Followers {
       }),
     };
     this.#following.set(sessionId, following);
+  }
+
+  async #restart(
+    conversation: FollowedConversation,
+    endsProcess: boolean,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const { sessionId } = conversation.lease;
+    const now = performance.now();
+    const recent = (this.#restarts.get(sessionId) ?? []).filter((at) => now - at < crashLoopMs);
+    this.#restarts.set(sessionId, [...recent, now]);
+    if (recent.length >= maxRestarts) {
+      throw Object.assign(new Error('The agent ends each time that it is started.'), {
+        code: 'AGENT_FAILED',
+      });
+    }
+    return restartAgent(this.#options, conversation, endsProcess, signal);
   }
 
   async #run(follower: Follower, { lease }: FollowedConversation): Promise<void> {
@@ -154,5 +187,6 @@ export class Followers {
     await releaseConversation(db, lease).catch((error: unknown) => {
       logger.debug({ err: error, sessionId }, 'a session could not be given back; the next look will');
     });
+    void this.#takeSoon();
   }
 }

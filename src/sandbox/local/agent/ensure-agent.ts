@@ -82,11 +82,11 @@ async function translatingErrors<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The sandbox's agent server, for a session with `agent`. Throws AGENT_GONE when it is dead or not the one at `baseUrl`. */
+/** The sandbox's agent server, for a session with `agent`; null: whatever agent. Throws AGENT_GONE when it is dead or not the one at `baseUrl`. */
 export async function findServer(
   sandbox: LocalSandbox,
   baseUrl: string,
-  agent: string,
+  agent: string | null,
   signal: AbortSignal,
 ): Promise<ServerInUse> {
   if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
@@ -99,6 +99,7 @@ export async function findServer(
   ) {
     throw new LocalSandboxError('AGENT_GONE', 'The agent server has ended.');
   }
+  if (agent === null) return { server, number: latest.number };
   // The server may have been started for another agent.
   return await translatingErrors(async () => {
     await placeLauncher(sandbox.home, agent);

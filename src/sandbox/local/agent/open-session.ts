@@ -55,16 +55,19 @@ export async function openSession(
   const log = new AgentLog(sandbox.agentLog);
   const { signal } = context;
   try {
-    const acp = { server: conversationName };
-    const earlier = await record.read<{ sessionId: string }>(opened);
-    if (earlier) return { ...earlier, acp };
+    const earlier = await record.read<OpenedRecord>(opened);
+    if (earlier) {
+      if (await isAgentAlive(sandbox, conversationName, log)) return toOpened(earlier, conversationName);
+      // Its process has ended, and the agent server starts no other one under this name.
+      await record.write('failed', {});
+      return await openSession(sandbox, { server, number }, request, context, agentTimeoutMs);
+    }
     const conversation = new Conversation(server, conversationName, serverAgentId(request.agent));
     try {
       const opening = new SessionOpening(server, conversation, record, log, signal, agentTimeoutMs);
       context.log(`Starting the agent ${request.agent}`);
       await opening.initialize();
-      const sessionId = await opening.newSession(sandbox.checkout);
-      return { sessionId, acp };
+      return toOpened(await opening.openSession(sandbox.checkout), conversationName);
     } finally {
       conversation.stopListening();
     }
@@ -87,7 +90,46 @@ export async function openSession(
 /** The record of an open session. */
 const opened = 'session';
 
-const initialized = z.looseObject({ authMethods: z.array(z.looseObject({ id: z.string() })).nullish() });
+interface OpenedRecord {
+  readonly sessionId: string;
+  readonly replayedBefore?: string;
+}
+
+function toOpened({ sessionId, ...replay }: OpenedRecord, server: string): Required<OpenedSession> {
+  return { sessionId, acp: { server, ...replay } };
+}
+
+/** Whether the process of a conversation's agent runs, as far as is known. */
+async function isAgentAlive(sandbox: LocalSandbox, conversation: string, log: AgentLog): Promise<boolean> {
+  const pid = await log.agentPid(conversation);
+  if (pid === undefined) return true;
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return (await hasMarker(pid, sandbox.marker)) !== false;
+}
+
+/** Ends the agent's process of a session. */
+export async function endSession(
+  sandbox: LocalSandbox,
+  { server, number }: ServerInUse,
+  key: string,
+): Promise<void> {
+  const record = await SessionRecord.open(sandbox, key, number);
+  try {
+    const log = new AgentLog(sandbox.agentLog);
+    await endAgent(sandbox, server, `${key}.${record.launch}`, log);
+  } finally {
+    record.close();
+  }
+}
+
+const initialized = z.looseObject({
+  agentCapabilities: z.looseObject({ loadSession: z.boolean().nullish() }).nullish(),
+  authMethods: z.array(z.looseObject({ id: z.string() })).nullish(),
+});
 const sessionOpened = z.looseObject({ sessionId: z.string().min(1) });
 
 /** The requests that open a session, in their order. */
@@ -98,6 +140,7 @@ class SessionOpening {
   readonly #log: AgentLog;
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
+  #canLoad = false;
 
   constructor(
     server: AgentServer,
@@ -121,20 +164,36 @@ class SessionOpening {
       clientCapabilities: {},
       clientInfo: { name: packageJson.name, version: packageJson.version },
     });
-    const methods = initialized.safeParse(answer).data?.authMethods ?? [];
+    const known = initialized.safeParse(answer).data;
+    this.#canLoad = known?.agentCapabilities?.loadSession === true;
+    const methods = known?.authMethods ?? [];
     // Methods that need no person. Without the key in its environment the agent refuses a later request, with a reason.
     const method = methods.find(({ id }) => /^(anthropic|openai|codex)-api-key$/.test(id));
     if (method) await this.#ask('authenticate', 'authenticate', { methodId: method.id }).catch(() => {});
   }
 
-  async newSession(cwd: string): Promise<string> {
+  /** Opens the session again that an earlier process of the agent had, where the agent can do that; or else a new one. */
+  async openSession(cwd: string): Promise<OpenedRecord> {
+    const previous = await this.#record.previous<OpenedRecord>(opened);
+    if (previous && this.#canLoad) {
+      try {
+        const { sessionId } = previous;
+        await this.#ask('load', 'session/load', { sessionId, cwd, mcpServers: [] });
+        const loaded = { sessionId, replayedBefore: 'load' };
+        await this.#record.write(opened, loaded);
+        return loaded;
+      } catch (error) {
+        // It remembers nothing of it: the session begins anew.
+        if (!(error instanceof AgentRefusedError)) throw error;
+      }
+    }
     const answer = sessionOpened.safeParse(
       await this.#ask('session', 'session/new', { cwd, mcpServers: [] }),
     );
     if (!answer.success) throw new AgentRefusedError('The agent opened a session without an id.');
     const { sessionId } = answer.data;
     await this.#record.write(opened, { sessionId });
-    return sessionId;
+    return { sessionId };
   }
 
   #ask(id: string, method: string, params: object): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentProcess, isAlive, type ProcessIdentity } from '../../../process-identity.ts';
 import { sandboxGone } from '../errors.ts';
@@ -57,6 +57,20 @@ export class SessionRecord {
 
   read<T>(name: string): Promise<T | undefined> {
     return readWritten<T>(this.#path(name));
+  }
+
+  /** The record of the latest launch before this one that has it. */
+  async previous<T>(name: string): Promise<T | undefined> {
+    const launches = (await readdir(this.#folder))
+      .map((file) => /^(\d+)\.(\d+)-(.*)$/.exec(file))
+      .filter((found) => found?.[3] === name)
+      .map((found) => [Number(found?.[1]), Number(found?.[2])] as const)
+      .filter(
+        ([server, launch]) => server < this.#server || (server === this.#server && launch < this.#launch),
+      )
+      .sort(([server, launch], [otherServer, otherLaunch]) => server - otherServer || launch - otherLaunch);
+    const last = launches.at(-1);
+    return last && readWritten<T>(join(this.#folder, `${last.join('.')}-${name}`));
   }
 
   /** Records something that never changes; false when it was recorded before. */

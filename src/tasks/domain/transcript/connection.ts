@@ -6,6 +6,8 @@ export interface Connection {
   readonly server: string;
   /** The agent's own id of the session. */
   readonly agentSessionId: string;
+  /** The id of the request up to whose response the agent repeats an earlier conversation. */
+  readonly replayedBefore?: string;
 }
 
 /** A worker's right to follow a session. Each of its writes names the epoch. */

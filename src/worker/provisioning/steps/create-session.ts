@@ -29,9 +29,14 @@ export function createLaterSession(sessionId: string): Step {
   };
 }
 
-const openedSession = z.object({
+export const openedSession = z.object({
   sessionId: storableText(1_000),
-  acp: z.object({ server: storableText(500) }).optional(),
+  acp: z
+    .object({ server: storableText(500), replayedBefore: storableText(200).optional() })
+    .transform(({ server, replayedBefore }) =>
+      replayedBefore === undefined ? { server } : { server, replayedBefore },
+    )
+    .optional(),
 });
 
 /** Whether the session is followed: then its first prompt has been handed over, by the provider or by the follower. */
@@ -51,7 +56,7 @@ async function open(
   }
   const { sessionId, acp } = opened.data;
   if (!acp) return false;
-  const connection = { ...endpoint, server: acp.server, agentSessionId: sessionId };
+  const connection = { ...endpoint, ...acp, agentSessionId: sessionId };
   await work.follow(session.id, connection, context.signal);
   return true;
 }

@@ -3,7 +3,10 @@ import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
 import { StepError } from '../failure.ts';
 import { type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
-const agentEndpoint = z.object({ baseUrl: storableText(2_000), token: storableText(8_000).optional() });
+export const agentEndpoint = z.object({
+  baseUrl: storableText(2_000),
+  token: storableText(8_000).optional(),
+});
 
 /** Has the provider install and start the agent's server in the sandbox, or find it running. */
 export const ensureAgent: Step = async (work, context) => ({
