@@ -9,7 +9,7 @@ import { ThemeButton } from './theme-button.tsx';
 export function Header({ onShowKeys }: { readonly onShowKeys: () => void }) {
   const [path] = useLocation();
   return (
-    <header className="sticky top-0 z-20 border-line border-b bg-page/95 backdrop-blur">
+    <header className="sticky top-0 z-20 border-line border-b bg-page">
       <div className="mx-auto flex h-13 max-w-5xl items-center gap-1 px-4">
         <Link href="/" className="mr-2 flex items-center gap-2 rounded font-semibold">
           <img src="/icon.svg" alt="" className="size-6 shrink-0" />
