@@ -57,6 +57,7 @@ describeInBrowser('what the page promises to those who find their way by roles a
     await named(page, 'list', 'History').getByRole('listitem').first().waitFor();
     await named(named(page, 'tablist', 'Sessions'), 'tab', 'demo 1 Preparing environment').waitFor();
     for (const name of ['Cancel task', 'Archive', 'New session']) await named(page, 'button', name).waitFor();
+    for (const name of ['New task', 'Tasks', 'GraphiQL']) await named(page, 'link', name).waitFor();
     expect(await named(page, 'button', 'Retry').count()).toBe(0);
 
     const failed = await site.app.createIn('error');
