@@ -56,6 +56,7 @@ export {
   TaskSummaryUpdatedDocument,
   TasksUpdatedDocument,
   TaskUpdatedDocument,
+  type ToolCallStatus,
   TranscriptPageDocument,
   TranscriptUpdatedDocument,
 } from './generated/graphql.ts';

@@ -1,4 +1,11 @@
-import type { SessionStatus, StepName, StepState, TaskAction, TaskStatus } from '../client/client.ts';
+import type {
+  SessionStatus,
+  StepName,
+  StepState,
+  TaskAction,
+  TaskStatus,
+  ToolCallStatus,
+} from '../client/client.ts';
 import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
 
 // What the API's enums are called on the page. A value that the API adds is a compile error here.
@@ -39,6 +46,28 @@ export const sessionStatuses = {
   ERROR: { words: 'Failed', tone: 'bad' },
   CLOSED: { words: 'Closed', tone: 'over' },
 } as const satisfies Record<SessionStatus, { words: string; tone: Tone }>;
+
+export const toolCallStatuses = {
+  PENDING: { words: 'Waiting', tone: 'waiting' },
+  IN_PROGRESS: { words: 'Running', tone: 'busy' },
+  COMPLETED: { words: 'Done', tone: 'good' },
+  FAILED: { words: 'Failed', tone: 'bad' },
+  CANCELED: { words: 'Stopped', tone: 'over' },
+} as const satisfies Record<ToolCallStatus, { words: string; tone: Tone }>;
+
+const stopReasons: Readonly<Record<string, string>> = {
+  END_TURN: 'The agent has finished.',
+  CANCELED: 'The agent was stopped.',
+  REFUSAL: 'The agent refused to go on.',
+  MAX_TOKENS: 'The agent has reached its limit of tokens.',
+  MAX_TURN_REQUESTS: 'The agent has reached its limit of requests.',
+  FAILED: 'The turn has failed.',
+};
+
+/** What the end of a turn is called. A server that is newer than the page has reasons that it does not know. */
+export function turnEndWords(stopReason: string): string {
+  return stopReasons[stopReason] ?? stopReason;
+}
 
 const eventKinds = {
   'task.created': 'Created',

@@ -11,6 +11,8 @@ import { newIdempotencyKey } from '../idempotency-key.ts';
 import { missingActionReason, sessionStatuses } from '../words.ts';
 import { messageOf } from './actions.tsx';
 import { Section } from './section.tsx';
+import { Transcript } from './transcript/transcript.tsx';
+import { useTranscript } from './transcript/use-transcript.ts';
 
 type Session = Task['sessions'][number];
 
@@ -58,13 +60,34 @@ export function Sessions({ task }: { readonly task: Task }) {
         {task.sessions.map((session, index) => (
           <Tabs.Panel key={session.id} value={session.id} className="flex flex-col gap-4 p-4">
             <SessionState session={session} />
-            {index === 0 && <Prompt text={task.prompt} />}
+            <Conversation sessionId={session.id} prompt={index === 0 ? task.prompt : undefined} />
           </Tabs.Panel>
         ))}
       </Tabs.Root>
     </Section>
   );
 }
+
+/** Until the agent has got the first prompt, that alone is shown. */
+function Conversation({
+  sessionId,
+  prompt,
+}: {
+  readonly sessionId: string;
+  readonly prompt: string | undefined;
+}) {
+  const { transcript, error } = useTranscript(sessionId);
+  const isEmpty = !transcript || transcript.items.length === 0;
+  return (
+    <>
+      {isEmpty && prompt !== undefined && <Prompt text={prompt} />}
+      <Transcript transcript={transcript ?? emptyTranscript} />
+      {error && <p className="text-bad">The transcript cannot be shown: {error}</p>}
+    </>
+  );
+}
+
+const emptyTranscript = { sequence: 0, items: [], missing: 0 };
 
 function SessionState({ session }: { readonly session: Session }) {
   const { words, tone } = sessionStatuses[session.status];

@@ -1,0 +1,106 @@
+import { expect, it } from 'vitest';
+import { startScriptedAgentServer } from '../support/scripted-agent-server.ts';
+import { returns } from '../support/scripted-provider.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { describeInBrowser, Site } from './browser.ts';
+
+describeInBrowser('the transcript on the page of a task', () => {
+  const site = Site.forTests('start');
+
+  async function open() {
+    const agents = await startScriptedAgentServer();
+    site.app.provider.on('ensureAgent', returns(agents.endpoint));
+    site.app.provider.on('createSession', agents.opensSessions());
+    const id = await site.app.create({ repoUrl: site.repository.path, prompt: 'Say hello' });
+    const agent = await agents.agent();
+    const prompt = await agent.nextPrompt();
+    const { page } = await site.visit({ viewport: { width: 900, height: 700 } });
+    await page.goto(`/tasks/${id}`);
+    const log = page.getByRole('log', { name: 'Transcript', exact: true });
+    return { agents, agent, prompt, page, log, [Symbol.asyncDispose]: () => agents[Symbol.asyncDispose]() };
+  }
+
+  it('shows prompt, thoughts, tool calls, plan and answer as they come, and still after a reload', async () => {
+    await using opened = await open();
+    const { agent, prompt, page, log } = opened;
+    await log.getByText('Say hello').waitFor();
+    agent.say({ sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text: 'A greeting' } });
+    agent.say({
+      sessionUpdate: 'tool_call',
+      toolCallId: 't',
+      title: 'Write the note',
+      kind: 'edit',
+      status: 'completed',
+      content: [{ type: 'diff', path: 'note.md', oldText: 'old words', newText: 'new words' }],
+      rawOutput: { written: 12 },
+    });
+    const entry = { content: 'Greet everybody', status: 'in_progress', priority: 'high' };
+    agent.say({ sessionUpdate: 'plan', entries: [entry] });
+    agent.sayText('Hello, ');
+    await log.getByText('Hello,').waitFor();
+    agent.sayText('world');
+    await log.getByText('Hello, world').waitFor();
+    await log.getByText('Greet everybody').waitFor();
+    expect(await log.getByText('A greeting').isVisible()).toBe(false);
+    await log.getByText('Thought').click();
+    await log.getByText('A greeting').waitFor();
+    await log.getByText('Write the note').click();
+    for (const text of ['old words', 'new words', '{"written":12}']) await log.getByText(text).waitFor();
+    agent.respond(prompt.id, { stopReason: 'end_turn' });
+    await log.getByText('The agent has finished.').waitFor();
+    await page.reload();
+    await log.getByText('Hello, world').waitFor();
+    await log.getByText('The agent has finished.').waitFor();
+  });
+
+  it('shows markup that an agent sends without running or loading anything of it', async () => {
+    await using opened = await open();
+    const { agent, page, log } = opened;
+    const requested: string[] = [];
+    page.on('request', (request) => requested.push(request.url()));
+    agent.sayText(
+      '<img src=x onerror="document.title=1"><script>document.title=1</script>![i](http://127.0.0.1:9/i.png) <b>end</b>',
+    );
+    await log.getByText('end', { exact: false }).last().waitFor();
+    expect(await page.title()).not.toBe('1');
+    expect(await log.locator('img').count()).toBe(0);
+    expect(requested.filter((url) => !url.startsWith(site.app.url))).toEqual([]);
+  });
+
+  it('follows the end while the reader is there, and does not move while the reader is elsewhere', async () => {
+    await using opened = await open();
+    const { agent, log } = opened;
+    let count = 0;
+    const say = (messages: number) => {
+      for (let each = 0; each < messages; each += 1) {
+        count += 1;
+        agent.sayText(`message ${count}.`, { messageId: String(count) });
+      }
+    };
+    const scroll = () =>
+      log.evaluate(({ scrollTop, scrollHeight, clientHeight }) => ({
+        scrollTop,
+        rest: scrollHeight - scrollTop - clientHeight,
+      }));
+    say(300);
+    await log.getByText('message 300.').waitFor();
+    say(20);
+    await log.getByText('message 320.').waitFor();
+    await waitFor(async () => (await scroll()).rest < 2);
+    // Not all of it is in the document.
+    expect(await log.locator('[data-index]').count()).toBeLessThan(60);
+
+    await log.hover();
+    await log.page().mouse.wheel(0, -2_000);
+    await waitFor(async () => (await scroll()).rest > 1_000);
+    const before = await scroll();
+    say(20);
+    await waitFor(async () => (await scroll()).rest > before.rest + 200);
+    expect((await scroll()).scrollTop).toBe(before.scrollTop);
+
+    await log.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
+    await log.getByText('message 340.').waitFor();
+    say(1);
+    await log.getByText('message 341.').waitFor();
+  });
+});
