@@ -87,6 +87,11 @@ export class AgentStream {
     return this.#events.length > 0 || this.#failure !== undefined;
   }
 
+  /** Whether the agent server is there, as far as is known. */
+  get isConnected(): boolean {
+    return this.#response !== undefined;
+  }
+
   async #read(): Promise<void> {
     const { signal, lostAfterMs = 3_000 } = this.#options;
     let lastSeenAt = performance.now();

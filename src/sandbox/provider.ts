@@ -41,6 +41,11 @@ export interface SandboxProvider {
     session: { key: string; sessionId: string },
     context: StepContext,
   ): Promise<void>;
+  /**
+   * Secrets that agents are given, for instance in their environment: they are masked in transcripts. Called once, at the start
+   * of a worker. Left out: there are none.
+   */
+  secrets?(): readonly string[];
   /** Removes the sandbox of `key` and all that runs in it. No error when there is none. */
   destroySandbox(key: string, context: StepContext): Promise<void>;
   /**

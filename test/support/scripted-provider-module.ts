@@ -16,7 +16,7 @@ export type Instruction =
 
 /** What the test hears of a call. */
 export interface CallMessage {
-  readonly method: keyof Omit<SandboxProvider, 'name' | 'location'>;
+  readonly method: keyof Omit<SandboxProvider, 'name' | 'location' | 'secrets'>;
   readonly pid: number;
   readonly attempt: number;
   readonly args: readonly unknown[];

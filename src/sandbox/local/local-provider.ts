@@ -1,6 +1,7 @@
 import { AgentServerGoneError } from '../../agents/agent-server.ts';
 import type { Logger } from '../../log.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../provider.ts';
+import { secretsOfAgents } from './agent/agent-environment.ts';
 import { endAgents } from './agent/end-agents.ts';
 import { ensureAgent, findServer } from './agent/ensure-agent.ts';
 import { endSession, openSession } from './agent/open-session.ts';
@@ -102,6 +103,8 @@ export function createLocalProvider(options: LocalProviderOptions): LocalProvide
         throw await agentError(error, 'SESSION_FAILED', sandbox, context);
       }
     },
+
+    secrets: () => secretsOfAgents(process.env),
 
     async endSession(sandbox, endpoint, { key }, context) {
       const found = await find(sandbox);

@@ -12,6 +12,7 @@ import { newId } from '../../tasks/domain/id.ts';
 import type { TaskFailure } from '../../tasks/domain/task.ts';
 import { type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
 import type { Said } from '../../tasks/domain/transcript/said.ts';
+import { SecretMask } from '../../tasks/domain/transcript/secret-mask.ts';
 import { Segment } from '../../tasks/domain/transcript/segment.ts';
 import { type ConversationFact, PromptChangedError } from '../../tasks/store/conversation-changes.ts';
 import {
@@ -34,6 +35,8 @@ export interface FollowerOptions {
   readonly logger: Logger;
   readonly writer: TranscriptWriter;
   readonly conversation: FollowedConversation;
+  /** Are masked in all that the agent says. */
+  readonly secrets: readonly string[];
   /** Whether the agent's process can be ended. */
   canEndAgent(): Promise<boolean>;
   /** Starts the agent again, after ending its process where that is asked for. */
@@ -56,6 +59,7 @@ const stopMs = 10_000;
 /** Milliseconds for the last words of an agent that has ended. */
 const lastWordsMs = 300;
 const openingLookMs = 100;
+const notSentPauseMs = 100;
 /** Milliseconds to find an agent server again that is away, before the turn counts as ended. */
 const settleMs = 30_000;
 
@@ -79,6 +83,7 @@ export class Follower {
   readonly #signal: AbortSignal;
   /** Prompts that nobody knows whether the agent has got them. */
   readonly #unknown = new Map<string, PendingPrompt>();
+  readonly #mask: SecretMask;
   #segment: Segment;
   #sequence: number;
   /** The number of the last message that was read, and of the last one that is stored. */
@@ -106,6 +111,7 @@ export class Follower {
     this.#logger = options.logger.child({ taskId: options.conversation.taskId, sessionId: lease.sessionId });
     this.#signal = AbortSignal.any([options.signal, this.#stopping.signal]);
     this.#segment = new Segment({ position: 0, turnPosition: 1, promptId: null, items: [] });
+    this.#mask = new SecretMask(options.secrets);
     this.#sequence = sequence;
     this.#read = streamPosition;
     this.#stored = streamPosition;
@@ -150,7 +156,7 @@ export class Follower {
         for (const work of this.#due.splice(0)) work();
         await this.#flushIfDue();
         if (this.#end) break;
-        if (this.#mustLook) await this.#look();
+        if (this.#mustLook) await this.#look(stream);
         await this.#sleep(stream);
       }
     } catch (error) {
@@ -176,6 +182,7 @@ export class Follower {
       const found = await Promise.race([restarting.catch(() => null), delay(settleMs, null, { signal })]);
       if (found && isSame(found)) return;
     }
+    for (const each of this.#mask.release()) this.#hear(each);
     const turn = this.#turn;
     if (turn?.state === 'accepted') {
       const failure =
@@ -188,7 +195,8 @@ export class Follower {
     const settled = { isWorking: false, requests: null };
     try {
       const connection = await (restarting ?? restartAgent(this.#end === 'mustBeEnded', signal));
-      if (connection.agentSessionId !== conversation.connection.agentSessionId) {
+      // An id alone says nothing: some agents give each session the same one.
+      if (!isSame(connection) && connection.replayedBefore === undefined) {
         this.#segment.addNotice(
           'AGENT_RESTARTED',
           'The agent was started again. It remembers nothing of the conversation.',
@@ -255,14 +263,17 @@ export class Follower {
   }
 
   /** Looks for what people have asked for meanwhile. */
-  async #look(): Promise<void> {
+  async #look(stream: AgentStream): Promise<void> {
     this.#mustLook = false;
     const { prompts, answers, interruptedAt } = await this.#readPending();
     if (answers.length > 0) await this.#deliver(answers);
     if (interruptedAt !== null && this.#turn?.state === 'accepted')
       this.#interrupt(this.#turn, interruptedAt);
     const next = prompts.find(({ state }) => state === 'queued');
-    if (next && !this.#turn) await this.#send(next);
+    if (!next || this.#turn) return;
+    if (stream.isConnected) await this.#send(next);
+    // To a server that is away nothing is sent: nobody could tell whether it arrived.
+    else this.#lookLater();
   }
 
   async #send(prompt: PendingPrompt): Promise<void> {
@@ -283,9 +294,14 @@ export class Follower {
     this.#turn = turn;
     const params = { sessionId: agentSessionId, prompt: [{ type: 'text', text: prompt.text }] };
     const message = { jsonrpc: '2.0', id: prompt.id, method: 'session/prompt', params };
-    this.#post(message, () => this.#at('accept', acceptMs, () => this.#accept(turn))).then(
+    let isWritten = false;
+    const onWritten = () => {
+      isWritten = true;
+      this.#at('accept', acceptMs, () => this.#accept(turn));
+    };
+    this.#post(message, onWritten).then(
       (answer) => this.#at('response', streamLagMs, () => this.#endByRequest(turn, answer)),
-      (error: unknown) => this.#soon(() => this.#onRefusedPost(turn, error)),
+      (error: unknown) => this.#soon(() => this.#onRefusedPost(turn, error, isWritten)),
     );
   }
 
@@ -348,15 +364,18 @@ export class Follower {
       );
       return;
     }
-    const said = readMessage(event.json, this.#options.conversation.connection.agentSessionId);
+    const { agentSessionId } = this.#options.conversation.connection;
+    const said = readMessage(this.#mask.maskJson(event.json), agentSessionId);
     if (this.#isReplayed && said.type !== 'agentExited') {
       // Not counted as read: another follower that goes on from here must leave it out too.
       if (said.type !== 'response' || said.id !== this.#options.conversation.connection.replayedBefore)
         return;
       this.#isReplayed = false;
     }
-    this.#read = event.number;
-    this.#hear(said);
+    const passed = this.#mask.pass(said);
+    for (const each of passed) this.#hear(each);
+    // What is held back is read again by the next follower.
+    if (!this.#mask.isHolding) this.#read = event.number;
     if (this.#facts.length > 0 || this.#segment.dirtyLength > flushLength) await this.#flush();
   }
 
@@ -494,8 +513,22 @@ export class Follower {
     if (said.type === 'response' && said.id === turn.id) this.#onResponse(said);
   }
 
-  #onRefusedPost(turn: Turn, error: unknown): void {
+  #onRefusedPost(turn: Turn, error: unknown, isWritten: boolean): void {
     if (this.#turn !== turn || turn.state === 'accepted') return;
+    if (!isWritten || isRefusedConnection(error)) {
+      // The connection was refused, so the agent cannot have got it: it waits until there is a server again.
+      this.#facts.push({
+        ...this.#fact(
+          'prompt.queued',
+          { isWorking: false },
+          { id: turn.id, from: ['sending'], to: 'queued' },
+        ),
+        endsInterruption: true,
+      });
+      this.#turn = null;
+      this.#lookLater();
+      return;
+    }
     const wasRefused = error instanceof AgentServerError && error.status >= 400 && error.status < 500;
     if (wasRefused) {
       this.#accept(turn);
@@ -505,6 +538,12 @@ export class Follower {
     if (!(error instanceof AgentServerError || error instanceof AgentServerGoneError)) return;
     this.#clear('accept');
     this.#at('unknown', unknownAfterMs, () => this.#giveUpSending(turn));
+  }
+
+  #lookLater(): void {
+    this.#at('look', notSentPauseMs, () => {
+      this.#mustLook = true;
+    });
   }
 
   /** Nothing shows whether the agent has got the prompt. The queue goes on. */
@@ -602,6 +641,11 @@ export class Follower {
 /** The stop reasons of the protocol, as the API names them. */
 function nameOf(stopReason: string): string {
   return stopReason === 'cancelled' ? 'CANCELED' : stopReason.toUpperCase();
+}
+
+function isRefusedConnection(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: unknown } };
+  return cause?.code === 'ECONNREFUSED';
 }
 
 function agentGone(message: string): TaskFailure {

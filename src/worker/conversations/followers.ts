@@ -46,6 +46,7 @@ interface Following {
 export class Followers {
   readonly #options: FollowersOptions;
   readonly #writer: TranscriptWriter;
+  readonly #secrets: readonly string[];
   readonly #following = new Map<string, Following>();
   /** When the agents of sessions were started again. */
   readonly #restarts = new Map<string, readonly number[]>();
@@ -57,6 +58,8 @@ export class Followers {
   constructor(options: FollowersOptions) {
     this.#options = options;
     this.#writer = new TranscriptWriter(options.db);
+    const { providers } = options;
+    this.#secrets = providers.names.flatMap((name) => providers.get(name)?.secrets?.() ?? []);
   }
 
   start(): void {
@@ -141,6 +144,7 @@ export class Followers {
       logger,
       writer: this.#writer,
       conversation,
+      secrets: this.#secrets,
       signal: lost.signal,
       canEndAgent: () => canEndAgent(this.#options, conversation),
       restartAgent: (endsProcess, signal) => this.#restart(conversation, endsProcess, signal),

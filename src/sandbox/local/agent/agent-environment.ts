@@ -29,3 +29,17 @@ export function agentEnvironment({ home, marker }: LocalSandbox): Record<string,
     ...markersEnvironment(marker),
   };
 }
+
+/** Shorter values are no secrets, and would hide ordinary words. */
+const minSecretLength = 8;
+
+/** The values among those that agents inherit which nobody may read in a transcript. */
+export function secretsOfAgents(environment: NodeJS.ProcessEnv): string[] {
+  return Object.entries(environment).flatMap(([name, value = '']) =>
+    allowed.some((pattern) => pattern.test(name)) &&
+    /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/.test(name) &&
+    value.length >= minSecretLength
+      ? value
+      : [],
+  );
+}
