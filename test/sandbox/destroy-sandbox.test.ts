@@ -52,8 +52,8 @@ describe('destroySandbox of the provider local', () => {
     expect(await provider.listSandboxes(context())).toEqual([]);
   });
 
-  // After how many lines of progress: looking, checking out, starting the agent, sending the prompt.
-  it.each([1, 2, 3, 4])(
+  // After how many lines of progress: looking, checking out, starting the agent.
+  it.each([1, 2, 3])(
     'leaves nothing of a sandbox that is destroyed after its line of progress number %i',
     async (lines) => {
       await using repository = await createGitRepository();
