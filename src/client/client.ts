@@ -10,6 +10,9 @@ import { groundcrewCache } from './cache.ts';
 import { Connection, type ConnectionStatus } from './connection.ts';
 import { fromCombinedError, type Task, TaskNotReadyError } from './errors.ts';
 import {
+  AnswerAgentRequestDocument,
+  type AnswerAgentRequestInput,
+  type AnswerAgentRequestMutation,
   ArchiveTaskDocument,
   CancelTaskDocument,
   CreateSessionDocument,
@@ -17,7 +20,14 @@ import {
   type CreateSessionMutation,
   CreateTaskDocument,
   type CreateTaskInput,
+  InterruptSessionDocument,
+  type InterruptSessionMutation,
+  RemovePromptDocument,
+  type RemovePromptMutation,
   RetryTaskDocument,
+  SendPromptDocument,
+  type SendPromptInput,
+  type SendPromptMutation,
   TaskByIdDocument,
   TasksUpdatedDocument,
   TaskUpdatedDocument,
@@ -32,15 +42,21 @@ export type { ConnectionState, ConnectionStatus } from './connection.ts';
 export { fromCombinedError, GroundcrewError, type Task, TaskNotReadyError } from './errors.ts';
 // The typed documents of the methods below, for urql's hooks.
 export {
+  AnswerAgentRequestDocument,
+  type AnswerAgentRequestInput,
   ArchiveTaskDocument,
   CancelTaskDocument,
   CreateSessionDocument,
   type CreateSessionInput,
   CreateTaskDocument,
   type CreateTaskInput,
+  InterruptSessionDocument,
   ProjectListDocument,
   ProviderListDocument,
+  RemovePromptDocument,
   RetryTaskDocument,
+  SendPromptDocument,
+  type SendPromptInput,
   type SessionStatus,
   type StepName,
   type StepState,
@@ -138,6 +154,20 @@ export interface Groundcrew {
    * status. `idempotencyKey` works as for createTask. A task in CANCELED or ARCHIVED rejects with INVALID_STATE.
    */
   createSession(input: CreateSessionInput): Promise<CreateSessionMutation['createSession']>;
+  /**
+   * Stores a prompt for a session and returns it; the agent gets the prompts of a session in their order, each once.
+   * `idempotencyKey` works as for createTask. A session that is ERROR or CLOSED rejects with INVALID_STATE.
+   */
+  sendPrompt(input: SendPromptInput): Promise<SendPromptMutation['sendPrompt']>;
+  /** Takes back a prompt that is QUEUED. One that the agent has got rejects with INVALID_STATE. */
+  removePrompt(id: string): Promise<RemovePromptMutation['removePrompt']>;
+  /** Answers what an agent waits for. The first answer counts: a later one with another option rejects with INVALID_STATE. */
+  answer(input: AnswerAgentRequestInput): Promise<AnswerAgentRequestMutation['answerAgentRequest']>;
+  /**
+   * Stops what the agent of a session does; prompts that are QUEUED stay. Returns at once, so watch the task for the result.
+   * `promptId`: only while the agent works on that one. Default: whatever it works on.
+   */
+  interrupt(sessionId: string, promptId?: string): Promise<InterruptSessionMutation['interruptSession']>;
   /** Returns the task as it is now. Null when the workspace has no such task. */
   task(id: string): Promise<Task | null>;
   /**
@@ -240,6 +270,11 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
     cancelTask: async (id) => (await mutate(CancelTaskDocument, { id })).cancelTask,
     archiveTask: async (id) => (await mutate(ArchiveTaskDocument, { id })).archiveTask,
     createSession: async (input) => (await mutate(CreateSessionDocument, { input })).createSession,
+    sendPrompt: async (input) => (await mutate(SendPromptDocument, { input })).sendPrompt,
+    removePrompt: async (id) => (await mutate(RemovePromptDocument, { id })).removePrompt,
+    answer: async (input) => (await mutate(AnswerAgentRequestDocument, { input })).answerAgentRequest,
+    interrupt: async (id, promptId) =>
+      (await mutate(InterruptSessionDocument, { id, promptId: promptId ?? null })).interruptSession,
     async task(id) {
       const { data, error } = await urql
         .query(TaskByIdDocument, { id }, { requestPolicy: 'network-only' })

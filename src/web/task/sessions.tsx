@@ -10,6 +10,8 @@ import { groundcrew } from '../groundcrew.ts';
 import { newIdempotencyKey } from '../idempotency-key.ts';
 import { missingActionReason, sessionStatuses } from '../words.ts';
 import { messageOf } from './actions.tsx';
+import { Composer } from './composer.tsx';
+import { Requests } from './requests.tsx';
 import { Section } from './section.tsx';
 import { Transcript } from './transcript/transcript.tsx';
 import { useTranscript } from './transcript/use-transcript.ts';
@@ -61,6 +63,8 @@ export function Sessions({ task }: { readonly task: Task }) {
           <Tabs.Panel key={session.id} value={session.id} className="flex flex-col gap-4 p-4">
             <SessionState session={session} />
             <Conversation sessionId={session.id} prompt={index === 0 ? task.prompt : undefined} />
+            <Requests requests={session.requests} />
+            <Composer session={session} />
           </Tabs.Panel>
         ))}
       </Tabs.Root>

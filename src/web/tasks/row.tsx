@@ -42,7 +42,11 @@ export const Row = memo(function Row({ task, index, count, top, onFocus }: RowPr
         {(task.title ?? task.prompt).slice(0, maxTitleLength)}
       </Link>
       <span className="text-xs sm:col-start-2 sm:row-span-2 sm:row-start-1">
-        <Badge tone={tone}>{words}</Badge>
+        {task.openRequests > 0 ? (
+          <Badge tone="busy">Waits for an answer</Badge>
+        ) : (
+          <Badge tone={tone}>{words}</Badge>
+        )}
       </span>
       <div className="flex min-w-0 gap-2 text-soft text-xs sm:col-start-1 sm:row-start-2">
         <span className="truncate">{task.project.name}</span>
