@@ -70,3 +70,46 @@ it('I16 another worker goes on where the store ends when the follower is killed,
   await waitFor(() => agent.readers === 1);
   expect(agent.prompts).toHaveLength(1);
 });
+
+it('I18 no prompt reaches the agent twice or out of order when followers are killed while they send', async () => {
+  let worker = await processes.startWorker();
+  const opened = agents.agents.size;
+  const id = await app.create({ repoUrl: repository.path, prompt: '0' });
+  const agent = await agents.agent(opened + 1);
+  const first = await agent.nextPrompt();
+  const answer = (prompt: { id: string; text: string }) => {
+    agent.sayText(`You say: ${prompt.text}`);
+    agent.respond(prompt.id, { stopReason: 'end_turn' });
+  };
+  agent.onPrompt = answer;
+  answer(first);
+  const { task } = await app.ask<{ task: { sessions: [{ id: string }] } }>(
+    `{ task(id: "${id}") { sessions { id } } }`,
+  );
+  const sessionId = task.sessions[0].id;
+  const sent: string[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    const next = await processes.startWorker();
+    for (let prompt = 1; prompt <= 5; prompt += 1) {
+      const { sendPrompt } = await app.ask<{ sendPrompt: { id: string } }>(
+        `mutation { sendPrompt(input: { sessionId: "${sessionId}", text: "${round}.${prompt}" }) { id } }`,
+      );
+      sent.push(sendPrompt.id);
+    }
+    const given = agent.prompts.length;
+    await waitFor(() => agent.prompts.length > given || agent.prompts.length > sent.length);
+    worker.kill('SIGKILL');
+    worker = next;
+  }
+  const states = await waitFor(async () => {
+    const { nodes } = await app.ask<{ nodes: { id: string; state: string }[] }>(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Prompt { state } } }',
+      { ids: sent },
+    );
+    return nodes.every(({ state }) => state === 'DONE' || state === 'UNKNOWN') && nodes;
+  }, 60_000);
+  const given = agent.prompts.slice(1).map((prompt) => prompt.id);
+  expect(given).toEqual(sent.filter((prompt) => given.includes(prompt)));
+  // The agent answers each at once, so that whoever follows next sees what arrived.
+  for (const { id: prompt, state } of states) expect(given.includes(prompt), prompt).toBe(state === 'DONE');
+});

@@ -38,6 +38,8 @@ export class ScriptedAgent {
   readonly #ring: { readonly id: number; readonly frame: string }[] = [];
   readonly #readers = new Set<ServerResponse>();
   readonly #waiting = new Map<string | number, ServerResponse>();
+  /** Called with each prompt that comes from now on. */
+  onPrompt: ((prompt: GivenPrompt) => void) | undefined;
   #lastId = 0;
   #seenPrompts = 0;
 
@@ -127,6 +129,8 @@ export class ScriptedAgent {
     }
     response.writeHead(200, { 'content-type': 'application/json' });
     this.#waiting.set(message.id, response);
+    const prompt = this.prompts.at(-1);
+    if (message.method === 'session/prompt' && prompt) this.onPrompt?.(prompt);
   }
 }
 
