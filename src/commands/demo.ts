@@ -9,10 +9,14 @@ import { type Config, loadConfig } from '../config.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
 import { findDemoRepository } from './demo-repository.ts';
+import { printTranscript } from './print-transcript.ts';
+
+/** Milliseconds that the demo waits for the end of the agent's turn. */
+const maxTurnMs = 15_000;
 
 /**
  * The main job from end to end: starts the server, creates a task on the repository (see `findDemoRepository`), prints each
- * status, and removes what it made. Returns the exit code: 0 when the task was RUNNING.
+ * status and what the agent says, and removes what it made. Returns the exit code: 0 when the task was RUNNING.
  */
 export async function demo(given?: string): Promise<number> {
   await using parts = new AsyncDisposableStack();
@@ -54,9 +58,14 @@ async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<nu
   await groundcrew.task('task_00000000000000000000000000');
   const asked = performance.now();
   const prompt = 'Leave a note in this repository that says hello';
-  const { id } = await groundcrew.createTask({ repoUrl, prompt });
+  const { id, sessions } = await groundcrew.createTask({ repoUrl, prompt });
   const answered = performance.now();
   print(`createTask answered in ${Math.round(answered - asked)} ms: ${id}, on ${repoUrl}`);
+
+  const leaving = new AbortController();
+  const transcript = printTranscript(groundcrew, sessions[0]?.id as string, print, leaving.signal);
+  // Where nobody waits for it yet, a failure must not end the process.
+  transcript.catch(() => {});
 
   let status: Task['status'] | undefined;
   let printed: string | undefined;
@@ -71,8 +80,13 @@ async function watchOneTask(groundcrew: Groundcrew, repoUrl: string): Promise<nu
       print(`branch    ${task.branchName}`);
       print(`checkout  ${task.sandbox?.cwd}`);
       print(`session   ${task.sessions[0]?.id} with agent ${task.agent}: ${task.sessions[0]?.status}`);
+      // An agent may take longer than anybody wants to watch a demo.
+      const timer = setTimeout(() => leaving.abort(), maxTurnMs);
+      await transcript;
+      clearTimeout(timer);
       await groundcrew.archiveTask(id);
     } else if (status === 'ERROR') {
+      leaving.abort();
       process.stderr.write(`demo: ${task.error?.code} at ${task.error?.step}: ${task.error?.message}\n`);
       if (!task.sandbox) return 1;
       await groundcrew.cancelTask(id);

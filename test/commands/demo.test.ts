@@ -34,6 +34,11 @@ describe('demo', () => {
     const [, repository] = await demo.waitForLine(/^createTask answered in \d+ ms: \w+, on (.+)$/, 30_000);
     expect(repository).toMatch(new RegExp(`^${temporary}/groundcrew-demo-repository-`));
     expect(await demo.exit).toEqual({ code: 0, signal: null });
+    expect(demo.stdout.filter((line) => /^(prompt|agent|end) /.test(line))).toEqual([
+      expect.stringMatching(/^prompt +Leave a note/),
+      ...Array(3).fill(expect.stringMatching(/^agent +\S/)),
+      expect.stringMatching(/^end +END_TURN$/),
+    ]);
     expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
   });
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentApp, agent, methods, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
+import { playScenes } from './scenes.ts';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -9,8 +10,8 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 const notesFile = 'GROUNDCREW.md';
 
 /**
- * An agent without account and model: it writes the prompt to a file of the checkout and says so in a few messages. It is
- * started and asked in the same way as every other agent.
+ * An agent without account and model: it writes the prompt to a file of the checkout and says so in a few messages; words
+ * in the prompt make it do more. It is started and asked in the same way as every other agent.
  */
 export function demoAgent(newSessionId: () => string): AgentApp {
   const folders = new Map<string, string>();
@@ -54,7 +55,12 @@ export function demoAgent(newSessionId: () => string): AgentApp {
           update: { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: await step() } },
         });
       }
-      return { stopReason: 'end_turn' };
+      await playScenes(text, {
+        isCanceled: () => canceled.has(sessionId),
+        say: (update) => client.notify(methods.client.session.update, { sessionId, update }),
+        ask: (request) => client.request(methods.client.session.requestPermission, { sessionId, ...request }),
+      });
+      return { stopReason: canceled.has(sessionId) ? 'cancelled' : 'end_turn' };
     });
 }
 
