@@ -18,6 +18,9 @@ export interface TranscriptWatchOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Milliseconds until a page is asked for again that the server has refused for now. */
+const rateLimitPauseMs = 5_000;
+
 type Page = Extract<NonNullable<TranscriptPageQuery['node']>, { __typename: 'Session' }>;
 
 /** Iterates over what a session's transcript is after each change. Changes that nobody has asked for yet are merged. */
@@ -42,6 +45,7 @@ class TranscriptReader {
   readonly #transcripts: WatchIterator<Transcript>;
   #restarts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #pageTimer: ReturnType<typeof setTimeout> | undefined;
   #leaveSubscription = () => {};
   #leavePage = () => {};
 
@@ -53,6 +57,7 @@ class TranscriptReader {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#pageTimer);
     this.#leaveSubscription();
     this.#leavePage();
   }
@@ -80,7 +85,12 @@ class TranscriptReader {
         if (node?.__typename === 'Session') this.#guard(() => onPage(node));
         else this.#transcripts.fail(new GroundcrewError('The session was not found.', { code: 'NOT_FOUND' }));
       },
-      onError: (error) => this.#fail(error),
+      onError: (error) => {
+        // A long transcript may cost more points than a token has in a window: its pages go on in a later one.
+        if (error instanceof GroundcrewError && error.code === 'RATE_LIMITED')
+          this.#pageTimer = setTimeout(() => this.#readPage(before, onPage), rateLimitPauseMs);
+        else this.#fail(error);
+      },
       // Only a client that is closed completes a query that has brought nothing.
       onComplete: () => {
         if (!received) this.#end();
