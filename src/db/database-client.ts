@@ -43,8 +43,12 @@ export class DatabaseClient extends Client {
   }
 
   async #connectAndSetUp(): Promise<this> {
+    // pg forgets to settle a connect when the client is closed meanwhile.
+    const closed = Promise.withResolvers<never>();
+    const onEnd = () => closed.reject(new Error('The connection was closed while it was being opened.'));
+    this.once('end', onEnd);
     try {
-      await super.connect();
+      await Promise.race([super.connect(), closed.promise]);
       const setUp: QueryConfig & { query_timeout: number } = {
         text: applySessionSettings,
         query_timeout: connectTimeoutMs,
@@ -54,6 +58,8 @@ export class DatabaseClient extends Client {
     } catch (error) {
       this.destroy();
       throw error;
+    } finally {
+      this.off('end', onEnd);
     }
   }
 

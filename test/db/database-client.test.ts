@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connectionOptions } from '../../src/db/connection.ts';
 import { DatabaseClient } from '../../src/db/database-client.ts';
@@ -40,6 +42,24 @@ describe('DatabaseClient', () => {
     const { rows } = await client.query("select current_setting('search_path') as value");
     await client.end();
     expect(rows).toEqual([{ value: 'elsewhere' }]);
+  });
+
+  it('rejects a connect whose client is closed before the server has answered', async () => {
+    const asked = Promise.withResolvers<void>();
+    const server = createServer((socket) => socket.once('data', () => asked.resolve())).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = new DatabaseClient(
+      connectionOptions(`postgres://groundcrew@127.0.0.1:${port}/groundcrew`),
+    );
+    const connected = client.connect();
+    await asked.promise;
+    client.close();
+    await expect(connected).rejects.toThrow('The connection was closed while it was being opened.');
+    server.close();
   });
 
   it('destroys its connection when a query gets no answer in time', async () => {
