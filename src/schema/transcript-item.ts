@@ -38,6 +38,12 @@ TranscriptItemRef.implement({
 
 export const TranscriptItemConnection = connectionOf('TranscriptItem', TranscriptItemRef as never);
 
+/**
+ * Lists that are stored with their item cost no statement, and an item has at most one kind of them. A page asks for those of all
+ * kinds, so that each counted as long would use up a token's points by reading one long transcript.
+ */
+const storedWithItem = { multiplier: 1 };
+
 const interfaces = [Node, TranscriptItemRef];
 /** Tells which object type an item is of. */
 const isOf = (kind: TranscriptItem['kind']) => (item: unknown) => (item as TranscriptItem).kind === kind;
@@ -127,11 +133,13 @@ ToolCallRef.implement({
     locations: t.field({
       type: [FileLocationRef],
       description: 'Files that it touches.',
+      complexity: storedWithItem,
       resolve: ({ data }) => data.locations,
     }),
     changes: t.field({
       type: [FileChangeRef],
       description: 'What it changes in files, as the agent says.',
+      complexity: storedWithItem,
       resolve: ({ data }) => data.changes,
     }),
   }),
@@ -155,6 +163,7 @@ builder.objectRef<ItemOf<'plan'>>('Plan').implement({
     entries: t.field({
       type: [PlanEntryRef],
       description: 'The steps, in their order.',
+      complexity: storedWithItem,
       resolve: ({ data }) => data.entries,
     }),
   }),
