@@ -5,7 +5,7 @@ import type { Database } from '../tables/database.ts';
 import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
 import type { Credential, Viewer } from '../tasks/domain/viewer.ts';
 import { findLivingCredentials, findTokenByHash, recordTokenUse } from '../tasks/store/api-tokens.ts';
-import { tellEnd } from '../tasks/store/credential-ends.ts';
+import { confirmedForMs, endCredential } from '../tasks/store/credential-ends.ts';
 import { findLogin } from '../tasks/store/logins.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { hashToken, judgeTokenText } from '../tasks/token-text.ts';
@@ -64,8 +64,6 @@ interface Question {
 
 /** Milliseconds between two looks at whether the tokens and logins in use still live: how late a lost notification is made up for. */
 const recheckMs = 500;
-/** Milliseconds for which a credential counts that no later look has confirmed. */
-const confirmedForMs = 2_000;
 /** Milliseconds between two looks at which credentials have expired. */
 const expiryMs = 200;
 
@@ -207,34 +205,11 @@ export class Authority {
     };
   }
 
-  /**
-   * Ends a token that was revoked, or a login. Resolves once no server accepts it: each has said that it has heard, or has had
-   * no look that confirms what it keeps for so long that it must ask again.
-   */
+  /** Ends a token that was revoked, or a login. Resolves once no server accepts it. */
   async ended(id: string): Promise<void> {
     const { db, listener } = this.#options;
     this.#known.end(id);
-    const heard = new Set<number>();
-    const waiting = Promise.withResolvers<void>();
-    let servers: readonly number[] | undefined;
-    const check = () => servers?.every((pid) => heard.has(pid)) && waiting.resolve();
-    const unsubscribe = listener.subscribe({
-      wakeUp: () => {},
-      endHeard: (pid, heardId) => {
-        if (heardId !== id) return;
-        heard.add(pid);
-        check();
-      },
-    });
-    const timer = setTimeout(waiting.resolve, confirmedForMs);
-    try {
-      servers = await tellEnd(db, id);
-      check();
-      await waiting.promise;
-    } finally {
-      clearTimeout(timer);
-      unsubscribe();
-    }
+    await endCredential(db, listener, id);
   }
 
   #now(): string {

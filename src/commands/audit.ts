@@ -10,7 +10,7 @@ const pageSize = 500;
 /** `npm run audit`: prints the audit log, oldest first, one JSON object a line. Returns the exit code. */
 export async function audit(args: readonly string[]): Promise<number> {
   const workspaceId = parse(args);
-  await withDatabase(async (db) => {
+  await withDatabase(async ({ db }) => {
     let after: string | null = null;
     for (;;) {
       const page = await readAudit(db, workspaceId, after, pageSize);

@@ -6,12 +6,19 @@ import { runningEmbeddedUrl } from '../db/embedded/running.ts';
 import { startEmbedded } from '../db/embedded/start.ts';
 import { createLogger } from '../log.ts';
 import { type Database, openDatabase } from '../tables/database.ts';
+import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
+
+export interface OperatorDatabase {
+  readonly db: Database;
+  /** Hears what the servers tell one another. Stopped when the command ends. */
+  listen(): Promise<WakeUpListener>;
+}
 
 /**
  * Gives a command of the operator the database, brought up to date: that of DATABASE_URL, or the embedded one, whether a
  * server runs on it or not.
  */
-export async function withDatabase<T>(work: (db: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(work: (database: OperatorDatabase) => Promise<T>): Promise<T> {
   const config = loadConfig(process.env);
   const logger = createLogger(config.logLevel);
   const signal = onShutdownSignal(logger);
@@ -23,7 +30,14 @@ export async function withDatabase<T>(work: (db: Database) => Promise<T>): Promi
   parts.defer(() => db.clock.stop());
   await db.clock.start(() => {});
   // Awaited here: the database is closed when this function returns.
-  return await work(db);
+  return await work({
+    db,
+    listen: async () => {
+      const listener = parts.adopt(new WakeUpListener({ url, logger, pool: db.pool }), (each) => each.stop());
+      await listener.start();
+      return listener;
+    },
+  });
 }
 
 async function embedded(dataDir: string, parts: AsyncDisposableStack): Promise<string> {

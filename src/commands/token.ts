@@ -3,9 +3,10 @@ import type { Database } from '../tables/database.ts';
 import { NotFoundError } from '../tasks/domain/errors.ts';
 import { type ApiToken, ownerActor, type TokenScope } from '../tasks/domain/viewer.ts';
 import { listApiTokens, revokeApiToken } from '../tasks/store/api-tokens.ts';
+import { endCredential } from '../tasks/store/credential-ends.ts';
 import { ownersWorkspace } from '../tasks/store/workspaces.ts';
 import { makeToken } from '../tasks/tokens.ts';
-import { withDatabase } from './operator-database.ts';
+import { type OperatorDatabase, withDatabase } from './operator-database.ts';
 import { UsageError } from './usage-error.ts';
 
 const usage = `Usage:
@@ -23,14 +24,14 @@ export async function token(args: readonly string[]): Promise<number> {
   switch (action) {
     case 'create':
       if (rest.length > 0) throw new UsageError(usage);
-      return withDatabase((db) => create(db, values));
+      return withDatabase(({ db }) => create(db, values));
     case 'list':
       if (rest.length > 0) throw new UsageError(usage);
-      return withDatabase((db) => list(db, values.workspace ?? null));
+      return withDatabase(({ db }) => list(db, values.workspace ?? null));
     case 'revoke': {
       const [id, ...more] = rest;
       if (id === undefined || more.length > 0) throw new UsageError(usage);
-      return withDatabase((db) => revoke(db, id));
+      return withDatabase((database) => revoke(database, id));
     }
     default:
       throw new UsageError(usage);
@@ -80,11 +81,20 @@ async function list(db: Database, workspaceId: string | null): Promise<number> {
   return 0;
 }
 
-async function revoke(db: Database, id: string): Promise<number> {
+async function revoke({ db, listen }: OperatorDatabase, id: string): Promise<number> {
+  // Before the revocation: what servers answer to it is heard.
+  const listener = await listen();
   const revoked = await revokeApiToken(db, null, id, ownerActor);
   if (!revoked) throw new NotFoundError('The token does not exist.');
+  const silent = await endCredential(db, listener, revoked.id);
   process.stdout.write(`${describe(revoked)}\n`);
+  if (silent > 0) process.stderr.write(`${silentServers(silent)}\n`);
   return 0;
+}
+
+function silentServers(count: number): string {
+  const servers = count === 1 ? 'One API server has' : `${count} API servers have`;
+  return `groundcrew: ${servers} not confirmed the revocation. No request with the token succeeds any more, but sockets that it opened there may stay open until the server reaches the database again.`;
 }
 
 function describe(each: ApiToken): string {

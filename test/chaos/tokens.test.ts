@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { connect } from '../support/graphql-ws-client.ts';
-import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { GroundcrewProcesses, program } from '../support/groundcrew-processes.ts';
+import { startProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createInstallation } from './support/installation.ts';
 
@@ -77,4 +78,36 @@ it('a server that hangs while a token is revoked accepts it no more when it goes
     hanging.kill('SIGCONT');
   }
   expect((await fetchGraphql(hanging.url, token, viewer)).status).toBe(401);
+});
+
+it('npm run token revoke returns once every server has heard, and says how many have not', async () => {
+  await using app = await createInstallation();
+  const hanging = await app.startApi();
+  const other = await app.startApi();
+  const [first, second] = await Promise.all([createToken(other.url), createToken(other.url)]);
+  const revokeByCommand = async (id: string) => {
+    const command = startProcess(['node', program(), 'token', 'revoke', id], {
+      env: { DATABASE_URL: app.databaseUrl, LOG_LEVEL: 'fatal' },
+    });
+    const { code } = await command.exit;
+    return { code, stdout: command.stdout, stderr: command.stderr };
+  };
+  for (const { url } of [hanging, other]) await fetchGraphql(url, first.token, viewer);
+  expect(await revokeByCommand(first.id)).toEqual({
+    code: 0,
+    stdout: [expect.stringContaining('\trevoked 2')],
+    stderr: [],
+  });
+  for (const { url } of [hanging, other]) {
+    expect((await fetchGraphql(url, first.token, viewer)).status).toBe(401);
+  }
+  hanging.kill('SIGSTOP');
+  try {
+    expect(await revokeByCommand(second.id)).toMatchObject({
+      code: 0,
+      stderr: [expect.stringContaining('One API server has not confirmed the revocation.')],
+    });
+  } finally {
+    hanging.kill('SIGCONT');
+  }
 });

@@ -51,7 +51,7 @@ export class WakeUpListener {
       setUp: async (client) => {
         client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
         await client.query(
-          [taskChannel, tokenChannel, transcriptChannel, followChannel]
+          [taskChannel, tokenChannel, heardChannel, transcriptChannel, followChannel]
             .map((each) => `listen ${each}`)
             .join('; '),
         );
