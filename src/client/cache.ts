@@ -4,32 +4,47 @@ import { type Cache, type CacheExchangeOpts, cacheExchange } from '@urql/exchang
 /** For types without an id: Graphcache stores them within the object that contains them. */
 const embedded = () => null;
 
+/** How objects are told apart whose type has no id of its own. Graphcache warns of each type that is missing here. */
+export const keysOfTypesWithoutId: NonNullable<CacheExchangeOpts['keys']> = {
+  PageInfo: embedded,
+  TaskConnection: embedded,
+  TaskEdge: embedded,
+  TaskEventConnection: embedded,
+  TaskEventEdge: embedded,
+  ProjectConnection: embedded,
+  ProjectEdge: embedded,
+  ProvisionStep: embedded,
+  TaskError: embedded,
+  TranscriptItemConnection: embedded,
+  TranscriptItemEdge: embedded,
+  TranscriptUpdate: embedded,
+  TextAppend: embedded,
+  FileLocation: embedded,
+  FileChange: embedded,
+  PlanEntry: embedded,
+  AgentRequestConnection: embedded,
+  AgentRequestEdge: embedded,
+  ApiTokenConnection: embedded,
+  ApiTokenEdge: embedded,
+  CreatedToken: embedded,
+  WebhookConnection: embedded,
+  WebhookEdge: embedded,
+  WebhookDeliveryConnection: embedded,
+  WebhookDeliveryEdge: embedded,
+  WebhookSecret: embedded,
+  Viewer: embedded,
+  RateLimit: embedded,
+  Provider: ({ name }) => name as string,
+};
+
 /** Graphcache with the keys of this API, so that a subscription updates every query that contains the same object. */
 export function groundcrewCache(): Exchange {
   const options: CacheExchangeOpts = {
     keys: {
-      PageInfo: embedded,
-      TaskConnection: embedded,
-      TaskEdge: embedded,
-      TaskEventConnection: embedded,
-      TaskEventEdge: embedded,
-      ProjectConnection: embedded,
-      ProjectEdge: embedded,
-      ProvisionStep: embedded,
-      TaskError: embedded,
-      TranscriptItemConnection: embedded,
-      TranscriptItemEdge: embedded,
-      TranscriptUpdate: embedded,
-      TextAppend: embedded,
-      FileLocation: embedded,
-      FileChange: embedded,
-      PlanEntry: embedded,
-      AgentRequestConnection: embedded,
-      AgentRequestEdge: embedded,
-      AgentRequestOption: embedded,
+      ...keysOfTypesWithoutId,
+      // Their ids are of the provider and of the agent: not unique.
       Sandbox: embedded,
-      Viewer: embedded,
-      Provider: ({ name }) => name as string,
+      AgentRequestOption: embedded,
     },
     resolvers: {
       Query: {

@@ -13,6 +13,10 @@ CreateWebhookInputRef.implement({
   fields: (t) => ({
     url: t.string({ required: true, description: about.url }),
     kinds: t.stringList({ description: `${about.kinds} By default all.` }),
+    idempotencyKey: t.string({
+      description:
+        'As in `CreateTaskInput`. The webhook comes with its secret, until it is deleted or its secret replaced.',
+    }),
   }),
 });
 

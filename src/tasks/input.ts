@@ -41,7 +41,7 @@ const agent = z
     /^[a-z0-9][a-z0-9._-]{0,63}$/,
     'agent must be the name of an agent: a-z, 0-9, dot, dash and underscore.',
   );
-const idempotencyKey = text('idempotencyKey', 255);
+export const idempotencyKey = optional(text('idempotencyKey', 255));
 
 export const createTaskInput = z.object({
   repoUrl: text('repoUrl', 1000),
@@ -53,7 +53,7 @@ export const createTaskInput = z.object({
   baseRef: optional(refName('baseRef', 'branch or commit')),
   provider: optional(text('provider', 255)),
   agent: optional(agent),
-  idempotencyKey: optional(idempotencyKey),
+  idempotencyKey,
 });
 export type CreateTaskInput = z.input<typeof createTaskInput>;
 
@@ -61,12 +61,12 @@ export const createSessionInput = z.object({
   taskId: z.string(),
   agent: optional(agent),
   prompt: optional(text('prompt', maxPromptLength)),
-  idempotencyKey: optional(idempotencyKey),
+  idempotencyKey,
 });
 export const sendPromptInput = z.object({
   sessionId: z.string(),
   text: text('text', maxPromptLength),
-  idempotencyKey: optional(idempotencyKey),
+  idempotencyKey,
 });
 export type SendPromptInput = z.input<typeof sendPromptInput>;
 export type CreateSessionInput = z.input<typeof createSessionInput>;

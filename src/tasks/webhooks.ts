@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { refusalOfUrl } from '../webhooks/receiver-url.ts';
 import { newSecret } from '../webhooks/signature.ts';
-import { InvalidInputError, NotFoundError, QuotaExceededError } from './domain/errors.ts';
+import {
+  IdempotencyConflictError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from './domain/errors.ts';
 import { isId, uuidOfId } from './domain/id.ts';
 import { taskEventKinds } from './domain/task-machine.ts';
 import type { Webhook, WebhookDelivery } from './domain/webhook.ts';
-import { parseInput } from './input.ts';
+import { idempotencyKey, parseInput } from './input.ts';
+import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';
 import { View } from './store/view/view.ts';
 import * as stored from './store/webhooks.ts';
 
@@ -29,10 +35,11 @@ const kinds = z
   .min(1, 'kinds must name at least one kind. Leave it out for all.')
   .transform((list) => [...new Set(list)]);
 
-const createWebhookInput = z.object({ url: z.string(), kinds: kinds.nullish() });
+const createWebhookInput = z.object({ url: z.string(), kinds: kinds.nullish(), idempotencyKey });
 export interface CreateWebhookInput {
   readonly url: string;
   readonly kinds?: readonly string[] | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
 }
 
 const updateWebhookInput = z.object({
@@ -49,23 +56,40 @@ export interface UpdateWebhookInput {
   readonly isEnabled?: boolean | null | undefined;
 }
 
-/** Throws InvalidInputError, and QuotaExceededError when the workspace has as many as it may have. */
+/**
+ * The same idempotency key with the same input returns the webhook that it made before, with its secret. Throws
+ * InvalidInputError, QuotaExceededError when the workspace has as many as it may have, and IdempotencyConflictError, the latter
+ * also once the webhook of the key was deleted or has another secret.
+ */
 export async function createWebhook(
   view: View,
   policy: WebhookPolicy,
   rawInput: CreateWebhookInput,
 ): Promise<WebhookSecret> {
+  const db = View.databaseOf(view);
+  const { workspaceId, actor } = view;
   const input = parseInput(createWebhookInput, rawInput);
   checkUrl(input.url, policy);
+  const key = input.idempotencyKey;
+  const inputHash = key === null ? '' : hashInput('createWebhook', input);
+  const newKey = key === null ? null : { key, inputHash };
   const secret = newSecret();
-  const webhook = await stored.insertWebhook(
-    View.databaseOf(view),
-    { workspaceId: view.workspaceId, url: input.url, kinds: input.kinds ?? null, secret },
-    view.actor,
-    maxWebhooks,
-  );
-  if (!webhook) throw new QuotaExceededError(`A workspace has at most ${maxWebhooks} webhooks.`);
-  return { webhook, secret };
+  const wanted = { workspaceId, url: input.url, kinds: input.kinds ?? null, secret };
+  for (;;) {
+    const earlierId = key === null ? null : await findIdempotentResult(db, workspaceId, key, inputHash);
+    if (earlierId !== null) {
+      const earlier = await stored.findWithFirstSecret(db, workspaceId, earlierId);
+      if (earlier) return earlier;
+      throw new IdempotencyConflictError(
+        'The webhook that was created with this idempotency key was deleted, or its secret was replaced.',
+        { field: 'idempotencyKey' },
+      );
+    }
+    const webhook = await stored.insertWebhook(db, wanted, newKey, actor, maxWebhooks);
+    if (webhook === 'full') throw new QuotaExceededError(`A workspace has at most ${maxWebhooks} webhooks.`);
+    if (webhook !== 'keyUsed') return { webhook, secret };
+    // Another call used the key at the same moment: by now it is visible.
+  }
 }
 
 /** Changes what the input names. Throws InvalidInputError and NotFoundError. */

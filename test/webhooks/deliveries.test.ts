@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readAudit } from '../../src/tasks/store/audit-log.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type CreatedWebhook, HookedApp } from './hooked-app.ts';
 import { accept, hang, type Received, Receiver, refuse } from './receiver.ts';
@@ -249,6 +250,15 @@ describe('a webhook that is not accepted for three days', () => {
       disabledReason:
         'Deliveries were not accepted for three days. The last attempt: The receiver answered with HTTP status 500.',
     });
+    const entries = await readAudit(hooked.stored.db, null, null, 500);
+    expect(entries.filter(({ objectId }) => objectId === id)).toMatchObject([
+      { action: 'webhook.created', actor: 'owner' },
+      {
+        action: 'webhook.disabled',
+        actor: 'system',
+        details: { reason: expect.stringMatching(/three days.*HTTP status 500/) },
+      },
+    ]);
     const missed = await hooked.stored.create();
     receiver.answer = accept;
     await hooked.update({ id, isEnabled: true });

@@ -13,6 +13,7 @@ export type AuditAction =
   | 'login.ended'
   | 'webhook.created'
   | 'webhook.updated'
+  | 'webhook.disabled'
   | 'webhook.deleted'
   | 'webhook.secret_rotated'
   | 'task.canceled'

@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TaskEvent } from '../domain/task.ts';
+import { systemActor } from '../domain/viewer.ts';
+import { insertAudit } from './audit-log.ts';
 import { addDeliverJob, deliverJobKey, hasRunnableJob } from './jobs.ts';
 import { selectEvents, toTask, toTaskEvent } from './task-rows.ts';
 
@@ -194,7 +196,7 @@ export async function recordFailure(
   const failingSince = sql`coalesce(webhook.failing_since, now())`;
   const isOver = sql`least(webhook.failing_since, failed.first_failed_at) < now() - ${giveUpAfter}`;
   const reason = `Deliveries were not accepted for three days. The last attempt: ${error}`;
-  const { rows } = await sql<{ is_over: boolean }>`
+  const { rows } = await sql`
     with failed as (
       update webhook_delivery set attempts = attempts + 1, last_attempt_at = now(), response_status = ${status},
         error = ${error}, first_failed_at = ${firstFailedAt},
@@ -202,15 +204,23 @@ export async function recordFailure(
         next_attempt_at = now() + ${pauseSince(firstFailedAt)}
       where id = ${id} and state = 'pending' and attempts = ${attempts}
       returning webhook_id, task_id, first_failed_at
-    )
-    update webhook set failing_since = ${failingSince}, retry_at = now() + ${pauseSince(failingSince)},
-      is_enabled = is_enabled and not ${isOver},
-      disabled_at = case when is_enabled and ${isOver} then now() else disabled_at end,
-      disabled_reason = case when is_enabled and ${isOver} then ${reason} else disabled_reason end
-    from failed where webhook.id = failed.webhook_id and failed.task_id is not null
-    returning ${isOver} as is_over
+    ), hook as (
+      select webhook.id, webhook.is_enabled and coalesce(${isOver}, false) as is_over
+      from failed join webhook on webhook.id = failed.webhook_id where failed.task_id is not null
+      for update of webhook
+    ), changed as (
+      update webhook set failing_since = ${failingSince}, retry_at = now() + ${pauseSince(failingSince)},
+        is_enabled = is_enabled and not hook.is_over,
+        disabled_at = case when hook.is_over then now() else disabled_at end,
+        disabled_reason = case when hook.is_over then ${reason} else disabled_reason end
+      from hook where webhook.id = hook.id
+      returning webhook.id, webhook.workspace_id, hook.is_over
+    ), disabled as (
+      select id, workspace_id from changed where is_over
+    ), audit as (${insertAudit({ actor: systemActor, action: 'webhook.disabled', details: { reason } }, 'disabled')})
+    select from disabled
   `.execute(db.kysely);
-  return rows[0]?.is_over ?? false;
+  return rows.length > 0;
 }
 
 /** Plans the next look at a webhook that no worker has: at once when something is due, or when the next thing will be. */

@@ -3,6 +3,7 @@ import type { Database } from '../../tables/database.ts';
 import { newId, uuidOfId } from '../domain/id.ts';
 import { testKind, type Webhook, type WebhookDelivery } from '../domain/webhook.ts';
 import { insertAudit } from './audit-log.ts';
+import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addDeliveriesRemovalJob, addDeliverJob } from './jobs.ts';
 import { type DeliveryRow, toDelivery, toWebhook, type WebhookRow } from './webhook-rows.ts';
 
@@ -18,28 +19,48 @@ export interface NewWebhook {
   readonly secret: string;
 }
 
-/** Null when the workspace has `max` webhooks already. */
+/** Stores nothing when the workspace has `max` webhooks already, or when the key is used. */
 export function insertWebhook(
   db: Database,
   { workspaceId, url, kinds, secret }: NewWebhook,
+  key: Omit<NewIdempotencyKey, 'workspaceId' | 'objectId'> | null,
   actor: string,
   max: number,
-): Promise<Webhook | null> {
+): Promise<Webhook | 'full' | 'keyUsed'> {
   return db.transaction(async (tx) => {
     // Those of one workspace wait here for each other; the count sees what the one before has stored.
     await sql`select from workspace where id = ${workspaceId} for no key update`.execute(tx.kysely);
+    const id = newId('webhook', db.clock.now());
+    const newKey = key && insertKey({ ...key, workspaceId, objectId: id }, 'room');
     const details = { origin: new URL(url).origin, kinds };
-    const { rows } = await sql<WebhookRow>`
-      with inserted as (
+    const { rows } = await sql<WebhookRow & { has_room: boolean }>`
+      with room as (
+        select from (select count(*) from webhook where workspace_id = ${workspaceId}) webhooks where count < ${max}
+      ), ${newKey ? sql`inserted_key as (${newKey}),` : sql``}
+      inserted as (
         insert into webhook (id, workspace_id, url, kinds, secret)
-        select ${newId('webhook', db.clock.now())}, ${workspaceId}, ${url}, ${kinds}::text[], ${secret}
-        where (select count(*) from webhook where workspace_id = ${workspaceId}) < ${max}
+        select ${id}, ${workspaceId}, ${url}, ${kinds}::text[], ${secret} from ${sql.table(newKey ? 'inserted_key' : 'room')}
         returning ${columns}
       ), audit as (${insertAudit({ actor, action: 'webhook.created', details }, 'inserted')})
-      select * from inserted
+      select inserted.*, exists (select from room) as has_room from (select) one left join inserted on true
     `.execute(tx.kysely);
-    return rows[0] ? toWebhook(rows[0]) : null;
+    const [row] = rows as [(typeof rows)[number]];
+    if (row.id) return toWebhook(row);
+    return row.has_room ? 'keyUsed' : 'full';
   });
+}
+
+/** A webhook with its secret, while that is the one that it was made with. Null when it is not, or the webhook is gone. */
+export async function findWithFirstSecret(
+  db: Database,
+  workspaceId: string,
+  id: string,
+): Promise<{ webhook: Webhook; secret: string } | null> {
+  const { rows } = await sql<WebhookRow & { secret: string }>`
+    select ${columns}, secret from webhook
+    where id = ${id} and workspace_id = ${workspaceId} and previous_secret is null
+  `.execute(db.kysely);
+  return rows[0] ? { webhook: toWebhook(rows[0]), secret: rows[0].secret } : null;
 }
 
 /** Undefined leaves a value as it is. */
