@@ -1,11 +1,12 @@
 import { ChevronRight } from 'lucide-react';
-import { type FormEvent, type KeyboardEvent, useRef, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { ProjectListDocument, ProviderListDocument } from '../../client/client.ts';
 import { Button } from '../components/button.tsx';
 import { Field, inputClass } from '../components/field.tsx';
 import { Kbd } from '../components/kbd.tsx';
 import { PageHeading } from '../shell/page-heading.tsx';
+import { warmTaskPage } from '../task/warm-up.tsx';
 import type { FieldName } from './draft.ts';
 import { useNewTask } from './use-new-task.ts';
 
@@ -21,6 +22,7 @@ export function NewTaskPage() {
   // Folded away, but not with something in it that counts.
   const isUsed = optionalFields.some((name) => values[name] || errors[name]);
   const [open, setOpen] = useState(isUsed);
+  useEffect(warmTaskPage, []);
 
   function onSubmit(event: FormEvent): void {
     event.preventDefault();

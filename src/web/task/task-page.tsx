@@ -4,6 +4,7 @@ import type { Task } from '../../client/client.ts';
 import { Badge } from '../components/badge.tsx';
 import { Notice } from '../components/notice.tsx';
 import { PageHeading } from '../shell/page-heading.tsx';
+import { usePainted } from '../shell/use-painted.ts';
 import { statuses } from '../words.ts';
 import { Actions } from './actions.tsx';
 import { Details } from './details.tsx';
@@ -15,7 +16,8 @@ import { useTask } from './use-task.ts';
 
 /** `/tasks/ID` */
 export function TaskPage({ id }: { readonly id: string }) {
-  const state = useTask(id);
+  const painted = usePainted();
+  const state = useTask(id, { live: painted });
   switch (state.kind) {
     case 'loading':
       return <Loading />;
@@ -31,11 +33,17 @@ export function TaskPage({ id }: { readonly id: string }) {
     case 'failed':
       return <Notice title="The task cannot be shown.">{state.message}</Notice>;
     case 'loaded':
-      return <LoadedTask task={state.task} />;
+      return <TaskView task={state.task} isComplete={painted} />;
   }
 }
 
-function LoadedTask({ task }: { readonly task: Task }) {
+interface TaskViewProps {
+  readonly task: Task;
+  /** False: only what the visitor has come for, title, status and steps. The rest takes several times as long to render. */
+  readonly isComplete: boolean;
+}
+
+export function TaskView({ task, isComplete }: TaskViewProps) {
   const title = task.title ?? task.prompt;
   const { words, tone } = statuses[task.status];
   return (
@@ -57,8 +65,12 @@ function LoadedTask({ task }: { readonly task: Task }) {
         <div className="flex min-w-0 flex-col gap-8">
           {task.error && <Failure error={task.error} />}
           <Provisioning steps={task.steps} explained={task.error?.message} />
-          <Sessions task={task} />
-          <History id={task.id} revision={task.revision} />
+          {isComplete && (
+            <>
+              <Sessions task={task} />
+              <History id={task.id} revision={task.revision} />
+            </>
+          )}
         </div>
         <Details task={task} />
       </div>

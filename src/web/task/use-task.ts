@@ -11,8 +11,13 @@ export type TaskState =
 
 const retryMs = 2_000;
 
+interface UseTaskOptions {
+  /** False: its changes are not followed yet. None is missed. */
+  readonly live: boolean;
+}
+
 /** A task, and each of its changes. A task that the page knows already, or has just created, is there at once. */
-export function useTask(id: string): TaskState {
+export function useTask(id: string, { live }: UseTaskOptions): TaskState {
   const [query, ask] = useQuery({ query: TaskByIdDocument, variables: { id } });
   const task = useNewest(query.data?.task);
   const from = useRef<number>(undefined);
@@ -20,7 +25,7 @@ export function useTask(id: string): TaskState {
   const [subscription] = useSubscription({
     query: TaskUpdatedDocument,
     variables: { id, afterRevision: from.current ?? null },
-    pause: !task,
+    pause: !task || !live,
   });
   const error = query.error && fromCombinedError(query.error);
   const asksAgain = error !== undefined && passes(error) && !query.fetching;
