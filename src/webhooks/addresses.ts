@@ -52,8 +52,9 @@ async function resolve(
 ): Promise<LookupAddress[]> {
   // Names of the operator's own network may stand in /etc/hosts or need a search domain.
   if (allowPrivate) return dns.lookup(hostname, { ...options, all: true });
-  const addresses = isLocalName(hostname) ? [] : await askDns(hostname);
+  const addresses = isLocalName(hostname) ? [] : await lookUp(hostname);
   const allowed = addresses.filter(({ address }) => isPublicAddress(address));
+  // The same for a name that does not exist: whoever makes a webhook is not told which names the server's network has.
   if (allowed.length === 0) {
     throw new AddressRefusedError('The name of the receiver does not resolve to a public address.');
   }
@@ -66,10 +67,11 @@ function isLocalName(hostname: string): boolean {
 }
 
 /**
- * The addresses that DNS has for a name. Not by the operating system's look-up: that has two threads of this process, and two
- * names whose servers do not answer would keep all other names waiting.
+ * The addresses of a name: those of DNS, or, for a name that DNS does not know, those that the operating system knows, from
+ * /etc/hosts for instance. Not all by the operating system: its look-up has two threads of this process, and two names whose
+ * servers do not answer would keep all other names waiting. None when the name does not exist.
  */
-async function askDns(hostname: string): Promise<LookupAddress[]> {
+async function lookUp(hostname: string): Promise<LookupAddress[]> {
   const [v4, v6] = await Promise.allSettled([dns.resolve4(hostname), dns.resolve6(hostname)]);
   const addresses = [
     ...(v4.status === 'fulfilled' ? v4.value.map((address) => ({ address, family: 4 })) : []),
@@ -79,5 +81,6 @@ async function askDns(hostname: string): Promise<LookupAddress[]> {
   const isMissing = [v4, v6].every(
     (answer) => answer.status === 'fulfilled' || ['ENOTFOUND', 'ENODATA'].includes(answer.reason.code),
   );
-  throw Object.assign(new Error('no address'), { code: isMissing ? 'ENOTFOUND' : 'EAI_AGAIN' });
+  if (!isMissing) throw Object.assign(new Error('DNS does not answer'), { code: 'EAI_AGAIN' });
+  return dns.lookup(hostname, { all: true }).catch(() => []);
 }
