@@ -17,13 +17,13 @@ const text = (what: string, max: number) =>
     )
     .refine(hasVisibleCharacter, `${what} must not be empty.`);
 
-/** A name that people tell things by: nothing in it may change how the text around it is shown. */
+/** A name that people tell things by: two that look alike must not differ, and nothing in it may change the text around it. */
 export const singleLine = (what: string, max: number) =>
   text(what, max)
     .refine((value) => !lineBreak.test(value), `${what} must be a single line.`)
     .refine(
-      (value) => !/[\p{Cc}\p{Bidi_Control}]/u.test(value),
-      `${what} must not contain control characters or marks of direction.`,
+      (value) => !hasHiddenCharacter(value),
+      `${what} must not contain control characters, marks of direction or other characters that cannot be seen.`,
     );
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? null);

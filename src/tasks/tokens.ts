@@ -3,6 +3,7 @@ import type { Database } from '../tables/database.ts';
 import { ForbiddenError, InvalidInputError, NotFoundError } from './domain/errors.ts';
 import { isId } from './domain/id.ts';
 import type { Timestamp } from './domain/task.ts';
+import { foldedText } from './domain/text.ts';
 import {
   type ApiToken,
   isOwner,
@@ -28,7 +29,7 @@ export interface CreatedToken {
 const name = singleLine('name', 100);
 
 const tokenName = name.refine(
-  (value) => ![ownerActor, systemActor].includes(value.trim().toLowerCase()),
+  (value) => ![ownerActor, systemActor].includes(foldedText(value)),
   `name must not be ${ownerActor} or ${systemActor}: the history gives these names to others.`,
 );
 

@@ -12,7 +12,9 @@ export function refusalOfUrl(text: string, allowPrivate: boolean): string | null
   // The parser of URLs removes what is hidden, so that two that look alike would be one.
   if (!url || /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text))
     return 'url must be a URL such as https://example.com/hooks.';
-  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
+  // The parser also takes `https:example.com` and backslashes, which other programs read otherwise.
+  const isHttp = allowPrivate && /^http:\/\//i.test(text);
+  if (!/^https:\/\//i.test(text) && !isHttp) {
     return allowPrivate ? 'url must begin with https:// or http://.' : 'url must begin with https://.';
   }
   if (url.username !== '' || url.password !== '') {

@@ -60,10 +60,10 @@ describe('a WebSocket message', () => {
     await client.close();
   });
 
-  it('closes the socket with 1009 when it is larger', async () => {
+  it('closes the socket with 1009 and names the limit when it is larger', async () => {
     const { url } = await startExample();
     const client = await connect(url, { token });
     client.subscribe(large(maxMessage + 1));
-    expect((await client.closed).code).toBe(1009);
+    expect(await client.closed).toEqual({ code: 1009, reason: 'The message is larger than 65536 bytes.' });
   });
 });

@@ -50,6 +50,8 @@ describe('refusalOfUrl', () => {
     ['another protocol', 'ftp://example.com/'],
     ['no protocol', 'example.com/hooks'],
     ['nothing', ''],
+    ['no slashes', 'https:example.com'],
+    ['backslashes', 'https:\\\\example.com'],
     ['a user', 'https://user@example.com/'],
     ['a password', 'https://user:secret@example.com/'],
     ['a fragment', 'https://example.com/#top'],

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../../log.ts';
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { addressOf, credentialOf } from '../auth/credentials.ts';
@@ -16,6 +16,16 @@ import { type Connection, createWebSocketOperations, type WebSocketOperationsOpt
 const drainTick = 10;
 /** Milliseconds that clients have to answer the last close frame. */
 const drainGrace = 1_000;
+
+/** `ws` closes the socket of a message that is too large without a word: clients show the reason. `maxMessage` is in bytes. */
+function socketWithLimit(maxMessage: number): typeof WebSocket {
+  return class extends WebSocket {
+    override close(code?: number, reason?: string | Buffer): void {
+      const isTooLarge = code === (1009 satisfies CloseCode) && reason === undefined;
+      super.close(code, isTooLarge ? `The message is larger than ${maxMessage} bytes.` : reason);
+    }
+  };
+}
 
 /** Accepts WebSockets and connects them to graphql-ws. */
 export class GraphqlWebSocket<Viewer, Context extends object> {
@@ -34,6 +44,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
     this.#server = new WebSocketServer({
       noServer: true,
       maxPayload: tuning.maxMessage,
+      WebSocket: socketWithLimit(tuning.maxMessage),
       // `ws` has this option; its types lack it.
       ...{ closeTimeout: tuning.closeTimeout },
       handleProtocols: (protocols) => handleProtocols(protocols),

@@ -16,3 +16,11 @@ export function hasVisibleCharacter(text: string): boolean {
 export function hasHiddenCharacter(text: string): boolean {
   return /[\p{Cc}\p{Bidi_Control}\u00ad\u200b\u2028\u2029\u2060-\u2064\ufeff\u{e0000}-\u{e007f}]/u.test(text);
 }
+
+/** The text without what most people do not see: width, case, white space, and characters that only join or vary others. */
+export function foldedText(text: string): string {
+  return text
+    .normalize('NFKC')
+    .replace(/[\s\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '')
+    .toLowerCase();
+}
