@@ -12,6 +12,7 @@ import { ActiveTasks } from './active-tasks.ts';
 import { Followers } from './conversations/followers.ts';
 import { JobRunner } from './job-runner.ts';
 import { Heartbeat } from './liveness/heartbeat.ts';
+import { ownProcess } from './liveness/host-process.ts';
 import { reclaimKilledWorkers } from './liveness/reclaim.ts';
 import type { Locations } from './locations.ts';
 import {
@@ -21,6 +22,7 @@ import {
   runDeleteExpiredRecords,
   runDeleteWebhookDeliveries,
 } from './maintenance.ts';
+import { requireOwnDataFolder } from './own-data-folder.ts';
 import { provisionTask } from './provisioning/provision-task.ts';
 import type { ProvisionDependencies } from './provisioning/provisioning.ts';
 import { releaseSandbox } from './release-sandbox.ts';
@@ -101,7 +103,10 @@ export class Worker {
       for (const [provider, location] of locations) await takeOverSandboxes(db, provider, location);
       const tasks = await reclaimFromAllWorkers(db);
       if (tasks.length > 0) logger.info({ tasks }, 'took over the tasks of the previous process');
-    } else await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
+    } else {
+      await this.#requireOwnDataFolder();
+      await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
+    }
     await Promise.all(this.#runners.map((runner) => runner.start()));
     this.#sweeps.start();
     this.#followers.start();
@@ -126,6 +131,15 @@ export class Worker {
         'could not deregister; other workers will declare this one dead',
       );
     });
+  }
+
+  async #requireOwnDataFolder(): Promise<void> {
+    const { db, logger } = this.#options;
+    const locations = [...new Set(this.#options.locations.values())];
+    const host = (await ownProcess())?.host;
+    // Where hosts cannot be told apart, a sweep of other workers may still find it.
+    if (host === undefined || locations.length === 0) return;
+    await requireOwnDataFolder({ db, logger, locations, host, signal: this.#draining.signal });
   }
 
   async #deregister(): Promise<void> {

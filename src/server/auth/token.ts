@@ -18,7 +18,9 @@ async function readToken(file: string): Promise<string | null> {
   try {
     const token = (await readFile(file, 'utf8')).trim();
     if (token.length < 8)
-      throw new ConfigError(`GROUNDCREW_TOKEN: the token in ${file} is shorter than 8 characters`);
+      throw new ConfigError(
+        `GROUNDCREW_TOKEN is not set, and the token in ${file} is shorter than 8 characters. Set it, or remove the file: the next start makes a new token.`,
+      );
     return token;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;

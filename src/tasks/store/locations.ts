@@ -44,3 +44,18 @@ export async function findSharedLocations(db: Database): Promise<SharedLocation[
   `.execute(db.kysely);
   return rows;
 }
+
+/** The name of a host on another machine where a living worker has one of the locations; null when there is none. */
+export async function findHostOfLocation(
+  db: Database,
+  locations: readonly string[],
+  ownHost: string,
+): Promise<string | null> {
+  const { rows } = await sql<{ host: string }>`
+    select split_part(host, ' ', 1) as host from worker
+    where locations && ${locations}::text[] and split_part(host, ' ', 2) <> split_part(${ownHost}::text, ' ', 2)
+      and abs(extract(epoch from now() - heartbeat_at)) < 2
+    limit 1
+  `.execute(db.kysely);
+  return rows[0]?.host ?? null;
+}
