@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/db/embedded/start.ts';
 import { createLogger } from '../../src/log.ts';
 import { bundleProgram } from './bundled-program.ts';
 import { programName } from './groundcrew-processes.ts';
 import { endLeftovers, markName } from './leftovers.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -24,19 +25,22 @@ declare module 'vitest' {
 export default async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
   const run = vitest.getRootProject();
   if ('adminUrl' in run.getProvidedContext()) return undefined;
-  const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-test-'));
+  const folder = await makeTemporaryFolder();
+  // When a signal ends the run, vitest does not call what is returned below.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  process.env.TMPDIR = folder;
+  const dataDir = join(folder, 'shared-cluster');
   // As root another user runs the database, and must pass.
-  await chmod(dataDir, 0o711);
+  await mkdir(dataDir, { mode: 0o711 });
   const embedded = await startEmbedded({
     dataDir,
     logger: createLogger('error'),
     // The data are worth nothing after a power cut.
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
   });
+  await makeLoginsCheap(embedded.url);
   run.provide('adminUrl', embedded.url);
   process.env[programName] = await bundleProgram();
-  // When a signal ends the run, vitest does not call what is returned below.
-  process.once('exit', () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
   // Set after the cluster was started, so that only what the tests start carries the mark.
   const mark = randomUUID();
   process.env[markName] = mark;
@@ -51,7 +55,17 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
       }
     } finally {
       await embedded.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   };
+}
+
+/** Tests connect thousands of times, and the hashing of the password is most of what a connection costs the client. */
+async function makeLoginsCheap(adminUrl: string): Promise<void> {
+  const { username, password } = new URL(adminUrl);
+  const client = new Client(adminUrl);
+  await client.connect();
+  await client.query('SET scram_iterations = 1');
+  await client.query(`ALTER ROLE ${username} PASSWORD '${password}'`);
+  await client.end();
 }
