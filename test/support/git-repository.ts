@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,9 +13,37 @@ export interface GitRepository extends AsyncDisposable {
   commit(file: string, content: string): Promise<string>;
 }
 
-export async function createGitRepository(
-  options: { empty?: boolean; objectFormat?: 'sha1' | 'sha256' } = {},
-): Promise<GitRepository> {
+interface RepositoryOptions {
+  readonly empty?: boolean;
+  readonly objectFormat?: 'sha1' | 'sha256';
+}
+
+/** By their options: the repositories that all others are copies of, because git needs a process for each step. */
+const models = new Map<string, Promise<string>>();
+
+export async function createGitRepository({
+  empty = false,
+  objectFormat = 'sha1',
+}: RepositoryOptions = {}): Promise<GitRepository> {
+  const key = `${objectFormat} ${empty}`;
+  const model = models.get(key) ?? makeModel(empty, objectFormat);
+  models.set(key, model);
+  const repository = await openNewFolder();
+  await cp(await model, repository.path, { recursive: true });
+  return repository;
+}
+
+async function makeModel(empty: boolean, objectFormat: string): Promise<string> {
+  const { path, git, commit } = await openNewFolder();
+  process.once('exit', () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+  // Without git's examples of hooks: a dozen files that nothing reads.
+  git('init', '--quiet', '--template=', '--initial-branch=main', `--object-format=${objectFormat}`);
+  await mkdir(join(path, '.git', 'hooks'));
+  if (!empty) await commit('README.md', '# A repository\n');
+  return path;
+}
+
+async function openNewFolder(): Promise<GitRepository> {
   const path = await realpath(await mkdtemp(join(tmpdir(), 'groundcrew-repository-')));
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'));
   const env = {
@@ -27,7 +56,7 @@ export async function createGitRepository(
   };
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: path, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
-  const repository: GitRepository = {
+  return {
     path,
     git,
     async commit(file, content) {
@@ -40,7 +69,4 @@ export async function createGitRepository(
       await rm(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-  git('init', '--quiet', '--initial-branch=main', `--object-format=${options.objectFormat ?? 'sha1'}`);
-  if (!options.empty) await repository.commit('README.md', '# A repository\n');
-  return repository;
 }
