@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import tailwindcss from '@tailwindcss/vite';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, type Plugin, type Rolldown } from 'vite';
 
 // `npm run build:web` makes dist/web from src/web. `npm run web` serves src/web while it is edited, with the API of a server
 // that runs on port 4000.
 
 const api = process.env.GROUNDCREW_URL ?? 'http://127.0.0.1:4000';
 const outDir = 'dist/web';
-/** Bytes, compressed: all that a first visit of any path loads. */
+/** Bytes, compressed: index.html and all that it imports at once. What is imported later, when it is used, does not count. */
 const firstLoadLimit = 200_000;
 
 export default defineConfig({
@@ -55,9 +55,21 @@ function blockRendering(): Plugin {
 
 /** Writes each file also in compressed form, and fails when the first load is too large. */
 function compress(): Plugin {
+  const firstNames = new Set<string>();
   return {
     name: 'compress',
     apply: 'build',
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle)) if (chunk.type === 'chunk' && chunk.isEntry) addChunk(chunk);
+      function addChunk(chunk: Rolldown.OutputChunk): void {
+        firstNames.add(chunk.fileName);
+        for (const name of chunk.viteMetadata?.importedCss ?? []) firstNames.add(name);
+        for (const name of chunk.imports) {
+          const imported = bundle[name];
+          if (imported?.type === 'chunk' && !firstNames.has(name)) addChunk(imported);
+        }
+      }
+    },
     async closeBundle() {
       const names = await readdir(outDir, { recursive: true });
       let firstLoad = 0;
@@ -70,7 +82,9 @@ function compress(): Plugin {
         ]);
         writeFileSync(`${file}.br`, br);
         writeFileSync(`${file}.gz`, gz);
-        firstLoad += gz.byteLength;
+        const isFirst = firstNames.has(name) || !name.startsWith('assets');
+        if (isFirst) firstLoad += gz.byteLength;
+        else this.info(`later: ${name}, ${Math.ceil(gz.byteLength / 1_000)} kB with gzip`);
       }
       this.info(`first load: ${Math.ceil(firstLoad / 1_000)} kB with gzip`);
       if (firstLoad > firstLoadLimit) this.error(`The first load is larger than ${firstLoadLimit} bytes.`);

@@ -165,10 +165,12 @@ export const parts: readonly Part[] = [
     packages: [
       '@base-ui/react',
       '@tanstack/react-virtual',
+      'diff',
       'lucide-react',
       'react',
       'react-dom',
       'sonner',
+      'streamdown',
       'urql',
       'wonka',
       'wouter',

@@ -31,7 +31,9 @@ describeInBrowser('the transcript on the page of a task', () => {
       title: 'Write the note',
       kind: 'edit',
       status: 'completed',
-      content: [{ type: 'diff', path: 'note.md', oldText: 'old words', newText: 'new words' }],
+      content: [
+        { type: 'diff', path: 'note.md', oldText: 'the same\nold words', newText: 'the same\nnew words' },
+      ],
       rawOutput: { written: 12 },
     });
     const entry = { content: 'Greet everybody', status: 'in_progress', priority: 'high' };
@@ -45,7 +47,10 @@ describeInBrowser('the transcript on the page of a task', () => {
     await log.getByText('Thought').click();
     await log.getByText('A greeting').waitFor();
     await log.getByText('Write the note').click();
-    for (const text of ['old words', 'new words', '{"written":12}']) await log.getByText(text).waitFor();
+    await log.getByRole('deletion').getByText('old words', { exact: true }).waitFor();
+    await log.getByRole('insertion').getByText('new words', { exact: true }).waitFor();
+    await log.getByText('the same').waitFor();
+    await log.getByText('{"written":12}').waitFor();
     agent.respond(prompt.id, { stopReason: 'end_turn' });
     await log.getByText('The agent has finished.').waitFor();
     await page.reload();
@@ -53,18 +58,49 @@ describeInBrowser('the transcript on the page of a task', () => {
     await log.getByText('The agent has finished.').waitFor();
   });
 
-  it('shows markup that an agent sends without running or loading anything of it', async () => {
+  it('shows Markdown as it streams, closing what is still open', async () => {
     await using opened = await open();
-    const { agent, page, log } = opened;
-    const requested: string[] = [];
-    page.on('request', (request) => requested.push(request.url()));
+    const { agent, log } = opened;
+    agent.sayText('# The plan\n\nIt is **bo');
+    await log.getByRole('heading', { name: 'The plan' }).waitFor();
+    await log.getByRole('strong').getByText('bo', { exact: true }).waitFor();
     agent.sayText(
-      '<img src=x onerror="document.title=1"><script>document.title=1</script>![i](http://127.0.0.1:9/i.png) <b>end</b>',
+      'ld**.\n\n```ts\nconst a = "**b**";\n```\n\n| x | y |\n| - | - |\n| 1 | 2 |\n\n- [x] done\n',
     );
-    await log.getByText('end', { exact: false }).last().waitFor();
+    await log.getByRole('strong').getByText('bold', { exact: true }).waitFor();
+    await log.getByText('const a = "**b**";').waitFor();
+    await log.getByRole('cell', { name: '2' }).waitFor();
+    await log.getByRole('listitem').getByText('☑ done').waitFor();
+    // The heading of the page stays the only one of its level.
+    expect(await log.page().getByRole('heading', { level: 1 }).count()).toBe(1);
+  });
+
+  it('shows markup, links and images of an agent without running, loading or hiding anything', async () => {
+    await using opened = await open();
+    const { agent, prompt, page, log } = opened;
+    const requested: string[] = [];
+    const refused: string[] = [];
+    page.on('request', (request) => requested.push(request.url()));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) refused.push(message.text());
+    });
+    agent.sayText(
+      '<img src=x onerror="document.title=1"><script>document.title=1</script>![a chart](http://127.0.0.1:9/i.png) <b>bold</b>\n\n' +
+        '[fine](https://example.com/a) [script](javascript:document.title=1) [data](data:text/html,x) [own](/login) [sly](//example.com)\n\n' +
+        '<style>body { display: none }</style>\n\n<iframe src="http://127.0.0.1:9/"></iframe>\n\nThe end.',
+    );
+    agent.respond(prompt.id, { stopReason: 'end_turn' });
+    await log.getByText('The agent has finished.').waitFor();
+    await log.getByText('Image: a chart').waitFor();
+    for (const text of ['onerror=', '<b>bold</b>', '<style>body', '<iframe src=', 'The end.'])
+      await log.getByText(text).waitFor();
+    const link = log.getByRole('link');
+    expect(await link.allTextContents()).toEqual(['fine']);
+    expect(await link.getAttribute('rel')).toBe('noopener noreferrer nofollow');
     expect(await page.title()).not.toBe('1');
-    expect(await log.locator('img').count()).toBe(0);
+    expect(await log.locator('img, script, style, iframe').count()).toBe(0);
     expect(requested.filter((url) => !url.startsWith(site.app.url))).toEqual([]);
+    expect(refused).toEqual([]);
   });
 
   it('follows the end while the reader is there, and does not move while the reader is elsewhere', async () => {
