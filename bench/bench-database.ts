@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { startEmbedded } from '../src/db/embedded/start.ts';
 import { openDatabase } from '../src/tables/database.ts';
 import { migrate } from '../src/tables/migrate.ts';
-import { createTask } from '../src/tasks/create-task.ts';
+import { TaskCreator } from '../src/tasks/create-task.ts';
 import { View } from '../src/tasks/store/view/view.ts';
 import { ownersViewer } from '../src/tasks/store/workspaces.ts';
 
@@ -30,13 +30,14 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
     await migrate(url);
     const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
     const offer = { providers: ['instant'], defaultAgent: 'demo', allowLocalRepos: true } as const;
+    const creator = new TaskCreator(db, offer);
     return {
       url,
       dataDir,
       async createTasks(count) {
         const view = new View(db, await ownersViewer(db));
         const input = { repoUrl: 'https://example.com/a/b', prompt: 'Fix the tests' };
-        const tasks = await Promise.all(Array.from({ length: count }, () => createTask(view, offer, input)));
+        const tasks = await Promise.all(Array.from({ length: count }, () => creator.create(view, input)));
         return tasks.map((task) => task.id);
       },
       [Symbol.asyncDispose]: () => parts.disposeAsync(),

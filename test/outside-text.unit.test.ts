@@ -13,7 +13,7 @@ import { kindOfId, newId } from '../src/tasks/domain/id.ts';
 import { rangeOf } from '../src/tasks/domain/pagination.ts';
 import { parseTimestamp } from '../src/tasks/domain/timestamp.ts';
 import { createSessionInput, createTaskInput, parseInput } from '../src/tasks/input.ts';
-import { parseWakeUp } from '../src/tasks/store/wake-up.ts';
+import { parseWakeUps } from '../src/tasks/store/wake-up.ts';
 
 /** Text of all kinds, and text made of what parsers fall over. */
 const text = fc.oneof(
@@ -131,8 +131,9 @@ describe('of whatever text', () => {
   it('a notification is well-formed or ignored', () => {
     fc.assert(
       fc.property(text, (payload) => {
-        const wakeUp = parseWakeUp(payload);
-        if (wakeUp) expect(Number.isInteger(wakeUp.revision) && Number.isInteger(wakeUp.epoch)).toBe(true);
+        for (const { revision, epoch } of parseWakeUps(payload)) {
+          expect(Number.isInteger(revision) && Number.isInteger(epoch)).toBe(true);
+        }
       }),
     );
   });

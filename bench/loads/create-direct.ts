@@ -2,7 +2,7 @@
 // alone, `select 1`. All on as many connections.
 import { Pool } from 'pg';
 import { openDatabase } from '../../src/tables/database.ts';
-import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import { TaskCreator, type TaskDefaults } from '../../src/tasks/create-task.ts';
 import { View } from '../../src/tasks/store/view/view.ts';
 import { ownersViewer } from '../../src/tasks/store/workspaces.ts';
 import { lengthOf } from '../length.ts';
@@ -23,14 +23,15 @@ const input = { repoUrl, prompt: 'Fix the tests that fail on the build server' }
 const db = await openDatabase(databaseUrl, { poolSize: connections });
 const viewer = await ownersViewer(db);
 const view = new View(db, viewer);
+const creator = new TaskCreator(db, offer);
 const pool = new Pool({ connectionString: databaseUrl, max: connections });
 
 const statements = await recordStatements(databaseUrl, (recorded) =>
-  createTask(new View(recorded, viewer), offer, input),
+  new TaskCreator(recorded, offer).create(new View(recorded, viewer), input),
 );
 
 const works = {
-  tasks: () => createTask(view, offer, input),
+  tasks: () => creator.create(view, input),
   // Named, as those of src/tasks are: planned once for each connection.
   raw: async () => {
     for (const [index, statement] of statements.entries()) {

@@ -12,7 +12,7 @@ import { buildSchema } from '../schema/schema.ts';
 import { App } from '../server/app.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
 import type { Database } from '../tables/database.ts';
-import type { TaskDefaults } from '../tasks/create-task.ts';
+import { TaskCreator, type TaskDefaults } from '../tasks/create-task.ts';
 import { onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
 import { View } from '../tasks/store/view/view.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
@@ -69,6 +69,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   await hub.start();
   const services: Services = {
     taskDefaults,
+    taskCreator: new TaskCreator(db, taskDefaults),
     webhookPolicy: { allowPrivate: config.allowPrivateWebhooks },
     hub,
     tokenEnded: (id) => authority.ended(id),

@@ -7,7 +7,8 @@ import { applySessionSettings } from './session-settings.ts';
  * A connection with our session settings.
  *
  * A query without an answer destroys its connection: a pool would otherwise hand it to a caller that waits behind it.
- * Networks drop connections without telling either end. The loss of a connection rejects its queries, and those to come;
+ * Networks drop connections without telling either end. So does an error after which the server ends the connection: the pool would
+ * hand it on before that is seen. The loss of a connection rejects its queries, and those to come;
  * it does not end the process, as an error event without a listener would.
  */
 export class DatabaseClient extends Client {
@@ -27,7 +28,7 @@ export class DatabaseClient extends Client {
 
   override query = ((...args: unknown[]) => {
     const result = (super.query as (...args: unknown[]) => unknown).apply(this, args);
-    if (result instanceof Promise) result.catch((error: Error) => this.#destroyOnReadTimeout(error));
+    if (result instanceof Promise) result.catch((error: Error) => this.#endAfter(error));
     return result;
   }) as Client['query'];
 
@@ -63,8 +64,12 @@ export class DatabaseClient extends Client {
     }
   }
 
-  #destroyOnReadTimeout(error: Error): void {
-    if (error.message === 'Query read timeout') this.destroy();
+  #endAfter(error: Error & { severity?: string }): void {
+    // After a FATAL error the server ends the connection.
+    if (error.message !== 'Query read timeout' && error.severity !== 'FATAL') return;
+    // A pool learns of it from this, and not only once the socket is closed.
+    this.end().catch(() => {});
+    this.destroy();
   }
 
   get #stream(): Socket {

@@ -1,5 +1,5 @@
 import type { Hub } from '../realtime/hub.ts';
-import type { TaskDefaults } from '../tasks/create-task.ts';
+import type { TaskCreator, TaskDefaults } from '../tasks/create-task.ts';
 import type { RateLimit } from '../tasks/domain/viewer.ts';
 import type { View } from '../tasks/store/view/view.ts';
 import type { WebhookPolicy } from '../tasks/webhooks.ts';
@@ -8,6 +8,7 @@ import { createLoaders, type Loaders } from './loaders.ts';
 /** What all operations of a process share. */
 export interface Services {
   readonly taskDefaults: TaskDefaults;
+  readonly taskCreator: TaskCreator;
   readonly webhookPolicy: WebhookPolicy;
   readonly hub: Hub;
   /** To be called with the id of a token that was revoked. Resolves once no server accepts it. */

@@ -38,7 +38,7 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: CreateTaskInputRef, required: true, description: 'What to do, and where.' }),
     },
-    resolve: (_, { input }, context) => createTask(input, context),
+    resolve: (_, { input }, context, info) => createTask(input, context, info.getAbortSignal()),
   }),
   retryTask: t.field({
     type: TaskRef,

@@ -15,6 +15,7 @@ import { Migration008RateLimits } from './migrations/migration-008-rate-limits.t
 import { Migration009Logins } from './migrations/migration-009-logins.ts';
 import { Migration010Webhooks } from './migrations/migration-010-webhooks.ts';
 import { Migration011Conversations } from './migrations/migration-011-conversations.ts';
+import { Migration012RoomOfWorkspaces } from './migrations/migration-012-room-of-workspaces.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -52,6 +53,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-009-logins', class: Migration009Logins },
         { name: 'migration-010-webhooks', class: Migration010Webhooks },
         { name: 'migration-011-conversations', class: Migration011Conversations },
+        { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
       ],
       tableName: migrationTable,
       snapshot: false,

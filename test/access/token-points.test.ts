@@ -4,7 +4,7 @@ import { TokenPoints } from '../../src/access/token-points.ts';
 import { type Groundcrew, startGroundcrew } from '../../src/app/start.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
-import { createTask } from '../../src/tasks/create-task.ts';
+import { TaskCreator } from '../../src/tasks/create-task.ts';
 import { cancelTask } from '../../src/tasks/task-actions.ts';
 import { makeToken } from '../../src/tasks/tokens.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
@@ -143,8 +143,8 @@ describe('the points of a token', () => {
 
 describe('the quota of living tasks', () => {
   it('holds, also for creates at the same moment, and frees it with a task that is closed', async () => {
-    const defaults = { ...stored.taskDefaults, maxActiveTasks: 2 };
-    const create = () => createTask(stored.view, defaults, { repoUrl, prompt: 'Fix the tests' });
+    const creator = new TaskCreator(stored.db, { ...stored.taskDefaults, maxActiveTasks: 2 });
+    const create = () => creator.create(stored.view, { repoUrl, prompt: 'Fix the tests' });
     const results = await Promise.allSettled(Array.from({ length: 8 }, create));
     const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));

@@ -1,5 +1,5 @@
 import { type Database, openDatabase } from '../../src/tables/database.ts';
-import { createTask, type TaskDefaults } from '../../src/tasks/create-task.ts';
+import { TaskCreator, type TaskDefaults } from '../../src/tasks/create-task.ts';
 import { newId } from '../../src/tasks/domain/id.ts';
 import type { Lease } from '../../src/tasks/domain/lease.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
@@ -29,6 +29,7 @@ export class StoredTasks implements AsyncDisposable {
     defaultAgent: 'demo',
     allowLocalRepos: true,
   };
+  readonly creator: TaskCreator;
   readonly #drop: () => Promise<void>;
 
   private constructor(url: string, db: Database, viewer: Viewer, drop: () => Promise<void>) {
@@ -37,6 +38,7 @@ export class StoredTasks implements AsyncDisposable {
     this.viewer = viewer;
     this.workspace = viewer.workspace;
     this.view = new View(db, viewer);
+    this.creator = new TaskCreator(db, this.taskDefaults);
     this.#drop = drop;
   }
 
@@ -66,11 +68,7 @@ export class StoredTasks implements AsyncDisposable {
   }
 
   create(input: Partial<CreateTaskInput> = {}, workspaceId = this.workspace.id): Promise<Task> {
-    return createTask(this.viewOf(workspaceId), this.taskDefaults, {
-      repoUrl,
-      prompt: 'Fix the tests',
-      ...input,
-    });
+    return this.creator.create(this.viewOf(workspaceId), { repoUrl, prompt: 'Fix the tests', ...input });
   }
 
   /** What an owner of this workspace would see. */

@@ -45,6 +45,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-009-logins',
         'migration-010-webhooks',
         'migration-011-conversations',
+        'migration-012-room-of-workspaces',
       ],
     });
     await migrate(database.url);

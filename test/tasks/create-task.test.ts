@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTask } from '../../src/tasks/create-task.ts';
+import { TaskCreator } from '../../src/tasks/create-task.ts';
 import { isId } from '../../src/tasks/domain/id.ts';
 import type { CreateTaskInput } from '../../src/tasks/input.ts';
 import { findTask } from '../../src/tasks/store/view/task-queries.ts';
@@ -189,7 +189,7 @@ describe('createTask refuses', () => {
     const offer = { ...tasks.taskDefaults, allowLocalRepos: false };
     for (const path of ['/srv/r', 'file:///srv/r']) {
       const input = { repoUrl: path, prompt: 'x' };
-      const created = createTask(tasks.view, offer, input);
+      const created = new TaskCreator(tasks.db, offer).create(tasks.view, input);
       await expect(created).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'repoUrl' });
     }
     expect((await tasks.create({ repoUrl: '/srv/r' })).project.name).toBe('r');
@@ -213,7 +213,7 @@ describe('I10 an idempotency key', () => {
 
   it('accepts the same input in another order or with null for left out', async () => {
     const task = await tasks.create({ idempotencyKey: 'k', title: 'T', agent: null });
-    const again = await createTask(tasks.view, tasks.taskDefaults, {
+    const again = await tasks.creator.create(tasks.view, {
       idempotencyKey: 'k',
       title: 'T',
       prompt: 'Fix the tests',
@@ -262,7 +262,7 @@ describe('I10 an idempotency key', () => {
     await tasks.sql(`insert into workspace (id, name) values (?, 'Other') on conflict do nothing`, [other]);
     const input = { repoUrl, prompt: 'Fix the tests', idempotencyKey: 'k' };
     const mine = await tasks.create(input);
-    const theirs = await createTask(tasks.viewOf(other), tasks.taskDefaults, input);
+    const theirs = await tasks.creator.create(tasks.viewOf(other), input);
     expect(theirs.id).not.toBe(mine.id);
     expect(theirs.project.id).not.toBe(mine.project.id);
     expect(await findTask(tasks.view, theirs.id)).toBeNull();

@@ -50,6 +50,19 @@ export function addProvisionJobForAnyWorker(
   return addProvisionJobNamed(sql`'provisionTask'`, taskId, runInMs);
 }
 
+/**
+ * SQL that adds the jobs which provision the new tasks of a table, by any worker, in the order of their ids. Its value is their number.
+ */
+export function addProvisionJobs(tasks: string): RawBuilder<unknown> {
+  return sql`(
+    select count(added.id) from (
+      select array_agg(row('provisionTask', json_build_object('taskId', id), null, null, null,
+        ${provisionJobKey(sql.ref('id'))}, null, null)::graphile_worker.job_spec order by id) as specs
+      from ${sql.table(tasks)} having count(*) > 0
+    ) batch cross join lateral graphile_worker.add_jobs(batch.specs) added
+  )`;
+}
+
 function addProvisionJobNamed(
   name: RawBuilder<unknown>,
   taskId: RawBuilder<unknown>,

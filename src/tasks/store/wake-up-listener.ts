@@ -9,7 +9,7 @@ import {
   type TranscriptWakeUp,
   transcriptChannel,
 } from './transcript-wake-up.ts';
-import { parseWakeUp, taskChannel, type WakeUp } from './wake-up.ts';
+import { parseWakeUps, taskChannel, type WakeUp } from './wake-up.ts';
 
 export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
@@ -105,8 +105,8 @@ export class WakeUpListener {
       if (change) for (const subscriber of this.#subscribers) subscriber.transcriptChanged?.(change);
       return;
     }
-    const wakeUp = parseWakeUp(payload);
-    if (!wakeUp) return;
-    for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp);
+    for (const wakeUp of parseWakeUps(payload)) {
+      for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp);
+    }
   }
 }

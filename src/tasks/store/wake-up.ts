@@ -3,11 +3,21 @@ import { type RawBuilder, sql } from 'kysely';
 /** The channel that says that a task has a new revision. Only ever a hint: what happened stands in the event table. */
 export const taskChannel = 'groundcrew_task';
 
-/** SQL that sends the wake-up with its transaction, for a row of table `task` under that name. */
-export function sendWakeUp(task: string): RawBuilder<unknown> {
-  const column = (name: string) => sql.ref(`${task}.${name}`);
-  return sql`pg_notify(${sql.lit(taskChannel)}, concat_ws(' ', ${column('id')}, ${column('revision')},
-    ${column('epoch')}, ${column('workspace_id')}, ${column('project_id')}))`;
+/** A notification carries fewer than 8,000 bytes; one wake-up takes about 110, and less than 150. */
+const mostInNotification = 50;
+
+/**
+ * SQL that sends the wake-ups of rows of table `task`, under the name of theirs, with their transaction. Its value is the number of
+ * notifications. Each takes a lock that all commits with notifications wait for, so that rows share one.
+ */
+export function sendWakeUps(tasks: string): RawBuilder<unknown> {
+  return sql`(
+    select count(pg_notify(${sql.lit(taskChannel)}, lines)) from (
+      select string_agg(concat_ws(' ', id, revision, epoch, workspace_id, project_id), E'\\n') as lines
+      from (select *, (row_number() over () - 1) / ${sql.lit(mostInNotification)} as part from ${sql.table(tasks)}) numbered
+      group by part
+    ) parts
+  )`;
 }
 
 export interface WakeUp {
@@ -19,9 +29,13 @@ export interface WakeUp {
   readonly projectId: string;
 }
 
-/** Null for a payload that Groundcrew has not sent: any user of the database may notify. */
-export function parseWakeUp(payload: string): WakeUp | null {
-  const [taskId, revision, epoch, workspaceId, projectId] = payload.split(' ');
+/** Leaves out what Groundcrew has not sent: any user of the database may notify. */
+export function parseWakeUps(payload: string): WakeUp[] {
+  return payload.split('\n').flatMap((line) => parseWakeUp(line) ?? []);
+}
+
+function parseWakeUp(line: string): WakeUp | null {
+  const [taskId, revision, epoch, workspaceId, projectId] = line.split(' ');
   if (!taskId || !workspaceId || !projectId) return null;
   const wakeUp = { taskId, revision: Number(revision), epoch: Number(epoch), workspaceId, projectId };
   return Number.isInteger(wakeUp.revision) && Number.isInteger(wakeUp.epoch) ? wakeUp : null;

@@ -11,7 +11,7 @@ import type { PromptsPlan, WritePlan } from '../domain/write-plan.ts';
 import { insertAudit } from './audit-log.ts';
 import { insertKey, type NewIdempotencyKey } from './idempotency-keys.ts';
 import { addProvisionJob, addReleaseJob, inMs } from './jobs.ts';
-import { sendWakeUp } from './wake-up.ts';
+import { sendWakeUps } from './wake-up.ts';
 
 /** What only workers need to know of a task; undefined leaves it as it is. */
 export interface WorkerData {
@@ -121,7 +121,7 @@ export async function writeTask(
     ${plan.prompts ? settlePrompts(plan.prompts) : nothing}
     ${newPrompt ? queuedPrompt : nothing}
     ${audited}
-    select ${sendWakeUp('changed')}
+    select ${sendWakeUps('changed')}
       ${plan.job ? sql`, ${addProvisionJob(sql.ref('changed.id'), plan.job.runInMs)}` : nothing}
       ${plan.sandbox === 'release' ? sql`, (select count(${addReleaseJob(sql.ref('released_sandbox.key'))}) from released_sandbox)` : nothing}
     from changed`.execute(db.kysely);

@@ -8,7 +8,7 @@ import type { Task } from '../../../src/tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
 import { changeTask, readTask } from '../../../src/tasks/store/change-task.ts';
 import { findTask } from '../../../src/tasks/store/view/task-queries.ts';
-import { parseWakeUp, taskChannel } from '../../../src/tasks/store/wake-up.ts';
+import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { archiveTask, cancelTask, retryTask } from '../../../src/tasks/task-actions.ts';
 import { MessageQueue } from '../../support/message-queue.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
@@ -111,7 +111,9 @@ describe('changeTask', () => {
     await client.connect();
     onTestFinished(() => client.end());
     const heard = new MessageQueue<unknown>();
-    client.on('notification', ({ payload }) => heard.push(parseWakeUp(payload ?? '')));
+    client.on('notification', ({ payload }) =>
+      parseWakeUps(payload ?? '').forEach((wakeUp) => void heard.push(wakeUp)),
+    );
     await client.query(`listen ${taskChannel}`);
     const task = await tasks.create();
     const place = { taskId: task.id, workspaceId: tasks.workspace.id, projectId: task.project.id };
@@ -123,7 +125,7 @@ describe('changeTask', () => {
 
   it('ignores a wake-up that Groundcrew has not sent', () => {
     for (const payload of ['', 'x', 'task 1 2', 'a b c d', 'task x 1 w p', 'task 1 x w p'])
-      expect(parseWakeUp(payload)).toBeNull();
+      expect(parseWakeUps(payload)).toEqual([]);
   });
 });
 
