@@ -28,7 +28,8 @@ export function createEmptyDatabase(): Promise<TestDatabase> {
 
 async function createFrom(source: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} TEMPLATE ${source}`));
+  // Half of the processor time of the usual way, which writes each page into the log, too.
+  await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} TEMPLATE ${source} STRATEGY FILE_COPY`));
   return { url: urlOf(name), drop: () => asAdmin((admin) => dropDatabase(admin, name)) };
 }
 
