@@ -6,6 +6,7 @@ import { freePort } from '../../src/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { program } from '../support/groundcrew-processes.ts';
 import { type StartedProcess, startProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -70,7 +71,7 @@ describe.skipIf(process.platform !== 'linux')('a server that runs an agent', { t
   it.each(['SIGHUP', 'SIGQUIT'] as const)(
     'ends with 0 and ends the agent when its terminal sends %s to the whole group',
     async (signal) => {
-      start('node', 'src/main.ts', 'start');
+      start('node', program(), 'start');
       await runTask();
       server.killGroup(signal);
       expect(await server.exit).toEqual({ code: 0, signal: null });
@@ -96,7 +97,7 @@ describe.skipIf(process.platform !== 'linux')('a server that runs an agent', { t
 describe.skipIf(process.platform !== 'linux')('a server whose output cannot be written', () => {
   it('serves, and ends with 0 when it is stopped', async () => {
     const port = await freePort();
-    start('sh', '-c', `PORT=${port} LOG_LEVEL=debug exec node src/main.ts start >/dev/full 2>&1`);
+    start('sh', '-c', `PORT=${port} LOG_LEVEL=debug exec node ${program()} start >/dev/full 2>&1`);
     await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200, 30_000);
     server.kill('SIGTERM');
     expect(await server.exit).toEqual({ code: 0, signal: null });

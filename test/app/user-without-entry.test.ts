@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createGroundcrew } from '../../src/client/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createGitRepository } from '../support/git-repository.ts';
-import { apiUrl, type Settings } from '../support/groundcrew-processes.ts';
+import { apiUrl, program, type Settings } from '../support/groundcrew-processes.ts';
 import { type StartedProcess, startProcess } from '../support/processes.ts';
 
 /** No passwd has it. */
@@ -27,7 +27,7 @@ describe('npm start, as a user id without an entry in /etc/passwd', () => {
   beforeEach(({ skip }) => skip(process.getuid?.() !== 0, 'Only root can start a process as another user.'));
 
   const start = (settings: Settings): StartedProcess =>
-    startProcess(['node', 'src/main.ts', 'start'], {
+    startProcess(['node', program(), 'start'], {
       uid,
       gid: uid,
       env: {

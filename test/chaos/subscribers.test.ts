@@ -13,8 +13,8 @@ import { type SeededRandom, seeded } from '../support/seeded-random.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 import { type Seen, watchOverFlakyNetwork } from './support/flaky-client.ts';
 
-const chaosMs = isLong ? 240_000 : 20_000;
-const tasks = 60;
+const chaosMs = isLong ? 240_000 : 10_000;
+const tasks = isLong ? 60 : 40;
 const clientsPerTask = isLong ? 4 : 2;
 /** Milliseconds between two revisions of a task that is written directly. */
 const pace = 250;

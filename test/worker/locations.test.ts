@@ -9,7 +9,7 @@ import { createGitRepository } from '../support/git-repository.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const taskCount = 12;
+const taskCount = 6;
 
 /** The commands of all processes that run in a sandbox below one of the folders. */
 async function processesIn(folders: readonly string[]): Promise<string[]> {
