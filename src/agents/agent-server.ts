@@ -60,6 +60,17 @@ export class AgentServer {
     }
   }
 
+  /** Whether the server answers anything at all within `timeoutMs`. */
+  async answers(signal: AbortSignal, timeoutMs: number): Promise<boolean> {
+    try {
+      await this.#requestText('GET', '/v1/health', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      return error instanceof AgentServerError;
+    }
+  }
+
   /** The agents that this server knows, and whether it finds them installed. */
   async agents(signal: AbortSignal): Promise<ReadonlyMap<string, boolean>> {
     const { agents } = agentList.parse(JSON.parse(await this.#requestText('GET', '/v1/agents', signal)));

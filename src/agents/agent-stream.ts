@@ -20,6 +20,13 @@ export type StreamEvent = StreamMessage | StreamHole;
 /** The agent server cannot be reached, or does not know the conversation any more. */
 export class AgentStreamLostError extends Error {
   override readonly name = 'AgentStreamLostError';
+  /** The server answers, and does not know the conversation: it was started again, and has forgotten all. */
+  readonly isForgotten: boolean;
+
+  constructor(isForgotten: boolean, cause: unknown) {
+    super('The agent server is gone.', { cause });
+    this.isForgotten = isForgotten;
+  }
 }
 
 export interface AgentStreamOptions {
@@ -43,13 +50,19 @@ const reconnectMs = 50;
 const maxReconnectMs = 1_000;
 /** A jump of the numbers is looked at this often before it counts as a hole: most of them the server can fill. */
 const looksAtJump = 3;
+/** Milliseconds without a message after which the server is asked for what it may not have delivered; each time four times as long. */
+const firstLookMs = 1_000;
+const maxLookMs = 256_000;
+/** Milliseconds without a byte after which the server has repeated all that it keeps. */
+const lookQuietMs = 500;
 /** Characters that are read ahead of the consumer. Past them the connection waits, and the server may drop messages. */
 const maxBuffered = 64 * 1024 * 1024;
 
 /**
  * All that an agent says, each message once and in order, over any number of connections. It always reads ahead, because the
  * server drops messages for readers that are slow; the jump of the numbers shows it, and reading again from the last message
- * before the jump gets them as long as the server keeps them.
+ * before the jump gets them as long as the server keeps them. No jump shows that the newest message was dropped: so when
+ * nothing comes for a while, a second connection asks what there is after the last one.
  */
 export class AgentStream {
   readonly #options: AgentStreamOptions;
@@ -59,14 +72,20 @@ export class AgentStream {
   #jumps = 0;
   #failure: unknown;
   #response: IncomingMessage | undefined;
+  #lastByteAt = 0;
+  #lastMessageAt = performance.now();
+  #lookAfterMs = firstLookMs;
 
   constructor(options: AgentStreamOptions) {
     this.#options = options;
     this.#last = options.after;
-    this.#read().catch((error: unknown) => {
-      this.#failure = error;
-      options.onEvent();
-    });
+    const timer = setInterval(() => void this.#lookIfQuiet(), firstLookMs);
+    this.#read()
+      .catch((error: unknown) => {
+        this.#failure = error;
+        options.onEvent();
+      })
+      .finally(() => clearInterval(timer));
   }
 
   /** What has come since the last call. Throws AgentStreamLostError once nothing more can come. */
@@ -92,6 +111,11 @@ export class AgentStream {
     return this.#response !== undefined;
   }
 
+  /** Milliseconds since the last byte of the server; undefined while it is away. */
+  get quietForMs(): number | undefined {
+    return this.isConnected ? performance.now() - this.#lastByteAt : undefined;
+  }
+
   async #read(): Promise<void> {
     const { signal, lostAfterMs = 3_000 } = this.#options;
     let lastSeenAt = performance.now();
@@ -105,10 +129,9 @@ export class AgentStream {
         if (this.#last > before) pauseMs = reconnectMs;
       } catch (error) {
         signal.throwIfAborted();
-        // The server answers, and does not know the conversation: it was started again, and has forgotten all.
         const isForgotten = error instanceof AgentServerError && error.status === 404;
         if (isForgotten || performance.now() - lastSeenAt > lostAfterMs) {
-          throw new AgentStreamLostError('The agent server is gone.', { cause: error });
+          throw new AgentStreamLostError(isForgotten, error);
         }
       }
       // What jumped over messages goes back for them at once: the server keeps them for a short time only.
@@ -130,35 +153,78 @@ export class AgentStream {
 
   /** Resolves when the connection ends, is silent for too long, or jumps over messages. */
   async #readConnection(response: IncomingMessage): Promise<void> {
-    const { onEvent } = this.#options;
     this.#response = response;
+    this.#lastByteAt = performance.now();
+    this.#lastMessageAt = this.#lastByteAt;
+    this.#lookAfterMs = firstLookMs;
     let isFirst = true;
+    await this.#readEvents(response, silentMs, (number, json) => {
+      if (number > this.#last + 1 && !this.#mayPassJump(number, isFirst)) {
+        response.destroy();
+        return;
+      }
+      isFirst = false;
+      this.#jumps = 0;
+      this.#push(number, json);
+    });
+    this.#response = undefined;
+  }
+
+  async #lookIfQuiet(): Promise<void> {
+    const quietForMs = performance.now() - this.#lastMessageAt;
+    if (!this.isConnected || quietForMs < this.#lookAfterMs) return;
+    this.#lookAfterMs = Math.min(this.#lookAfterMs * 4, maxLookMs);
+    await this.look();
+  }
+
+  /**
+   * Asks the server what it keeps after the last message, over another connection. Resolves with whether all of it was
+   * delivered by now: false when the server could not be asked, or has something that the usual way does not bring.
+   */
+  async look(): Promise<boolean> {
+    const { signal } = this.#options;
+    const response = await this.#connect().catch(() => undefined);
+    if (!response) return false;
+    let isWhole = true;
+    await this.#readEvents(response, lookQuietMs, (number, json) => {
+      if (number === this.#last + 1) {
+        this.#push(number, json);
+        return;
+      }
+      isWhole = false;
+      response.destroy();
+      // Reads again from the last message, and finds the jump.
+      this.#response?.destroy();
+    });
+    return isWhole && !signal.aborted;
+  }
+
+  /** Calls `onMessage` for what is later than the last message, until the connection ends or no byte comes for `quietMs`. */
+  async #readEvents(
+    response: IncomingMessage,
+    quietMs: number,
+    onMessage: (number: number, json: string) => void,
+  ): Promise<void> {
+    const { onEvent } = this.#options;
     const parser = createParser({
       onEvent: ({ id, data }) => {
-        if (response.destroyed) return;
         const number = Number(id);
-        if (!Number.isSafeInteger(number) || number <= this.#last) return;
-        if (number > this.#last + 1 && !this.#mayPassJump(number, isFirst)) {
-          response.destroy();
-          return;
-        }
-        isFirst = false;
-        this.#jumps = 0;
-        this.#last = number;
-        this.#push({ number, json: data }, data.length);
+        if (response.destroyed || !Number.isSafeInteger(number) || number <= this.#last) return;
+        onMessage(number, data);
       },
     });
     let timer: NodeJS.Timeout | undefined;
     const restartTimer = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => response.destroy(), silentMs);
+      timer = setTimeout(() => response.destroy(), quietMs);
     };
     response.setEncoding('utf8');
     response.on('data', (text: string) => {
       restartTimer();
+      this.#lastByteAt = performance.now();
       parser.feed(text);
       onEvent();
-      if (this.#buffered > maxBuffered) response.pause();
+      if (this.#buffered > maxBuffered && response === this.#response) response.pause();
     });
     restartTimer();
     await new Promise<void>((resolve) => {
@@ -166,19 +232,21 @@ export class AgentStream {
       response.on('error', () => resolve());
     });
     clearTimeout(timer);
-    this.#response = undefined;
   }
 
   /** A jump that stays after several looks is a hole. In the middle of a connection it is always worth another look. */
   #mayPassJump(number: number, isFirst: boolean): boolean {
     this.#jumps += 1;
     if (!isFirst || this.#jumps < looksAtJump) return false;
-    this.#push({ from: this.#last + 1, to: number - 1 }, 0);
+    this.#events.push({ from: this.#last + 1, to: number - 1 });
     return true;
   }
 
-  #push(event: StreamEvent, length: number): void {
-    this.#events.push(event);
-    this.#buffered += length + 100;
+  #push(number: number, json: string): void {
+    this.#last = number;
+    this.#lastMessageAt = performance.now();
+    this.#lookAfterMs = firstLookMs;
+    this.#events.push({ number, json });
+    this.#buffered += json.length + 100;
   }
 }

@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import type { StepName, TaskStatus } from '../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../tasks/domain/task.ts';
 import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
-import type { Connection } from '../tasks/domain/transcript/connection.ts';
+import type { AgentEnd, Connection } from '../tasks/domain/transcript/connection.ts';
 import type { ItemData, ItemKind } from '../tasks/domain/transcript/item.ts';
 import type { PromptState } from '../tasks/domain/transcript/prompt.ts';
 import type { RequestOption, RequestState, RpcId } from '../tasks/domain/transcript/request.ts';
@@ -300,6 +300,13 @@ const ConversationEntity = defineEntity({
     /** Why the connection is of no use any more. */
     failure: p.json<TaskFailure>().nullable(),
     interruptedAt: instant().nullable(),
+    /** What became of the agent's process that no follower has acted on yet. */
+    agentEnd: p.text().$type<AgentEnd>().nullable(),
+    /** Where the agent is that has taken its place. */
+    nextConnection: p.json<Connection>().nullable(),
+    /** How often the agent was started again since `restartsSince`. */
+    restarts: p.integer().default(0),
+    restartsSince: instant().nullable(),
   },
 });
 
@@ -358,6 +365,8 @@ const PromptEntity = defineEntity({
     state: p.text().$type<PromptState>(),
     error: p.json<TaskFailure>().nullable(),
     createdAt: instant(),
+    /** The agent's response, where it came on the request and the stream has not delivered it yet. JSON. */
+    response: p.text().nullable(),
   },
 });
 

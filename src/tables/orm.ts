@@ -16,6 +16,7 @@ import { Migration009Logins } from './migrations/migration-009-logins.ts';
 import { Migration010Webhooks } from './migrations/migration-010-webhooks.ts';
 import { Migration011Conversations } from './migrations/migration-011-conversations.ts';
 import { Migration012RoomOfWorkspaces } from './migrations/migration-012-room-of-workspaces.ts';
+import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -54,6 +55,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
         { name: 'migration-010-webhooks', class: Migration010Webhooks },
         { name: 'migration-011-conversations', class: Migration011Conversations },
         { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
+        { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
       ],
       tableName: migrationTable,
       snapshot: false,

@@ -1,45 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type StartedApp, startApp } from '../schema/started-app.ts';
-import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
-import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
-import { type ScriptedAgentServer, startScriptedAgentServer } from '../support/scripted-agent-server.ts';
-import { returns } from '../support/scripted-provider.ts';
+import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { itemFields, TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-let app: StartedApp;
-let agents: ScriptedAgentServer;
-let repository: GitRepository;
-let socket: GraphqlWsClient;
-
+let conversations: ConversationApp;
 beforeAll(async () => {
-  app = await startApp('start');
-  agents = await startScriptedAgentServer();
-  repository = await createGitRepository();
-  app.provider.on('ensureAgent', returns(agents.endpoint));
-  app.provider.on('createSession', agents.opensSessions());
-  socket = await connect(app.url, { token: app.token });
+  conversations = await startConversationApp();
 });
-afterAll(async () => {
-  await socket.close();
-  await app[Symbol.asyncDispose]();
-  await agents[Symbol.asyncDispose]();
-  await repository[Symbol.asyncDispose]();
-});
+afterAll(() => conversations[Symbol.asyncDispose]());
 
-async function open(prompt = 'Fix the tests') {
-  const opened = agents.agents.size;
-  const id = await app.create({ prompt, repoUrl: repository.path });
-  const agent = await agents.agent(opened + 1);
-  const given = await agent.nextPrompt();
-  const sessionId = (
-    await app.ask<{ task: { sessions: [{ id: string }] } }>(`{ task(id: "${id}") { sessions { id } } }`)
-  ).task.sessions[0].id;
-  return { id, agent, given, sessionId };
-}
-
+const open = (prompt?: string) => conversations.open(prompt);
 const stored = async (sessionId: string) => {
-  const { node } = await app.ask<{ node: { sequence: number; items: { nodes: unknown[] } } }>(
+  const { node } = await conversations.app.ask<{ node: { sequence: number; items: { nodes: unknown[] } } }>(
     `{ node(id: "${sessionId}") { ... on Session { sequence items(first: 100) { nodes { ${itemFields} } } } } }`,
   );
   return { sequence: node.sequence, items: node.items.nodes };
@@ -47,9 +19,8 @@ const stored = async (sessionId: string) => {
 
 describe('I16 a transcript', () => {
   it('shows a turn as it happens, and as it is stored', async () => {
-    const { id, agent, given, sessionId } = await open('Say hello');
+    const { taskId, agent, given, sessionId, copy } = await open('Say hello');
     expect(given.text).toBe('Say hello');
-    const copy = new TranscriptCopy(socket, sessionId);
     agent.say({ sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text: 'Hm' } });
     agent.sayText('Hel');
     agent.sayText('lo');
@@ -90,15 +61,11 @@ describe('I16 a transcript', () => {
       { __typename: 'TurnEnd', position: 6, stopReason: 'END_TURN', error: null },
     ]);
     expect(await stored(sessionId)).toEqual({ sequence: copy.sequence, items: copy.list });
-    await waitFor(async () => {
-      const { task } = await app.ask<{ task: { status: string } }>(`{ task(id: "${id}") { status } }`);
-      return task.status === 'RUNNING';
-    });
+    await conversations.running(taskId);
   });
 
   it('shows what was said before a connection to the agent was cut once, and what is said after it', async () => {
-    const { agent, given, sessionId } = await open();
-    const copy = new TranscriptCopy(socket, sessionId);
+    const { agent, given, copy } = await open();
     let said = '';
     for (let round = 0; round < 20; round += 1) {
       const text = `${round} `;
@@ -113,8 +80,7 @@ describe('I16 a transcript', () => {
   });
 
   it('says that messages were lost when the agent server does not have them any more', async () => {
-    const { agent, given, sessionId } = await open();
-    const copy = new TranscriptCopy(socket, sessionId);
+    const { agent, given, copy } = await open();
     agent.sayText('before');
     agent.skip(3);
     agent.sayText('after');
@@ -127,9 +93,33 @@ describe('I16 a transcript', () => {
     ]);
   });
 
+  it('has the newest message also when the agent server has dropped it', async () => {
+    const { agent, given, copy } = await open();
+    agent.sayText('before');
+    await copy.until(({ list }) => list.at(-1)?.text === 'before');
+    agent.drop({ id: given.id, result: { stopReason: 'end_turn' } });
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+  });
+
+  it('ends a turn after all that was said in it when the response overtakes that', async () => {
+    const { agent, given, copy } = await open();
+    agent.sayText('before');
+    await copy.until(({ list }) => list.at(-1)?.text === 'before');
+    agent.drop({
+      method: 'session/update',
+      params: {
+        sessionId: agent.sessionId,
+        update: { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: ' and after' } },
+      },
+    });
+    agent.answerPost(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+    expect(copy.list[1]?.text).toBe('before and after');
+  });
+
   it('gives a client that comes back what it has missed, and nothing twice', async () => {
-    const { agent, given, sessionId } = await open();
-    const first = new TranscriptCopy(socket, sessionId);
+    const { socket } = conversations;
+    const { agent, given, sessionId, copy: first } = await open();
     agent.sayText('one ');
     await first.until(({ list }) => list[1]?.text === 'one ');
     first.stop();
@@ -149,7 +139,7 @@ describe('I16 a transcript', () => {
 
   it.each([-1, 1_000])('refuses afterSequence %d, which the transcript does not have', async (after) => {
     const { sessionId } = await open();
-    const { payload } = await socket.run({
+    const { payload } = await conversations.socket.run({
       query: `subscription { transcriptUpdated(sessionId: "${sessionId}", afterSequence: ${after}) { sequence } }`,
     });
     expect(payload).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'afterSequence' } }]);

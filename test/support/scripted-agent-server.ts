@@ -32,6 +32,12 @@ const ringSize = 1_024;
 
 export class ScriptedAgent {
   readonly name: string;
+  /** Messages that are kept for readers that come back. */
+  ringSize = ringSize;
+  /** Whether requests are answered on the stream alone, as by a server that has given up on them. */
+  answersPosts = true;
+  /** Called with each answer to a request of the agent that comes from now on. */
+  onAnswer: ((id: string | number, result: unknown) => void) | undefined;
   /** All that it was given, in order. */
   readonly ledger: Rpc[] = [];
   readonly sessionId: string;
@@ -40,6 +46,7 @@ export class ScriptedAgent {
   readonly #waiting = new Map<string | number, ServerResponse>();
   /** Called with each prompt that comes from now on. */
   onPrompt: ((prompt: GivenPrompt) => void) | undefined;
+  #isDead = false;
   #lastId = 0;
   #seenPrompts = 0;
 
@@ -85,13 +92,24 @@ export class ScriptedAgent {
   /** Sends any message to all who read, and to whom waits for it. */
   send(message: Record<string, unknown>): void {
     const json = JSON.stringify({ jsonrpc: '2.0', ...message });
+    const frame = this.#keep(json);
+    for (const reader of this.#readers) reader.write(frame);
+    if (message.method !== undefined || !this.answersPosts) return;
+    this.#waiting.get(message.id as string)?.end(json);
+    this.#waiting.delete(message.id as string);
+  }
+
+  /** Drops a message for all who read now. Whoever comes back gets it. */
+  drop(message: Record<string, unknown>): void {
+    this.#keep(JSON.stringify({ jsonrpc: '2.0', ...message }));
+  }
+
+  #keep(json: string): string {
     this.#lastId += 1;
     const frame = `event: message\nid: ${this.#lastId}\ndata: ${json}\n\n`;
     this.#ring.push({ id: this.#lastId, frame });
-    if (this.#ring.length > ringSize) this.#ring.shift();
-    for (const reader of this.#readers) reader.write(frame);
-    const waiting = message.method === undefined && this.#waiting.get(message.id as string);
-    if (waiting) waiting.end(json);
+    if (this.#ring.length > this.ringSize) this.#ring.shift();
+    return frame;
   }
 
   /** Answers a request to whom waits for it, and nobody else. */
@@ -113,6 +131,16 @@ export class ScriptedAgent {
     for (const reader of this.#readers) reader.destroy();
   }
 
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  /** Its process ends: nothing reaches it any more. */
+  die(): void {
+    this.send({ method: '_adapter/agent_exited', params: { code: 1 } });
+    this.#isDead = true;
+  }
+
   read(response: ServerResponse, after: number): void {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.flushHeaders();
@@ -122,9 +150,14 @@ export class ScriptedAgent {
   }
 
   receive(message: Rpc, response: ServerResponse): void {
+    if (this.#isDead) {
+      response.writeHead(502).end('{}');
+      return;
+    }
     this.ledger.push(message);
     if (message.method === undefined || message.id === undefined) {
       response.writeHead(202).end();
+      if (message.id !== undefined) this.onAnswer?.(message.id, message.result);
       return;
     }
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -149,12 +182,20 @@ export class ScriptedAgentServer implements AsyncDisposable {
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
-  /** For a provider's `createSession`: each session is a connection to an agent of its own. */
-  opensSessions(launch = 'first'): Behaviour {
+  /**
+   * For a provider's `createSession`: each session is a connection to an agent of its own. One whose agent is dead gets
+   * another one.
+   */
+  opensSessions(launch = 'first', onNew: (agent: ScriptedAgent, key: string) => void = () => {}): Behaviour {
     return ({ call }) => {
-      const name = `acp-${call.key}-${launch}`;
-      const agent = this.agents.get(name) ?? new ScriptedAgent(name);
-      this.agents.set(name, agent);
+      let name = `acp-${call.key}-${launch}`;
+      for (let next = 2; this.agents.get(name)?.isDead; next += 1) name = `acp-${call.key}-${launch}-${next}`;
+      let agent = this.agents.get(name);
+      if (!agent) {
+        agent = new ScriptedAgent(name);
+        this.agents.set(name, agent);
+        onNew(agent, call.key);
+      }
       return { sessionId: agent.sessionId, acp: { server: name } };
     };
   }

@@ -46,6 +46,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-010-webhooks',
         'migration-011-conversations',
         'migration-012-room-of-workspaces',
+        'migration-013-agent-ends',
       ],
     });
     await migrate(database.url);

@@ -33,11 +33,14 @@ export interface ConversationFact {
   readonly settleRequests?: Exclude<RequestState, 'open' | 'answered'>;
   /** The turn that was to be stopped has ended. */
   readonly endsInterruption?: boolean;
-  /** Where the agent is found from now on, and its stream begins anew. */
-  readonly connection?: Connection;
+  /** The agent was started again. With a connection: where it is found from now on. */
+  readonly restart?: { readonly connection: Connection | null };
   /** The session is followed no more. */
   readonly closes?: boolean;
 }
+
+/** Milliseconds in which restarts are counted together. */
+const restartWindowMs = 60_000;
 
 /** A prompt is in another state by now: its change, and all that was to be written with it, is not made. */
 export class PromptChangedError extends Error {
@@ -57,14 +60,14 @@ export function changeConversation(
   const { sessionId } = write.lease;
   return db.transaction(async (tx) => {
     // The task before the conversation, as everywhere: the other order is a deadlock.
-    for (const { event, prompt, newRequest, settleRequests, endsInterruption, connection } of facts) {
+    for (const { event, prompt, newRequest, settleRequests, endsInterruption, restart } of facts) {
       const changed = await changeTask(tx, taskId, { event });
       if (changed?.outcome !== 'changed') throw new FollowLostError(`${sessionId} was closed.`);
       if (prompt) await changePrompt(tx, prompt);
       if (newRequest) await insertRequest(tx, sessionId, changed.task.workspaceId, newRequest);
       if (settleRequests) await settleOpenRequests(tx, [sessionId], settleRequests);
       if (endsInterruption) await endInterruption(tx, sessionId);
-      if (connection) await replaceConnection(tx, write.lease, connection);
+      if (restart) await recordRestart(tx, write.lease, restart.connection);
     }
     if (!(await writeTranscripts(tx, [write])).has(sessionId)) {
       throw new FollowLostError(`${sessionId} has another follower.`);
@@ -100,11 +103,24 @@ async function closeConversation(tx: Database, sessionId: string): Promise<void>
   `.execute(tx.kysely);
 }
 
-async function replaceConnection(tx: Database, lease: FollowLease, connection: Connection): Promise<void> {
+async function recordRestart(tx: Database, lease: FollowLease, connection: Connection | null): Promise<void> {
+  const value = connection && JSON.stringify(connection);
+  const isRecent = sql`restarts_since > now() - ${restartWindowMs} * interval '1 millisecond'`;
   await sql`
-    update conversation set connection = ${JSON.stringify(connection)}::jsonb, launch = launch + 1
+    update conversation set connection = coalesce(${value}::jsonb, connection), agent_end = null, next_connection = null,
+      launch = launch + ${connection ? 1 : 0}, restarts = case when ${isRecent} then restarts + 1 else 1 end,
+      restarts_since = case when ${isRecent} then restarts_since else now() end
     where session_id = ${lease.sessionId} and epoch = ${lease.epoch}
   `.execute(tx.kysely);
+}
+
+/** How often the session's agent was started again within a minute, by whichever workers. */
+export async function countRestarts(db: Database, sessionId: string): Promise<number> {
+  const { rows } = await sql<{ restarts: number }>`
+    select restarts from conversation
+    where session_id = ${sessionId} and restarts_since > now() - ${restartWindowMs} * interval '1 millisecond'
+  `.execute(db.kysely);
+  return rows[0]?.restarts ?? 0;
 }
 
 async function endInterruption(tx: Database, sessionId: string): Promise<void> {

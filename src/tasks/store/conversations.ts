@@ -3,7 +3,12 @@ import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
 import type { SessionStatus } from '../domain/status.ts';
 import type { TaskFailure } from '../domain/task.ts';
-import type { Connection, FollowLease } from '../domain/transcript/connection.ts';
+import {
+  type AgentEnd,
+  type Connection,
+  type FollowLease,
+  FollowLostError,
+} from '../domain/transcript/connection.ts';
 import type { SegmentStart } from '../domain/transcript/segment.ts';
 import { selectTasks } from './task-rows.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from './transcript-rows.ts';
@@ -20,6 +25,9 @@ export interface FollowedConversation {
   /** The number of the last message of this launch that is stored. */
   readonly streamPosition: number;
   readonly sequence: number;
+  readonly agentEnd: AgentEnd | null;
+  /** Where the agent is that has taken the place of the one that is followed. */
+  readonly nextConnection: Connection | null;
 }
 
 interface ConversationRow {
@@ -30,6 +38,8 @@ interface ConversationRow {
   readonly launch: number;
   readonly stream_position: number;
   readonly sequence: number;
+  readonly agent_end: AgentEnd | null;
+  readonly next_connection: Connection | null;
 }
 
 /**
@@ -53,7 +63,8 @@ export async function followConversations(
     )
     update conversation set followed_by = ${workerId}, epoch = epoch + 1
     from free where conversation.session_id = free.session_id
-    returning conversation.session_id, task_id, epoch, connection, launch, stream_position, sequence
+    returning conversation.session_id, task_id, epoch, connection, launch, stream_position, sequence,
+      agent_end, next_connection
   `.execute(db.kysely);
   return rows.map((row) => ({
     lease: { sessionId: row.session_id, epoch: row.epoch },
@@ -62,6 +73,8 @@ export async function followConversations(
     launch: row.launch,
     streamPosition: row.stream_position,
     sequence: row.sequence,
+    agentEnd: row.agent_end,
+    nextConnection: row.next_connection,
   }));
 }
 
@@ -82,6 +95,22 @@ export async function releaseConversation(db: Database, { sessionId, epoch }: Fo
     .where('session_id', '=', sessionId)
     .where('epoch', '=', epoch)
     .execute();
+}
+
+/** Stores what has become of the agent's process, for whoever follows next. Throws FollowLostError. */
+export async function recordAgentEnd(
+  db: Database,
+  { sessionId, epoch }: FollowLease,
+  end: AgentEnd,
+): Promise<void> {
+  const row = await db.kysely
+    .updateTable('conversation')
+    .set({ agent_end: end })
+    .where('session_id', '=', sessionId)
+    .where('epoch', '=', epoch)
+    .returning('session_id')
+    .executeTakeFirst();
+  if (!row) throw new FollowLostError(`${sessionId} has another follower.`);
 }
 
 /** The leases that the worker holds. */
@@ -124,7 +153,8 @@ export async function readSegment(db: Database, sessionId: string): Promise<Segm
 
 /**
  * Stores how a session of a leased task is followed. The same connection changes nothing, unless it had failed: then, and for
- * another connection, messages are read from the first one on, by whichever worker takes it. Nothing when the lease is gone.
+ * another connection, messages are read from the first one on, by whichever worker takes it. Where the agent of an earlier
+ * connection may have got a prompt, its last words are read first. Nothing when the lease is gone.
  */
 export async function storeConnection(
   db: Database,
@@ -134,14 +164,21 @@ export async function storeConnection(
   location: string | null,
 ): Promise<void> {
   const value = JSON.stringify(connection);
+  const isReplaced = sql`(conversation.connection <> excluded.connection and (conversation.sequence > 0 or exists (
+    select from prompt where prompt.session_id = conversation.session_id and state in ('sending', 'accepted', 'unknown'))))`;
   await sql`
     with stored as (
       insert into conversation (session_id, task_id, location, connection)
       select ${sessionId}, id, ${location}, ${value}::jsonb from task where id = ${lease.taskId} and epoch = ${lease.epoch}
-      on conflict (session_id) do update set connection = excluded.connection, location = excluded.location,
-        launch = conversation.launch + 1, stream_position = 0, failure = null, followed_by = null,
-        epoch = conversation.epoch + 1
-        where conversation.connection <> excluded.connection or conversation.failure is not null
+      on conflict (session_id) do update set location = excluded.location, failure = null, followed_by = null,
+        epoch = conversation.epoch + 1,
+        connection = case when ${isReplaced} then conversation.connection else excluded.connection end,
+        launch = case when ${isReplaced} then conversation.launch else conversation.launch + 1 end,
+        stream_position = case when ${isReplaced} then conversation.stream_position else 0 end,
+        next_connection = case when ${isReplaced} then excluded.connection end,
+        agent_end = case when ${isReplaced} then 'replaced' end
+        where conversation.failure is not null or conversation.connection <> excluded.connection
+          and conversation.next_connection is distinct from excluded.connection
       returning task_id
     )
     select pg_notify(${sql.lit(followChannel)}, '') from stored

@@ -8,6 +8,8 @@ export interface PendingPrompt {
   readonly id: string;
   readonly text: string;
   readonly state: PromptState;
+  /** The response to it that came on its request; the stream delivers it too. */
+  readonly response: string | null;
 }
 
 export interface PendingAnswer {
@@ -39,11 +41,11 @@ export async function readPendingWork(
     interrupted_at: string | null;
   }>`
     select interrupted_at, (
-      select json_agg(json_build_object('id', id, 'text', text, 'state', state) order by number) from (
-        select id, text, state, number from prompt
+      select json_agg(json_build_object('id', id, 'text', text, 'state', state, 'response', response) order by number) from (
+        select id, text, state, response, number from prompt
         where prompt.session_id = conversation.session_id and state in ('sending', 'accepted', 'unknown')
         union all
-        (select id, text, state, number from prompt
+        (select id, text, state, response, number from prompt
         where prompt.session_id = conversation.session_id and state = 'queued' order by number limit 1)
       ) open
     ) as prompts, (
@@ -61,6 +63,13 @@ export async function readPendingWork(
         interruptedAt: row.interrupted_at,
       }
     : null;
+}
+
+/** Keeps the response to a prompt that has come on its request, until the stream has delivered it. */
+export async function recordResponse(db: Database, promptId: string, response: string): Promise<void> {
+  await sql`
+    update prompt set response = ${response.replaceAll('\0', '')} where id = ${promptId} and state in ('sending', 'accepted')
+  `.execute(db.kysely);
 }
 
 export async function recordDelivered(db: Database, requestIds: readonly string[]): Promise<void> {

@@ -1,9 +1,11 @@
 import { isConnectionError } from '../../db/connection-error.ts';
+import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import { runEvery } from '../../run-every.ts';
 import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
 import { type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
+import { countRestarts } from '../../tasks/store/conversation-changes.ts';
 import {
   type FollowedConversation,
   followConversations,
@@ -29,11 +31,10 @@ export interface FollowersOptions {
 
 /** Milliseconds between two looks for sessions that nobody follows, and for what a lost notification has told. */
 const lookMs = 500;
-/** Sessions that are taken in one look, so that several workers share them. */
+/** Sessions that are taken by one statement, so that several workers share them. */
 const takenAtOnce = 20;
-/** An agent that is started again more often than this in so many milliseconds is given up. */
+/** An agent that was started again this often in a minute is given up. */
 const maxRestarts = 5;
-const crashLoopMs = 60_000;
 
 interface Following {
   readonly conversation: FollowedConversation;
@@ -48,11 +49,11 @@ export class Followers {
   readonly #writer: TranscriptWriter;
   readonly #secrets: readonly string[];
   readonly #following = new Map<string, Following>();
-  /** When the agents of sessions were started again. */
-  readonly #restarts = new Map<string, readonly number[]>();
   readonly #stopping = new AbortController();
   #looking: Promise<void> | undefined;
+  /** A take that has not begun yet. */
   #taking: Promise<void> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   #unsubscribe = () => {};
 
   constructor(options: FollowersOptions) {
@@ -89,28 +90,39 @@ export class Followers {
     this.#stopping.abort(new Error('The worker is stopping.'));
     this.#unsubscribe();
     for (const { lost } of this.#following.values()) lost.abort(this.#stopping.signal.reason);
-    await Promise.all([this.#looking, this.#taking, ...this.#following.values().map(({ ended }) => ended)]);
+    await Promise.all([this.#looking, this.#turn, ...this.#following.values().map(({ ended }) => ended)]);
     await loseConversations(db, workerId());
   }
 
-  /** At once, unless a look is under way: that one may have missed what is new. */
   async #takeSoon(): Promise<void> {
-    await this.#taking;
     await this.#take().catch(() => {}); // the next look repeats it
   }
 
+  /** Takes all sessions that nobody follows. */
   #take(): Promise<void> {
-    this.#taking ??= this.#takeFree().finally(() => {
+    // Those who wait for the same turn share it.
+    this.#taking ??= this.#inTurn(async () => {
       this.#taking = undefined;
+      while (await this.#takeSome());
     });
     return this.#taking;
+  }
+
+  /** Reads of the leases, and takes, one after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
   }
 
   async #look(): Promise<void> {
     const { db, workerId } = this.#options;
     const id = workerId();
-    const believed = [...this.#following.values()];
-    const stored = new Map((await followLeasesOf(db, id)).map((lease) => [lease.sessionId, lease.epoch]));
+    // What is being taken at this moment is believed and stored only after it.
+    const { believed, stored } = await this.#inTurn(async () => ({
+      believed: [...this.#following.values()],
+      stored: new Map((await followLeasesOf(db, id)).map((lease) => [lease.sessionId, lease.epoch])),
+    }));
     for (const { conversation, lost } of believed) {
       const { sessionId, epoch } = conversation.lease;
       if (stored.get(sessionId) !== epoch) lost.abort(new FollowLostError(`${sessionId} is lost.`));
@@ -125,11 +137,13 @@ export class Followers {
     await this.#take();
   }
 
-  async #takeFree(): Promise<void> {
+  /** Whether there may be more. */
+  async #takeSome(): Promise<boolean> {
     const { db, locations, workerId } = this.#options;
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted) return false;
     const taken = await followConversations(db, workerId(), locations, takenAtOnce);
     for (const conversation of taken) this.#follow(conversation);
+    return taken.length === takenAtOnce;
   }
 
   #follow(conversation: FollowedConversation): void {
@@ -165,11 +179,9 @@ export class Followers {
     endsProcess: boolean,
     signal: AbortSignal,
   ): Promise<Connection> {
+    const { db } = this.#options;
     const { sessionId } = conversation.lease;
-    const now = performance.now();
-    const recent = (this.#restarts.get(sessionId) ?? []).filter((at) => now - at < crashLoopMs);
-    this.#restarts.set(sessionId, [...recent, now]);
-    if (recent.length >= maxRestarts) {
+    if ((await retryWhileUnavailable(() => countRestarts(db, sessionId), signal)) >= maxRestarts) {
       throw Object.assign(new Error('The agent ends each time that it is started.'), {
         code: 'AGENT_FAILED',
       });

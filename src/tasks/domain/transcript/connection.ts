@@ -8,7 +8,15 @@ export interface Connection {
   readonly agentSessionId: string;
   /** The id of the request up to whose response the agent repeats an earlier conversation. */
   readonly replayedBefore?: string;
+  /** Whether the agent goes on with an earlier conversation, without repeating it. */
+  readonly remembers?: true;
 }
+
+/**
+ * What became of the agent's process that nobody has acted on yet: it has ended; it does not stop and is to be ended; another
+ * one has taken its place while nobody followed the session.
+ */
+export type AgentEnd = 'exited' | 'deaf' | 'replaced';
 
 /** A worker's right to follow a session. Each of its writes names the epoch. */
 export interface FollowLease {
