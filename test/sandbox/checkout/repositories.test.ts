@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,12 @@ async function make(path = repository.path, more: Parameters<typeof request>[1] 
   const log = (line: string) => lines.push(line);
   const { cwd } = await sandboxes.provider.createSandbox(request(path, more), { ...context(), log });
   return { cwd, lines };
+}
+
+/** Git 2.45 and later has it. */
+function hasReftable(): boolean {
+  // It exits with an error after its help.
+  return spawnSync('git', ['clone', '-h'], { encoding: 'utf8' }).stdout.includes('--ref-format');
 }
 
 /** Runs git as a program in the sandbox does. */
@@ -107,6 +113,28 @@ describe('a checkout', () => {
     repository.git('tag', 'tree', 'main^{tree}');
     const error = await rejection(make(repository.path, { baseRef: 'tree' }));
     expect(error).toMatchObject({ code: 'BASE_REF_NOT_FOUND', retryable: false });
+  });
+
+  it('fails for good when a path would lead out of it', async () => {
+    const blob = repository.git('rev-parse', 'HEAD:README.md');
+    const tree = Buffer.concat([Buffer.from('100644 ..\0'), Buffer.from(blob, 'hex')]);
+    await writeFile(join(folder, 'tree'), tree);
+    const oid = repository.git('hash-object', '--literally', '-w', '-t', 'tree', join(folder, 'tree'));
+    repository.git('update-ref', 'refs/heads/main', repository.git('commit-tree', '-m', 'evil', oid));
+    expect(await rejection(make())).toMatchObject({
+      code: 'SANDBOX_FAILED',
+      retryable: false,
+      message: expect.stringContaining(
+        "has a path that git refuses to check out: git reset failed: error: invalid path '..'",
+      ),
+    });
+  });
+
+  it.skipIf(!hasReftable())('is made of a repository whose refs are in a reftable', async () => {
+    const path = join(folder, 'reftable');
+    repository.git('clone', '--quiet', '--ref-format=reftable', '--', repository.path, path);
+    const { cwd } = await make(path);
+    expect(gitIn(cwd, 'rev-parse', 'origin/main')).toBe(repository.git('rev-parse', 'HEAD'));
   });
 
   it('has no reflog of remote branches', async () => {

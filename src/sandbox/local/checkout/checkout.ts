@@ -143,11 +143,19 @@ async function checkOut(repository: NewRepository): Promise<void> {
   try {
     await repository.git(['reset', '--quiet', '--hard']);
   } catch (error) {
-    if (!(error instanceof GitError) || error.failure !== 'program_missing') throw error;
-    throw new LocalSandboxError(
-      'SANDBOX_FAILED',
-      `The repository needs a program that is not installed where the worker runs: ${error.message}`,
-      { retryable: false, cause: error },
-    );
+    const why = error instanceof GitError ? lastingRefusal(error) : undefined;
+    if (why === undefined) throw error;
+    throw new LocalSandboxError('SANDBOX_FAILED', `The repository ${why}: ${(error as GitError).message}`, {
+      retryable: false,
+      cause: error,
+    });
   }
+}
+
+/** What keeps git from writing these files here, however often it is attempted. */
+function lastingRefusal({ failure, stderr }: GitError): string | undefined {
+  if (failure === 'program_missing') return 'needs a program that is not installed where the worker runs';
+  // `..`, for example, or another spelling of `.git`.
+  if (/^error: invalid path /m.test(stderr)) return 'has a path that git refuses to check out';
+  return undefined;
 }
