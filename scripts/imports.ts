@@ -30,6 +30,12 @@ export const parts: readonly Part[] = [
     packages: [],
   },
   {
+    folder: 'metrics',
+    purpose: 'what a process counts and measures, for Prometheus',
+    parts: [],
+    packages: ['prom-client'],
+  },
+  {
     folder: 'webhooks',
     purpose: 'sends a signed message to a receiver: which URLs and addresses it may have, and one attempt',
     parts: [],
@@ -108,6 +114,7 @@ export const parts: readonly Part[] = [
       'agents',
       'git',
       'webhooks',
+      'metrics',
       'db',
       basics,
     ],
@@ -141,7 +148,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'server',
     purpose: 'HTTP and WebSocket: credentials, limits, how errors leave',
-    parts: ['realtime', 'tasks/domain', basics],
+    parts: ['realtime', 'tasks/domain', 'metrics', basics],
     packages: ['@graphql-yoga/render-graphiql', 'graphql', 'graphql-ws', 'graphql-yoga', 'ws'],
   },
   {
@@ -182,6 +189,7 @@ export const parts: readonly Part[] = [
     purpose: 'puts the parts together',
     parts: [
       'access',
+      'metrics',
       'tasks',
       'tasks/domain',
       'tasks/store',

@@ -35,6 +35,8 @@ export interface Config {
   readonly allowPrivateWebhooks: boolean;
   /** Days for which CANCELED and ARCHIVED tasks are kept. Undefined: for ever. */
   readonly retentionDays: number | undefined;
+  /** Where a worker serves its metrics; 0 takes a free port. Undefined: nowhere. */
+  readonly metricsPort: number | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -128,6 +130,7 @@ const environment = z.object({
     .enum(['true', '1', 'allow', 'false', '0', 'deny'], 'must be true or false')
     .default('false'),
   GROUNDCREW_RETENTION_DAYS: integer(1, 36_500).optional(),
+  GROUNDCREW_METRICS_PORT: integer(0, 65_535).optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
 
@@ -164,6 +167,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     allowIntrospection: settings.GROUNDCREW_INTROSPECTION === 'allow',
     allowPrivateWebhooks: ['true', '1', 'allow'].includes(settings.GROUNDCREW_WEBHOOK_ALLOW_PRIVATE),
     retentionDays: settings.GROUNDCREW_RETENTION_DAYS,
+    metricsPort: settings.GROUNDCREW_METRICS_PORT,
     logLevel: settings.LOG_LEVEL,
   };
 }

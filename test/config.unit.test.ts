@@ -24,6 +24,7 @@ describe('loadConfig', () => {
       allowIntrospection: true,
       allowPrivateWebhooks: false,
       retentionDays: undefined,
+      metricsPort: undefined,
       logLevel: 'info',
     });
   });
@@ -50,6 +51,7 @@ describe('loadConfig', () => {
         GROUNDCREW_INTROSPECTION: 'deny',
         GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'true',
         GROUNDCREW_RETENTION_DAYS: '30',
+        GROUNDCREW_METRICS_PORT: '0',
         LOG_LEVEL: 'trace',
         SOMETHING_ELSE: 'is none of ours',
       }),
@@ -73,6 +75,7 @@ describe('loadConfig', () => {
       allowIntrospection: false,
       allowPrivateWebhooks: true,
       retentionDays: 30,
+      metricsPort: 0,
       logLevel: 'trace',
     });
   });

@@ -4,6 +4,7 @@ import { TokenPoints } from '../access/token-points.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { isConnectionError, ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { Hub } from '../realtime/hub.ts';
 import { Context, type Services } from '../resolvers/context.ts';
 import type { Providers } from '../sandbox/registry.ts';
@@ -13,7 +14,7 @@ import { App } from '../server/app.ts';
 import { loadOwnersToken } from '../server/auth/token.ts';
 import type { Database } from '../tables/database.ts';
 import { TaskCreator, type TaskDefaults } from '../tasks/create-task.ts';
-import { onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
+import { isOwner, onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
 import { View } from '../tasks/store/view/view.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { ownersViewer } from '../tasks/store/workspaces.ts';
@@ -24,6 +25,7 @@ export interface ApiOptions {
   readonly db: Database;
   readonly providers: Providers;
   readonly listener: WakeUpListener;
+  readonly metrics: Metrics;
 }
 
 export interface StartedApi {
@@ -47,7 +49,7 @@ const pointsOfLogin = 10;
 
 /** Starts the API. Throws ConfigError when it cannot listen on its address. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
-  const { config, logger, db, providers, listener } = options;
+  const { config, logger, db, providers, listener, metrics } = options;
   const ownersToken = await loadOwnersToken(config.token, config.dataDir);
   const owner = await ownersViewer(db);
   const authority = parts.adopt(new Authority({ db, listener, logger, ownersToken, owner }), (each) =>
@@ -100,6 +102,9 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       renewContext: (context) => context.renewed(),
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,
+      metrics,
+      mayReadMetrics: isOwner,
+      lagOf: (value) => hub.lagOf(value),
       readiness: async () => {
         try {
           await db.requireWritable();

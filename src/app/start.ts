@@ -3,9 +3,11 @@ import { ConfigError } from '../config.ts';
 import type { ConnectionNeeds } from '../db/check-server.ts';
 import { startEmbedded } from '../db/embedded/start.ts';
 import type { Logger } from '../log.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import { createLocalProvider, type LocalProvider } from '../sandbox/local/local-provider.ts';
 import { loadProviders } from '../sandbox/registry.ts';
 import { openDatabase } from '../tables/database.ts';
+import { readFigures } from '../tasks/store/figures.ts';
 import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { readLocations } from '../worker/locations.ts';
 import { listeningConnections, Worker } from '../worker/worker.ts';
@@ -74,12 +76,18 @@ export async function startGroundcrew(
       (each) => each.stop(),
     );
     await untilAborted(listener.start(), signal);
-    const shared = { config, logger, databaseUrl, db, providers, listener };
+    const metrics = new Metrics();
+    metrics.addPool(db.pool);
+    metrics.addDatabaseFigures(() => readFigures(db));
+    const shared = { config, logger, databaseUrl, db, providers, listener, metrics };
 
     if (role !== 'api') {
       const locations = await readLocations(providers);
       const worker = parts.adopt(new Worker({ ...shared, exclusive, locations }), (each) => each.stop());
       await untilAborted(worker.start(), signal);
+    }
+    if (role === 'worker' && config.metricsPort !== undefined) {
+      await startMetricsServer(config.metricsPort, config, metrics, logger, parts);
     }
     // The sessions may have taken all connections that the server allows.
     await wait.for(() => db.requireWritable());
@@ -96,6 +104,35 @@ export async function startGroundcrew(
     await parts.disposeAsync();
     throw error;
   }
+}
+
+/** An API server serves its metrics itself. Throws ConfigError when it cannot listen, or would be open to everybody. */
+async function startMetricsServer(
+  port: number,
+  { host, token }: Config,
+  metrics: Metrics,
+  logger: Logger,
+  parts: AsyncDisposableStack,
+): Promise<void> {
+  const { MetricsServer } = await import('../server/metrics-server.ts');
+  if (token === undefined && MetricsServer.needsToken(host)) {
+    throw new ConfigError(
+      'GROUNDCREW_TOKEN must be set where GROUNDCREW_METRICS_PORT is and HOST is no loopback address: metrics are for the owner alone.',
+    );
+  }
+  const server = new MetricsServer({ host, port, token, metrics });
+  try {
+    const listening = await server.start();
+    logger.info({ host, port: listening.port }, 'serving metrics');
+  } catch (error) {
+    throw new ConfigError(
+      `GROUNDCREW_METRICS_PORT cannot be used: ${(error as Error).message}. Choose another one.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  parts.defer(() => server.stop());
 }
 
 async function findDatabase(

@@ -34,6 +34,8 @@ export class Hub {
   readonly #tasks: TaskTopics;
   readonly #lists: ListTopics;
   readonly #transcripts: TranscriptTopics;
+  /** When each revision was committed that was read because it was new, in milliseconds since 1970. */
+  readonly #live = new WeakMap<object, number>();
   /** How far the poll has read the changes of all tasks. Null before the first poll. */
   #cursor: string | null = null;
   #reading: Promise<void> | undefined;
@@ -45,8 +47,9 @@ export class Hub {
     this.#db = db;
     this.#listener = listener;
     this.#logger = logger;
-    this.#tasks = new TaskTopics(db, this.#stopping.signal);
-    this.#lists = new ListTopics(db, this.#stopping.signal);
+    const onPublish = (task: Task) => this.#live.set(task, Date.parse(task.updatedAt));
+    this.#tasks = new TaskTopics(db, this.#stopping.signal, onPublish);
+    this.#lists = new ListTopics(db, this.#stopping.signal, onPublish);
     this.#transcripts = new TranscriptTopics(db, this.#stopping.signal, () => this.#readTranscripts());
   }
 
@@ -102,6 +105,15 @@ export class Hub {
     afterSequence: number | null,
   ): Promise<Subscription<TranscriptUpdate>> {
     return this.#transcripts.subscribe(viewer, sessionId, afterSequence);
+  }
+
+  /**
+   * Seconds since the commit of a value of a subscription, by the database's clock. Undefined for what is not new: the state
+   * that a subscriber begins with, and revisions that it missed.
+   */
+  lagOf(value: unknown): number | undefined {
+    const committed = typeof value === 'object' && value !== null ? this.#live.get(value) : undefined;
+    return committed === undefined ? undefined : (this.#db.clock.nowMs() - committed) / 1_000;
   }
 
   #announce(change: ListedChange): void {

@@ -3,14 +3,17 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from '../log.ts';
-import type { Authenticate } from './auth/credentials.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
+import { type Authenticate, addressOf, credentialOf } from './auth/credentials.ts';
 import { type Logins, replyLogin, replyLogout } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
-import { createErrorTranslation, edgeError, type TranslateError } from './graphql/errors.ts';
+import { createErrorTranslation, edgeError, httpOf, type TranslateError } from './graphql/errors.ts';
 import { type ChargeInvalid, type CreateContext, GraphqlPipeline } from './graphql/pipeline.ts';
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
+import { isLocalRequest, replyMetrics } from './http/metrics.ts';
 import { refusalOfSource } from './http/request-source.ts';
 import { replyWebPage } from './http/web-page.ts';
 import { accepts, replyError, replyText } from './reply.ts';
@@ -41,6 +44,11 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly accessScope: (viewer: Viewer) => string;
   /** Whether the same work may succeed in a moment, for example while the database restarts. */
   readonly isTransient: (error: unknown) => boolean;
+  readonly metrics: Metrics;
+  /** Whether a viewer may read the metrics, which tell of all workspaces. */
+  readonly mayReadMetrics: (viewer: Viewer) => boolean;
+  /** Seconds since the commit of what a message of a subscription tells; undefined for one that tells of the past. */
+  readonly lagOf: (value: unknown) => number | undefined;
   /** Null when the server can serve; otherwise the reason, which is sent to the caller of `/readyz`. */
   readonly readiness: () => Promise<string | null>;
 }
@@ -64,6 +72,7 @@ export class App<Viewer, Context extends object> {
     const pipeline = new GraphqlPipeline(options.schema, {
       operationTimeout: tuning.operationTimeout,
       allowIntrospection: options.allowIntrospection,
+      metrics: options.metrics,
     });
     const shared = { ...options, pipeline, translateError: this.#translateError, tuning };
     this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxBody });
@@ -113,6 +122,8 @@ export class App<Viewer, Context extends object> {
     // A keep-alive connection whose request was running when the stop began is idle only now.
     response.once('close', () => {
       if (this.#stopped) setImmediate(() => this.#server.closeIdleConnections());
+      const path = pathOf(request);
+      this.#options.metrics.requestAnswered(countedPaths.has(path) ? path : 'other', response.statusCode);
     });
     this.#route(request, response).catch((error: unknown) => {
       const translated = this.#translateError(error);
@@ -136,6 +147,8 @@ export class App<Viewer, Context extends object> {
       case '/graphql':
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
         return this.#graphqlHttp(request, response);
+      case '/metrics':
+        return this.#replyMetrics(request, response);
       case '/healthz':
         return replyText(response, 200, 'alive\n');
       case '/readyz':
@@ -149,7 +162,42 @@ export class App<Viewer, Context extends object> {
         return replyText(response, 404, 'Not found.\n');
     }
   }
+
+  /** `GET /metrics`: for the owner, and without a credential for requests of this machine on a loopback HOST. */
+  async #replyMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { host, authenticate, mayReadMetrics, metrics } = this.#options;
+    if (!isLocalRequest(request, host)) {
+      try {
+        const credential = credentialOf(request);
+        if (!credential) throw new UnauthenticatedError('A valid token is required.');
+        const { viewer } = await authenticate(credential, addressOf(request));
+        if (!mayReadMetrics(viewer)) {
+          return replyError(response, 403, edgeError('Only the owner may read the metrics.', 'FORBIDDEN'));
+        }
+      } catch (error) {
+        if (error instanceof UnauthenticatedError) {
+          const headers = { 'www-authenticate': 'Bearer' };
+          return replyError(response, 401, edgeError(error.message, error.code), headers);
+        }
+        if (!(error instanceof RateLimitedError)) throw error;
+        const { status, headers } = httpOf(error);
+        return replyError(response, status, edgeError(error.message, error.code), headers);
+      }
+    }
+    await replyMetrics(response, metrics);
+  }
 }
+
+/** Paths that requests are counted by. What else clients ask for is without end. */
+const countedPaths: ReadonlySet<string> = new Set([
+  '/',
+  '/graphql',
+  '/metrics',
+  '/healthz',
+  '/readyz',
+  '/login',
+  '/logout',
+]);
 
 function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from 'graphile-worker';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import { type JobName, jobNameAt, jobs } from '../tasks/store/jobs.ts';
@@ -37,6 +38,7 @@ export interface WorkerOptions {
   readonly providers: Providers;
   readonly locations: Locations;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Whether no other process uses the database. Then every worker that is registered in it is dead. */
   readonly exclusive: boolean;
 }
@@ -78,6 +80,7 @@ export class Worker {
     this.#deliveries = new WebhookDeliveries({
       db,
       logger,
+      metrics: options.metrics,
       allowPrivate: options.config.allowPrivateWebhooks,
       workerId: () => this.#heartbeat.workerId,
       draining: this.#draining.signal,
@@ -105,7 +108,7 @@ export class Worker {
       if (tasks.length > 0) logger.info({ tasks }, 'took over the tasks of the previous process');
     } else {
       await this.#requireOwnDataFolder();
-      await reclaimKilledWorkers(db, this.#heartbeat.workerId, logger, this.#draining.signal);
+      await reclaimKilledWorkers(db, this.#heartbeat.workerId, this.#options, this.#draining.signal);
     }
     await Promise.all(this.#runners.map((runner) => runner.start()));
     this.#sweeps.start();

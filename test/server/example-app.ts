@@ -1,6 +1,7 @@
 import { buildSchema, GraphQLError, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import { App } from '../../src/server/app.ts';
 import { defaultTuning, type Tuning } from '../../src/server/tuning.ts';
 import {
@@ -80,7 +81,7 @@ export class ExampleApp {
   constructor(
     tuning: Partial<Tuning> = {},
     corsOrigins: readonly string[] = [],
-    options: { allowIntrospection?: boolean } = {},
+    options: { allowIntrospection?: boolean; host?: string } = {},
   ) {
     this.#resolve('Query', 'me', (_source, _args, { viewer }) => viewer.name);
     this.#resolve('Query', 'self', () => ({}));
@@ -110,7 +111,7 @@ export class ExampleApp {
     this.app = new App(
       {
         schema: this.schema,
-        host: '127.0.0.1',
+        host: options.host ?? '127.0.0.1',
         port: 0,
         corsOrigins,
         allowIntrospection: options.allowIntrospection ?? true,
@@ -137,6 +138,9 @@ export class ExampleApp {
         createContext: (viewer) => ({ viewer }),
         renewContext: ({ viewer }) => ({ viewer }),
         accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),
+        metrics: new Metrics(),
+        mayReadMetrics: (viewer) => viewer.name === 'good-owner',
+        lagOf: () => undefined,
         isTransient: (error) => error instanceof Error && error.message === 'not now',
         readiness: async () => {
           if (this.notReady instanceof Error) throw this.notReady;
@@ -164,7 +168,7 @@ export class ExampleApp {
 export async function startExample(
   tuning?: Partial<Tuning>,
   corsOrigins?: readonly string[],
-  options?: { allowIntrospection?: boolean },
+  options?: { allowIntrospection?: boolean; host?: string },
 ): Promise<ExampleApp & { url: string }> {
   const example = new ExampleApp({ drainWindow: 50, finishTimeout: 300, ...tuning }, corsOrigins, options);
   const { url } = await example.app.start();

@@ -1,5 +1,6 @@
 import { loadConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Providers } from '../../src/sandbox/registry.ts';
 import { sandboxKey } from '../../src/tasks/domain/external-keys.ts';
 import type { StepName, TaskStatus } from '../../src/tasks/domain/status.ts';
@@ -115,6 +116,7 @@ export async function startWorkerHarness(env: Readonly<Record<string, string>> =
         providers,
         locations: new Map(),
         logger,
+        metrics: new Metrics(),
         exclusive: false,
       });
       await worker.start();

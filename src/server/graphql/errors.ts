@@ -47,6 +47,12 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
   return { ...formatted, extensions };
 }
 
+/** The code under which an error leaves. */
+export function publicCodeOf(error: unknown): ApiErrorCode {
+  const code = translate(error)?.extensions.code;
+  return isApiErrorCode(code) ? code : 'INTERNAL_SERVER_ERROR';
+}
+
 function translate(error: unknown): GraphQLError | undefined {
   const cause = rootCause(error);
   if (cause instanceof DomainError) {

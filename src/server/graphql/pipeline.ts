@@ -14,9 +14,11 @@ import {
   validate,
   validateExecutionArgs,
 } from 'graphql';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { ApiErrorCode } from './error-codes.ts';
-import { edgeError } from './errors.ts';
+import { edgeError, publicCodeOf } from './errors.ts';
 import { operationLimits, operationLimitsRule } from './limits.ts';
+import { countedOperation } from './root-field.ts';
 
 /** What an operation is, before it runs. */
 export interface RequestedOperation {
@@ -54,14 +56,19 @@ export class GraphqlPipeline {
 
   readonly #operationTimeout: number;
   readonly #allowIntrospection: boolean;
+  readonly #metrics: Metrics;
   /** Whether errors leave out names of the schema that are similar to a wrong one. */
   readonly hideSuggestions: boolean;
 
   /** `operationTimeout` is in milliseconds. Without introspection, errors suggest no names of the schema either. */
-  constructor(schema: GraphQLSchema, options: { operationTimeout: number; allowIntrospection: boolean }) {
+  constructor(
+    schema: GraphQLSchema,
+    options: { operationTimeout: number; allowIntrospection: boolean; metrics: Metrics },
+  ) {
     this.schema = schema;
     this.#operationTimeout = options.operationTimeout;
     this.#allowIntrospection = options.allowIntrospection;
+    this.#metrics = options.metrics;
     this.hideSuggestions = !options.allowIntrospection;
   }
 
@@ -114,6 +121,19 @@ export class GraphqlPipeline {
 
   /** Runs queries and mutations. One that takes too long is answered with an error; what it has begun may still end. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
+    const startedAt = performance.now();
+    const result = this.#run(args);
+    const measured = (ended: ExecutionResult) => {
+      const { type, field } = countedOperation(args.document, args.operationName);
+      this.#metrics.operationEnded(type, field, (performance.now() - startedAt) / 1_000);
+      const [error] = ended.errors ?? [];
+      if (error) this.#metrics.operationFailed(type, field, publicCodeOf(error));
+      return ended;
+    };
+    return result instanceof Promise ? result.then(measured) : measured(result);
+  }
+
+  #run(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
     // Ends the resolving of further fields.
     const abort = new AbortController();
     const validated = validateExecutionArgs({

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { addressOf, credentialOf } from '../auth/credentials.ts';
 import type { Tuning } from '../tuning.ts';
@@ -31,12 +32,14 @@ function socketWithLimit(maxMessage: number): typeof WebSocket {
 export class GraphqlWebSocket<Viewer, Context extends object> {
   readonly #tuning: Tuning;
   readonly #logger: Logger;
+  readonly #metrics: Metrics;
   readonly #protocol: ProtocolServer<Connection<Viewer>>;
   readonly #keepAlive: KeepAlive;
   readonly #server: WebSocketServer;
 
   constructor(options: WebSocketOperationsOptions<Viewer, Context>) {
-    const { tuning, logger } = options;
+    const { tuning, logger, metrics } = options;
+    this.#metrics = metrics;
     this.#tuning = tuning;
     this.#logger = logger;
     this.#protocol = createWebSocketOperations(options);
@@ -86,6 +89,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
     // `ws` closes the socket itself, for example with 1009 for a message that is too large.
     socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
     this.#keepAlive.watch(socket);
+    socket.once('close', this.#metrics.socketOpened());
     const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,

@@ -9,6 +9,7 @@ import {
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { SubscriberLaggedError } from '../../realtime/errors.ts';
 import { OperationRefusedError, type TranslateError } from '../graphql/errors.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type GraphqlPipeline,
   type RequestedOperation,
 } from '../graphql/pipeline.ts';
+import { countedOperation } from '../graphql/root-field.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Operation } from './operation.ts';
 import { SharedExecution, serializeResult } from './shared-execution.ts';
@@ -29,6 +31,9 @@ export interface OperationRunnerOptions<Viewer, Context extends object> {
   readonly renewContext: (context: Context) => Context;
   readonly accessScope: (viewer: Viewer) => string;
   readonly isTransient: (error: unknown) => boolean;
+  readonly metrics: Metrics;
+  /** Seconds since the commit of what a message of a subscription tells; undefined for one that tells of the past. */
+  readonly lagOf: (value: unknown) => number | undefined;
 }
 
 /** One operation that a client has asked for and that is valid. */
@@ -77,7 +82,10 @@ export class OperationRunner<Viewer, Context extends object> {
     const { client, id } = request;
     const { source, argsOfMessage } = await this.#openSource(request);
     operation.attachSource(source);
+    const { metrics, lagOf } = this.#options;
     const key = this.#sharingKey(request);
+    const { field } = countedOperation(request.document, request.payload.operationName);
+    const closed = metrics.subscriptionOpened(field);
     const beginning = beginningOf(id);
     try {
       // A disconnected socket stays in the closing state for a while; values taken for it would be lost.
@@ -89,12 +97,16 @@ export class OperationRunner<Viewer, Context extends object> {
         if (sent % yieldEvery === 0) await immediate();
         // Backpressure: take the next value only after the socket drained. Until then the subscriber costs only its position.
         const drained = client.send(`${beginning}${payload}}`);
+        const lag = lagOf(value);
+        if (lag !== undefined) metrics.delivered(lag);
         if (drained) await drained;
       }
     } catch (error) {
       if (!(error instanceof SubscriberLaggedError)) throw error;
       // It is disconnected with 1013; after reconnecting it starts from the current state.
       client.disconnectSlowClient();
+    } finally {
+      closed();
     }
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Database } from '../../tables/database.ts';
 import { findSuspectWorkers, reclaimFromDeadWorker } from '../../tasks/store/worker-registry.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -8,15 +9,21 @@ import type { Heartbeat } from './heartbeat.ts';
 import { stateOf } from './host-process.ts';
 import { type Judge, verdictOn } from './verdict.ts';
 
+/** Where it is said that a worker was declared dead. */
+export interface ReclaimRecord {
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'tasksReclaimed'>;
+}
+
 /** Takes over the tasks of workers that are dead. */
 export async function reclaimDeadWorkers(
   db: Database,
   heartbeat: Pick<Heartbeat, 'workerId' | 'stableForMs' | 'connectionWasLost' | 'clockWatch'>,
-  logger: Logger,
+  record: ReclaimRecord,
 ): Promise<void> {
   const { workerId, stableForMs, connectionWasLost, clockWatch } = heartbeat;
   const judge = { stableForMs, connectionWasLost, isStarting: false };
-  await judgeSuspects(db, workerId, judge, clockWatch, logger);
+  await judgeSuspects(db, workerId, judge, clockWatch, record);
 }
 
 /** Milliseconds: more than it takes until a worker counts as dead that was killed just before this one was started. */
@@ -30,14 +37,14 @@ const pollMs = 50;
 export async function reclaimKilledWorkers(
   db: Database,
   workerId: string,
-  logger: Logger,
+  record: ReclaimRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const judge = { stableForMs: 0, connectionWasLost: false, isStarting: true };
   const clockWatch = new ClockWatch();
   const deadline = performance.now() + graceMs;
   const hasOpenCase = () =>
-    retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, clockWatch, logger), signal);
+    retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, clockWatch, record), signal);
   while ((await hasOpenCase()) && performance.now() < deadline) await delay(pollMs, undefined, { signal });
 }
 
@@ -47,7 +54,7 @@ async function judgeSuspects(
   workerId: string,
   judge: Judge,
   clockWatch: ClockWatch,
-  logger: Logger,
+  { logger, metrics }: ReclaimRecord,
 ): Promise<boolean> {
   let hasOpenCase = false;
   const askedAt = performance.now();
@@ -66,8 +73,9 @@ async function judgeSuspects(
     }
     const keepsAttempts = verdict === 'lostInOutage';
     const tasks = await reclaimFromDeadWorker(db, suspect, { keepsAttempts });
-    if (tasks)
-      logger.warn({ worker: suspect.id, verdict, tasks }, 'declared a worker dead and took over its tasks');
+    if (!tasks) continue;
+    metrics.tasksReclaimed(tasks.length);
+    logger.warn({ worker: suspect.id, verdict, tasks }, 'declared a worker dead and took over its tasks');
   }
   return hasOpenCase;
 }

@@ -1,8 +1,9 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
-import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
+import { type TaskErrorCode, taskErrorCodes } from '../../tasks/domain/error-codes.ts';
 import { sandboxKey } from '../../tasks/domain/external-keys.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import { nextWork } from '../../tasks/domain/next-work.ts';
@@ -27,6 +28,7 @@ const workerLost: TaskErrorCode = 'WORKER_LOST';
 export interface ProvisionDependencies {
   readonly db: Database;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly providers: Providers;
   readonly locations: Locations;
   readonly allowLocalRepos: boolean;
@@ -138,7 +140,8 @@ export class Provisioning {
 
   /** Runs an attempt whose start is committed, and commits its result. */
   async #runAttempt(target: AttemptTarget, attempt: AttemptState, timeoutMs: number): Promise<boolean> {
-    const { interrupt } = this.#dependencies;
+    const { interrupt, metrics } = this.#dependencies;
+    const startedAt = performance.now();
     const { status } = this.#copy.task.state;
     const logger = this.#logger.child({ status, attempt: attempt.attempt });
     let result: StepResult;
@@ -157,7 +160,11 @@ export class Provisioning {
       if (this.#lost.aborted) throw this.#lost.reason;
       if (interrupt.aborted) return this.#copy.commit(target.interrupted());
       logger.warn({ err: error }, 'attempt failed');
-      return this.#commitFailure(target, this.#toFailure(target, error));
+      const failure = this.#toFailure(target, error);
+      metrics.attemptFailed(target.step, this.#knownProvider(), countedCode(failure.code));
+      return this.#commitFailure(target, failure);
+    } finally {
+      metrics.attemptEnded(target.step, this.#knownProvider(), (performance.now() - startedAt) / 1_000);
     }
     try {
       return await this.#copy.commitResult(result);
@@ -166,6 +173,12 @@ export class Provisioning {
       logger.error({ err: error }, 'could not store the result of the step');
       return this.#commitFailure(target, this.#toFailure(target, error));
     }
+  }
+
+  /** A task may name a provider that only other workers have, or none has. */
+  #knownProvider(): string {
+    const { provider } = this.#copy.task;
+    return this.#dependencies.providers.get(provider) ? provider : 'other';
   }
 
   #stepWork(signal: AbortSignal): StepWork {
@@ -206,4 +219,9 @@ export class Provisioning {
       this.#logger.warn({ err: error }, 'could not release the sandbox again; the sweep will');
     });
   }
+}
+
+/** Providers have codes of their own, without end. */
+function countedCode(code: string): string {
+  return Object.hasOwn(taskErrorCodes, code) ? code : 'OTHER';
 }

@@ -1,5 +1,6 @@
 import { isConnectionError } from '../../db/connection-error.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { runEvery } from '../../run-every.ts';
 import type { SandboxProvider } from '../../sandbox/provider.ts';
 import type { Providers } from '../../sandbox/registry.ts';
@@ -18,6 +19,7 @@ import { sweepSandboxes } from './sandboxes.ts';
 export interface SweepDependencies {
   readonly db: Database;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly providers: Providers;
   readonly locations: Locations;
   readonly heartbeat: Heartbeat;
@@ -39,7 +41,7 @@ export class Sweeps {
     const { db, logger, providers, locations, heartbeat, activeTasks, deliveries } = this.#dependencies;
     const { signal } = this.#stopping;
     this.#running = Promise.all([
-      this.#every(250, 'workers', () => reclaimDeadWorkers(db, heartbeat, logger)),
+      this.#every(250, 'workers', () => reclaimDeadWorkers(db, heartbeat, this.#dependencies)),
       this.#every(500, 'leases', () => sweepLeases(db, heartbeat.workerId, activeTasks)),
       this.#every(2_000, 'webhooks', () => deliveries.resume()),
       this.#oncePerCluster(2_000, 'overdue', () => sweepOverdue(db, logger)),

@@ -1,6 +1,7 @@
 import { isConnectionError } from '../../db/connection-error.ts';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Database } from '../../tables/database.ts';
 import {
   type DueDeliveries,
@@ -20,6 +21,7 @@ import { bodyOf } from './payload.ts';
 export interface WebhookDeliveriesOptions {
   readonly db: Database;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Whether receivers may have private addresses, and plain http. */
   readonly allowPrivate: boolean;
   workerId(): string;
@@ -117,9 +119,12 @@ export class WebhookDeliveries {
   }
 
   async #attempt(webhookId: string, receiver: DueDeliveries, delivery: DueDelivery): Promise<void> {
-    const { db, logger, interrupt } = this.#options;
+    const { db, logger, metrics, interrupt } = this.#options;
     const message = { id: delivery.messageId, body: bodyOf(delivery, webhookId) };
     const outcome = await this.#sender.send(receiver, message, interrupt);
+    metrics.webhookAttempted(
+      outcome.accepted ? 'accepted' : outcome.status === null ? 'unanswered' : 'refused',
+    );
     const log = { webhookId, messageId: delivery.messageId, status: outcome.status };
     if (outcome.accepted) {
       await this.#store(() => recordAccepted(db, delivery.id, outcome.status));
