@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { writeFileSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from './config.ts';
@@ -11,7 +12,18 @@ export type { Logger };
  */
 export function createLogger(level: LogLevel): Logger {
   const serializers = { err: withoutSecrets, line: redact };
-  return pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, serializers }, stderr);
+  const mixin = () => fieldsOfWork.getStore() ?? {};
+  return pino(
+    { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, serializers, mixin },
+    stderr,
+  );
+}
+
+const fieldsOfWork = new AsyncLocalStorage<Readonly<Record<string, string>>>();
+
+/** Adds fields, such as the id of a request, to each line that is logged in the course of the work. */
+export function withLogFields<T>(fields: Readonly<Record<string, string>>, work: () => T): T {
+  return fieldsOfWork.run(fields, work);
 }
 
 const stderr = {

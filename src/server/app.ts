@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GraphQLSchema } from 'graphql';
-import type { Logger } from '../log.ts';
+import { type Logger, withLogFields } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
 import { type Authenticate, addressOf, credentialOf } from './auth/credentials.ts';
@@ -125,7 +126,10 @@ export class App<Viewer, Context extends object> {
       const path = pathOf(request);
       this.#options.metrics.requestAnswered(countedPaths.has(path) ? path : 'other', response.statusCode);
     });
-    this.#route(request, response).catch((error: unknown) => {
+    const requestId = requestIdOf(request);
+    response.setHeader('x-request-id', requestId);
+    const routed = withLogFields({ requestId }, () => this.#route(request, response));
+    routed.catch((error: unknown) => {
       const translated = this.#translateError(error);
       if (response.headersSent) response.destroy();
       else replyError(response, translated.extensions.retryable ? 503 : 500, translated);
@@ -198,6 +202,12 @@ const countedPaths: ReadonlySet<string> = new Set([
   '/login',
   '/logout',
 ]);
+
+/** The id that a proxy or a client gives to the request, so that their logs and ours can be compared; else a new one. */
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = String(headers['x-request-id'] ?? '');
+  return /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID();
+}
 
 function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

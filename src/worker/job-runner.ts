@@ -12,7 +12,7 @@ import {
 } from 'graphile-worker';
 import type { Pool } from 'pg';
 import { isConnectionError } from '../db/connection-error.ts';
-import type { Logger } from '../log.ts';
+import { type Logger, withLogFields } from '../log.ts';
 
 export interface JobRunnerOptions {
   readonly pool: Pool;
@@ -113,9 +113,10 @@ export class JobRunner {
   #taskList(attached: Promise<void>): TaskList {
     const tracked = ([name, task]: [string, Task]): [string, Task] => [
       name,
-      async (...args) => {
+      async (payload, helpers) => {
         await attached;
-        const work = Promise.resolve(task(...args));
+        const fields = { job: name, jobId: String(helpers.job.id) };
+        const work = withLogFields(fields, async () => task(payload, helpers));
         const ended: Promise<unknown> = work.catch(() => {}).finally(() => this.#runningJobs.delete(ended));
         this.#runningJobs.add(ended);
         return work;

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Logger } from '../../log.ts';
+import { type Logger, withLogFields } from '../../log.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { addressOf, credentialOf } from '../auth/credentials.ts';
@@ -86,6 +87,7 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
 
   #accept(socket: WebSocket, address: string, upgradeCredential: Credential | undefined): void {
     const client = new ClientSocket(socket, this.#tuning);
+    const logFields = { socketId: randomUUID() };
     // `ws` closes the socket itself, for example with 1009 for a message that is too large.
     socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
     this.#keepAlive.watch(socket);
@@ -98,7 +100,10 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
         close: (code, reason = '') => client.close(code as CloseCode, reason),
         onMessage: (receive) =>
           socket.on('message', (data) => {
-            if (client.open) receive(String(data)).catch((error) => this.#messageFailed(client, error));
+            if (!client.open) return;
+            withLogFields(logFields, () => receive(String(data))).catch((error) =>
+              this.#messageFailed(client, error),
+            );
           }),
       },
       { client, address, upgradeCredential, viewer: undefined, forgetEnd: undefined, operations: 0 },
