@@ -119,7 +119,10 @@ function readUpdate(update: { sessionUpdate: string }): Said | null {
       const said = chunk.safeParse(update);
       if (!said.success) return null;
       const kind = update.sessionUpdate === 'agent_message_chunk' ? 'agent_message' : 'agent_thought';
-      return { type: 'chunk', kind, messageId: said.data.messageId ?? null, text: textOf(said.data.content) };
+      const { content, messageId } = said.data;
+      const text =
+        content.type === 'text' && typeof content.text === 'string' ? content.text : textOf(content);
+      return { type: 'chunk', kind, messageId: messageId ?? null, text };
     }
     case 'user_message_chunk':
       return { type: 'echo' };

@@ -12,7 +12,7 @@ const table: readonly [string, unknown, Said | Said['type']][] = [
   [
     'a chunk',
     update({ sessionUpdate: 'agent_message_chunk', content: text('a\0\ud800'), messageId: 'm' }),
-    { type: 'chunk', kind: 'agent_message', messageId: 'm', text: 'a\uFFFD\uFFFD' },
+    { type: 'chunk', kind: 'agent_message', messageId: 'm', text: 'a\0\ud800' },
   ],
   [
     'a block that is no text',

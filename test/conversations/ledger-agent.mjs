@@ -1,9 +1,9 @@
-// An ACP agent that notes in a file what it was given. ledger-agent.mjs FILE [load]: with `load` it remembers its sessions.
+// An ACP agent that notes in a file what it was given. ledger-agent.mjs FILE [load|resume]: it remembers its sessions.
 // A prompt `wait` lasts until it is canceled, `deaf` for ever; any other is answered with its text.
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-const [, , file, load] = process.argv;
+const [, , file, memory] = process.argv;
 const note = (line) => appendFileSync(file, `${process.pid} ${line}\n`);
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 const say = (text) =>
@@ -15,12 +15,16 @@ const say = (text) =>
     },
   });
 
+const capabilities = {
+  loadSession: memory !== undefined,
+  ...(memory === 'resume' ? { sessionCapabilities: { resume: {} } } : {}),
+};
 let waiting;
 note('started');
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line);
   if (method === 'initialize') {
-    send({ id, result: { protocolVersion: 1, agentCapabilities: { loadSession: load === 'load' } } });
+    send({ id, result: { protocolVersion: 1, agentCapabilities: capabilities } });
   } else if (method === 'session/new') {
     note(method);
     send({ id, result: { sessionId: 'ledger' } });
@@ -28,6 +32,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     note(method);
     say('what was said before');
     send({ id, result: null });
+  } else if (method === 'session/resume') {
+    note(method);
+    send({ id, result: {} });
   } else if (method === 'session/prompt') {
     const text = params.prompt.map((block) => block.text).join('');
     note(`prompt ${text}`);

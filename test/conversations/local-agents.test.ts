@@ -22,7 +22,7 @@ beforeAll(async () => {
   const launchers = join(folder, 'sandbox-agent', 'bin', 'agent_processes');
   await mkdir(launchers, { recursive: true });
   const agent = fileURLToPath(new URL('./ledger-agent.mjs', import.meta.url));
-  for (const [name, mode] of Object.entries({ amp: '', pi: 'load' })) {
+  for (const [name, mode] of Object.entries({ amp: '', pi: 'load', cursor: 'resume' })) {
     const script = `#!/bin/sh\nexec '${process.execPath}' '${agent}' '${join(folder, name)}' ${mode}\n`;
     await writeFile(join(launchers, `${name}-acp`), script, { mode: 0o755 });
   }
@@ -62,31 +62,37 @@ const shown = (copy: TranscriptCopy) =>
   copy.list.map(({ __typename, text, stopReason, code }) => `${__typename} ${stopReason ?? code ?? text}`);
 const cancel = (taskId: string) => app.ask(`mutation { cancelTask(id: "${taskId}") { id } }`);
 
-it('an agent that is killed in its turn goes on with the session that it remembers', async () => {
-  const { taskId, sessionId, copy } = await open('pi', 'wait');
-  await copy.until(({ list }) => list.length === 2);
-  process.kill(await pidOf('pi'), 'SIGKILL');
-  await copy.until(({ list }) => list.at(-1)?.stopReason === 'FAILED');
-  await send(sessionId, 'again');
-  await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN', 60_000);
-  expect(shown(copy)).toEqual([
-    'UserMessage wait',
-    'AgentMessage You say: wait',
-    'TurnEnd FAILED',
-    'UserMessage again',
-    'AgentMessage You say: again',
-    'TurnEnd END_TURN',
-  ]);
-  expect((await ledger('pi')).split('\n').map((line) => line.replace(/^\d+ /, ''))).toEqual([
-    'started',
-    'session/new',
-    'prompt wait',
-    'started',
-    'session/load',
-    'prompt again',
-  ]);
-  await cancel(taskId);
-});
+it.each([
+  ['pi', 'session/load'],
+  ['cursor', 'session/resume'],
+])(
+  'the agent %s that is killed in its turn goes on with the session that it remembers',
+  async (name, method) => {
+    const { taskId, sessionId, copy } = await open(name, 'wait');
+    await copy.until(({ list }) => list.length === 2);
+    process.kill(await pidOf(name), 'SIGKILL');
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'FAILED');
+    await send(sessionId, 'again');
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN', 60_000);
+    expect(shown(copy)).toEqual([
+      'UserMessage wait',
+      'AgentMessage You say: wait',
+      'TurnEnd FAILED',
+      'UserMessage again',
+      'AgentMessage You say: again',
+      'TurnEnd END_TURN',
+    ]);
+    expect((await ledger(name)).split('\n').map((line) => line.replace(/^\d+ /, ''))).toEqual([
+      'started',
+      'session/new',
+      'prompt wait',
+      'started',
+      method,
+      'prompt again',
+    ]);
+    await cancel(taskId);
+  },
+);
 
 it('an agent that is killed and remembers nothing says so in a notice', async () => {
   const { taskId, copy } = await open('amp', 'hello');

@@ -56,6 +56,7 @@ describe('I16 a transcript', () => {
         input: { command: 'ls' },
         output: 'a\nb',
         outputBytes: 3,
+        isComplete: true,
       },
       { __typename: 'AgentMessage', text: 'Done', isComplete: true },
       { __typename: 'TurnEnd', position: 6, stopReason: 'END_TURN', error: null },

@@ -133,10 +133,11 @@ export async function readSegment(db: Database, sessionId: string): Promise<Segm
     items: ItemRow[] | null;
   }>`
     select position, turn_position, turn_prompt_id, (
-      select jsonb_agg(to_jsonb(open) order by open.item_position) from (
+      select jsonb_agg(case when open.item_is_complete then to_jsonb(open) || '{"item_text": ""}' else to_jsonb(open) end
+        order by open.item_position) from (
         select ${itemColumns} from transcript_item item ${addedText}
         where item.session_id = conversation.session_id and item.position >= conversation.turn_position
-          and not item.is_complete
+          and (not item.is_complete or item.kind = 'tool_call')
       ) open
     ) as items
     from conversation where session_id = ${sessionId}

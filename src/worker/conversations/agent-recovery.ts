@@ -48,7 +48,7 @@ export async function recoverAgent(options: RecoveryOptions): Promise<void> {
   }
   const isNew = !isDeepStrictEqual(connection, conversation.connection);
   // An id alone says nothing: some agents give each session the same one.
-  const isForgetful = connection.replayedBefore === undefined && connection.remembers !== true;
+  const isForgetful = connection.replayedBefore === undefined;
   if (isForgetful && (isNew || loss !== 'unreachable')) {
     draft.segment.addNotice(
       'AGENT_RESTARTED',

@@ -207,6 +207,45 @@ describe('deleteClosedTasks', () => {
   });
 });
 
+it('deletes what was said in the sessions of a closed task, and nothing of others', async () => {
+  const tables = ['conversation', 'transcript_item', 'transcript_chunk', 'prompt', 'agent_request'];
+  const talk = async (task: Task) => {
+    const session = task.state.sessions[0].id;
+    await tasks.sql(`insert into conversation (session_id, task_id, connection) values (?, ?, '{}')`, [
+      session,
+      task.id,
+    ]);
+    await tasks.sql(
+      `insert into transcript_item (session_id, position, id, sequence, kind, data, text, is_complete, created_at, updated_at)
+       values (?, 1, ?, 1, 'agent_message', '{}', 'Hello', false, now(), now())`,
+      [session, `item_of_${session}`],
+    );
+    await tasks.sql(
+      `insert into transcript_chunk (session_id, sequence, position, text_offset, text) values (?, 2, 1, 5, '!')`,
+      [session],
+    );
+    await tasks.sql(
+      `insert into agent_request (id, session_id, workspace_id, launch, rpc_id, title, options, state, created_at)
+       select ?, ?, workspace_id, 1, '1', 'Delete', '[]', 'canceled', now() from task where id = ?`,
+      [`request_of_${session}`, session, task.id],
+    );
+    return session;
+  };
+  const closed = await talk(await canceledTask(8));
+  const kept = await talk(await canceledTask(1));
+  const left = async (session: string) => {
+    const counts = tables.map(
+      (table) => `(select count(*)::int from ${table} where session_id = '${session}')`,
+    );
+    const [row] = await tasks.sql<{ counts: number[] }>(`select array[${counts.join(', ')}] as counts`);
+    return row?.counts;
+  };
+  expect(await left(closed)).toEqual([1, 1, 1, 1, 1]);
+  expect(await deleteBatch()).toBe(1);
+  expect(await left(closed)).toEqual([0, 0, 0, 0, 0]);
+  expect(await left(kept)).toEqual([1, 1, 1, 1, 1]);
+});
+
 describe('a deleted task', () => {
   it('is not found, and neither are its sessions and events', async () => {
     const task = await canceledTask(8);

@@ -127,7 +127,12 @@ export async function endSession(
 }
 
 const initialized = z.looseObject({
-  agentCapabilities: z.looseObject({ loadSession: z.boolean().nullish() }).nullish(),
+  agentCapabilities: z
+    .looseObject({
+      loadSession: z.boolean().nullish(),
+      sessionCapabilities: z.looseObject({ resume: z.unknown() }).nullish(),
+    })
+    .nullish(),
   authMethods: z.array(z.looseObject({ id: z.string() })).nullish(),
 });
 const sessionOpened = z.looseObject({ sessionId: z.string().min(1) });
@@ -140,7 +145,8 @@ class SessionOpening {
   readonly #log: AgentLog;
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
-  #canLoad = false;
+  /** How the agent opens an earlier session again; undefined: it cannot. */
+  #reopening: 'resume' | 'load' | undefined;
 
   constructor(
     server: AgentServer,
@@ -165,7 +171,10 @@ class SessionOpening {
       clientInfo: { name: packageJson.name, version: packageJson.version },
     });
     const known = initialized.safeParse(answer).data;
-    this.#canLoad = known?.agentCapabilities?.loadSession === true;
+    const capabilities = known?.agentCapabilities;
+    // `resume` repeats nothing of what was said.
+    if (capabilities?.sessionCapabilities?.resume != null) this.#reopening = 'resume';
+    else if (capabilities?.loadSession === true) this.#reopening = 'load';
     const methods = known?.authMethods ?? [];
     // Methods that need no person. Without the key in its environment the agent refuses a later request, with a reason.
     const method = methods.find(({ id }) => /^(anthropic|openai|codex)-api-key$/.test(id));
@@ -175,13 +184,14 @@ class SessionOpening {
   /** Opens the session again that an earlier process of the agent had, where the agent can do that; or else a new one. */
   async openSession(cwd: string): Promise<OpenedRecord> {
     const previous = await this.#record.previous<OpenedRecord>(opened);
-    if (previous && this.#canLoad) {
+    const reopening = this.#reopening;
+    if (previous && reopening) {
       try {
         const { sessionId } = previous;
-        await this.#ask('load', 'session/load', { sessionId, cwd, mcpServers: [] });
-        const loaded = { sessionId, replayedBefore: 'load' };
-        await this.#record.write(opened, loaded);
-        return loaded;
+        await this.#ask(reopening, `session/${reopening}`, { sessionId, cwd, mcpServers: [] });
+        const reopened = { sessionId, replayedBefore: reopening };
+        await this.#record.write(opened, reopened);
+        return reopened;
       } catch (error) {
         // It remembers nothing of it: the session begins anew.
         if (!(error instanceof AgentRefusedError)) throw error;

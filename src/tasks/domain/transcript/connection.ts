@@ -6,10 +6,8 @@ export interface Connection {
   readonly server: string;
   /** The agent's own id of the session. */
   readonly agentSessionId: string;
-  /** The id of the request up to whose response the agent repeats an earlier conversation. */
+  /** The agent goes on with an earlier conversation, and may repeat it up to its response to the request of this id. */
   readonly replayedBefore?: string;
-  /** Whether the agent goes on with an earlier conversation, without repeating it. */
-  readonly remembers?: true;
 }
 
 /**

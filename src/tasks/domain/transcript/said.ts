@@ -21,6 +21,7 @@ export type Said =
       readonly type: 'chunk';
       readonly kind: 'agent_message' | 'agent_thought';
       readonly messageId: string | null;
+      /** As it came: it may begin or end with half of a character, whose other half is in another chunk. */
       readonly text: string;
     }
   /** The agent repeats what it was asked. */

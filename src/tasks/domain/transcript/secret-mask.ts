@@ -1,3 +1,4 @@
+import { cleanText } from './clean.ts';
 import type { Said } from './said.ts';
 
 /** What is shown in place of a secret. */
@@ -5,7 +6,7 @@ const shown = '[secret]';
 /** Characters of one run that wait for what follows. */
 const maxHeld = 10_000;
 
-/** Chunks of one run, whose end may be the beginning of a secret. */
+/** Chunks of one run, whose end may be the beginning of a secret, or of a character. */
 interface Held {
   readonly kind: 'agent_message' | 'agent_thought';
   readonly messageId: string | null;
@@ -14,7 +15,7 @@ interface Held {
 
 /**
  * Keeps secrets out of what an agent says, also when it says one in several pieces: a piece whose end may be the
- * beginning of a secret waits for what follows it.
+ * beginning of a secret waits for what follows it. So does one that ends with half of a character. What passes is clean.
  */
 export class SecretMask {
   readonly #secrets: readonly string[];
@@ -42,13 +43,12 @@ export class SecretMask {
 
   /** What may be shown now that this was said. */
   pass(said: Said): Said[] {
-    if (this.#secrets.length === 0) return [said];
     if (said.type === 'other') return [];
     const passed: Said[] = [];
     const held = this.#held;
     const isSameRun =
       held && said.type === 'chunk' && said.kind === held.kind && said.messageId === held.messageId;
-    if (held && !isSameRun) passed.push({ type: 'chunk', ...held });
+    if (!isSameRun) passed.push(...this.release());
     this.#held = null;
     if (said.type !== 'chunk') return [...passed, said];
     const text = this.#secrets.reduce(
@@ -56,18 +56,18 @@ export class SecretMask {
       (isSameRun ? held.text : '') + said.text,
     );
     // All of it waits: a follower that goes on from what is stored reads whole messages.
-    if (text.length <= maxHeld && this.#endsLikeBeginning(text)) {
+    if (text.length <= maxHeld && (this.#endsLikeBeginning(text) || /[\uD800-\uDBFF]$/.test(text))) {
       this.#held = { kind: said.kind, messageId: said.messageId, text };
       return passed;
     }
-    return [...passed, { ...said, text }];
+    return [...passed, { ...said, text: cleanText(text) }];
   }
 
   /** What was held back, when nothing more can follow it. */
   release(): Said[] {
     const held = this.#held;
     this.#held = null;
-    return held ? [{ type: 'chunk', ...held }] : [];
+    return held ? [{ type: 'chunk', ...held, text: cleanText(held.text) }] : [];
   }
 
   /** Whether a secret begins with an end of the text. */

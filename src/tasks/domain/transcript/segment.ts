@@ -28,9 +28,9 @@ interface Draft<K extends ItemKind = ItemKind> {
   replacement: string | null;
 }
 
-/** A tool call, with the output that its updates are compared with. */
+/** A tool call, with the output that its updates are compared with; null: what is stored was not read. */
 interface ToolCallDraft extends Draft<'tool_call'> {
-  output: string;
+  output: string | null;
 }
 
 /** Where a transcript stands: what the store keeps of it between two followers. */
@@ -40,7 +40,7 @@ export interface SegmentStart {
   /** The first place of this segment. */
   readonly turnPosition: number;
   readonly promptId: string | null;
-  /** The items from `turnPosition` on, oldest first. */
+  /** The items from `turnPosition` on that may still change, oldest first. A tool call that is complete may lack its text. */
   readonly items: readonly TranscriptItem[];
 }
 
@@ -135,38 +135,37 @@ export class Segment {
     this.#insert('notice', { code }, text, true);
   }
 
-  /** Changes a tool call of this segment, or adds it. Returns its place. */
+  /**
+   * Changes a tool call of this segment, or adds it. Returns its place. One that has completed or failed is complete; some
+   * agents add to it all the same.
+   */
   changeToolCall(said: ToolCallSaid): number {
     const known = this.#toolCalls.get(said.toolCallId);
-    const merged = mergeToolCall(known?.data, said);
     const given = outputIn(said, known?.data.outputSource ?? 'none');
-    const { text, bytes } = given
-      ? cutOutput(given.output)
-      : { text: known?.output ?? '', bytes: known?.data.outputBytes ?? 0 };
-    const data = { ...merged, outputBytes: bytes, outputSource: given?.source ?? merged.outputSource };
+    const cut = given && cutOutput(given.output);
+    const merged = mergeToolCall(known?.data, said);
+    const data = {
+      ...merged,
+      outputBytes: cut?.bytes ?? known?.data.outputBytes ?? 0,
+      outputSource: given?.source ?? merged.outputSource,
+    };
+    const isComplete = !isUnfinished(data);
     if (!known) {
       this.#endRun();
-      const draft = this.#insert('tool_call', data, text, false);
-      this.#toolCalls.set(said.toolCallId, Object.assign(draft, { output: text }));
+      const draft = this.#insert('tool_call', data, cut?.text ?? '', isComplete);
+      this.#toolCalls.set(said.toolCallId, Object.assign(draft, { output: cut?.text ?? '' }));
       return draft.position;
     }
-    const grows = text.startsWith(known.output);
-    if (!grows) {
-      known.replacement = text;
-      known.tail = '';
-      known.isChanged = true;
-    } else if (known.replacement === null) known.tail += text.slice(known.output.length);
-    else known.replacement = text;
+    const addedBytes = cut ? setOutput(known, cut.text) : 0;
     // What is appended says by itself how much `outputBytes` grows, unless the output is cut.
-    const isPlainGrowth =
-      grows && bytes - known.data.outputBytes === byteLength(text.slice(known.output.length));
-    if (!isPlainGrowth || !isSame({ ...data, outputBytes: 0 }, { ...known.data, outputBytes: 0 })) {
-      known.isChanged = true;
-    }
+    const isPlainGrowth = addedBytes === data.outputBytes - known.data.outputBytes;
+    const isOtherwiseSame = isSame({ ...data, outputBytes: 0 }, { ...known.data, outputBytes: 0 });
+    // Nothing is appended to an item that is complete.
+    const isAppended = !isComplete && !known.isComplete && isPlainGrowth && isOtherwiseSame;
+    if (!isAppended && (known.tail !== '' || !isSame(data, known.data))) known.isChanged = true;
     known.data = data;
-    known.output = text;
-    known.length = text.length;
-    if (known.isChanged || known.tail !== '') this.#touch(known, text.length);
+    known.isComplete = isComplete;
+    if (known.isChanged || known.tail !== '') this.#touch(known, cut?.text.length ?? 0);
     return known.position;
   }
 
@@ -221,8 +220,8 @@ export class Segment {
   #completeAll(unfinished: 'failed' | 'canceled'): void {
     this.#endRun();
     for (const call of this.#toolCalls.values()) {
-      const { status } = call.data;
-      if (status === 'pending' || status === 'in_progress') call.data = { ...call.data, status: unfinished };
+      if (!isUnfinished(call.data)) continue;
+      call.data = { ...call.data, status: unfinished };
       this.#complete(call);
     }
     this.#toolCalls.clear();
@@ -259,20 +258,22 @@ export class Segment {
   }
 
   #restore(item: TranscriptItem): void {
-    if (item.isComplete) return;
+    if (item.isComplete && item.kind !== 'tool_call') return;
     const draft = {
       position: item.position,
       kind: item.kind,
       data: item.data,
       length: item.text.length,
       isStored: true,
-      isComplete: false,
+      isComplete: item.isComplete,
       isChanged: false,
       tail: '',
       replacement: null,
     } as Draft;
     if (item.kind === 'tool_call') {
-      const call = Object.assign(draft as Draft<'tool_call'>, { output: item.text });
+      const call = Object.assign(draft as Draft<'tool_call'>, {
+        output: item.isComplete ? null : item.text,
+      });
       this.#toolCalls.set(item.data.toolCallId, call);
     } else if (item.kind === 'plan') this.#plan = draft as Draft<'plan'>;
     else if (item.kind === 'agent_message' || item.kind === 'agent_thought') {
@@ -291,6 +292,27 @@ function changeOf(draft: Draft): ItemChange {
     return { type: 'update', position, data, text, tail: text === null ? tail : '', isComplete };
   }
   return { type: 'append', position, offset: draft.length - tail.length, text: tail };
+}
+
+/** Takes the output of an update. Returns how many bytes it has added to the end of the one before; NaN when it has not. */
+function setOutput(call: ToolCallDraft, text: string): number {
+  const before = call.output;
+  call.output = text;
+  call.length = text.length;
+  if (before === null || !text.startsWith(before)) {
+    call.replacement = text;
+    call.tail = '';
+    call.isChanged = true;
+    return Number.NaN;
+  }
+  const added = text.slice(before.length);
+  if (call.replacement === null) call.tail += added;
+  else call.replacement = text;
+  return byteLength(added);
+}
+
+function isUnfinished({ status }: ToolCallData): boolean {
+  return status === 'pending' || status === 'in_progress';
 }
 
 function mergeToolCall(known: ToolCallData | undefined, said: ToolCallSaid): ToolCallData {

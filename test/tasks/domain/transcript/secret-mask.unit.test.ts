@@ -40,3 +40,14 @@ it('passes everything on at once when there is no secret', () => {
   const said = chunk('sk-');
   expect(new SecretMask(['']).pass(said)).toEqual([said]);
 });
+
+it('joins the halves of a character that was said in two pieces', () => {
+  const mask = new SecretMask([]);
+  const [high = '', low = ''] = '👩'.split('');
+  expect(mask.pass(chunk(`a${high}`))).toEqual([]);
+  expect(mask.isHolding).toBe(true);
+  expect(mask.pass(chunk(`${low}b`))).toEqual([chunk('a👩b')]);
+  expect(mask.pass(chunk(high))).toEqual([]);
+  expect(mask.pass(end)).toEqual([chunk('\uFFFD'), end]);
+  expect(mask.pass(chunk(`${low}\0`))).toEqual([chunk('\uFFFD\uFFFD')]);
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ItemChange, TranscriptItem } from '../../../../src/tasks/domain/transcript/item.ts';
-import type { Said } from '../../../../src/tasks/domain/transcript/said.ts';
+import type { Said, ToolCallSaid } from '../../../../src/tasks/domain/transcript/said.ts';
 import { Segment } from '../../../../src/tasks/domain/transcript/segment.ts';
 
 const empty = { position: 0, turnPosition: 1, promptId: null, items: [] };
@@ -11,7 +11,7 @@ const says = (text: string, messageId: string | null = null): Said => ({
   text,
 });
 const thinks = (text: string): Said => ({ type: 'chunk', kind: 'agent_thought', messageId: null, text });
-const uses = (toolCallId: string, more: object = {}): Said => ({
+const uses = (toolCallId: string, more: Omit<ToolCallSaid, 'toolCallId'> = {}): Said => ({
   type: 'toolCall',
   call: { toolCallId, ...more },
 });
@@ -79,6 +79,16 @@ const table: readonly [string, readonly Said[], readonly string[]][] = [
     ['tool_call:1…'],
   ],
   [
+    'a tool call that has completed is complete',
+    [uses('t', { texts: ['a'] }), uses('t', { status: 'completed' })],
+    ['tool_call:a'],
+  ],
+  [
+    'a tool call that is complete takes what its agent adds to it',
+    [uses('t', { texts: ['a'], status: 'failed' }), uses('t', { texts: ['ab'] }), uses('t', { title: 'T' })],
+    ['tool_call:ab'],
+  ],
+  [
     'what cannot be read is a notice',
     [says('a'), { type: 'unreadable', text: '?' }],
     ['agent_message:a', 'notice:A message of the agent could not be read: ?'],
@@ -94,7 +104,9 @@ describe('I17 a segment of a transcript', () => {
 
     const stored = new Stored();
     for (const each of said) {
-      const segment = new Segment({ ...empty, position: stored.items.length, items: stored.items });
+      // As it is read from the real one: the texts of complete items are left out.
+      const items = stored.items.map((item) => (item.isComplete ? { ...item, text: '' } : item));
+      const segment = new Segment({ ...empty, position: stored.items.length, items });
       segment.say(each);
       stored.apply(segment.take());
     }
