@@ -18,6 +18,7 @@ import { isOwner, onlyTaskOf, type Viewer } from '../tasks/domain/viewer.ts';
 import { View } from '../tasks/store/view/view.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { ownersViewer } from '../tasks/store/workspaces.ts';
+import { healthReport } from './health-report.ts';
 
 export interface ApiOptions {
   readonly config: Config;
@@ -103,7 +104,8 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
       accessScope: (viewer) => JSON.stringify([viewer.workspace.id, onlyTaskOf(viewer), viewer.scopes]),
       isTransient: isConnectionError,
       metrics,
-      mayReadMetrics: isOwner,
+      healthReport: () => healthReport(db, listener),
+      isOperator: isOwner,
       lagOf: (value) => hub.lagOf(value),
       readiness: async () => {
         try {

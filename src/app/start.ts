@@ -6,11 +6,13 @@ import type { Logger } from '../log.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { createLocalProvider, type LocalProvider } from '../sandbox/local/local-provider.ts';
 import { loadProviders } from '../sandbox/registry.ts';
+import type { MetricsServerOptions } from '../server/metrics-server.ts';
 import { openDatabase } from '../tables/database.ts';
 import { readFigures } from '../tasks/store/figures.ts';
 import { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { readLocations } from '../worker/locations.ts';
 import { listeningConnections, Worker } from '../worker/worker.ts';
+import { healthReport } from './health-report.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { untilAborted } from './until-aborted.ts';
 import { DatabaseWait } from './wait-for-database.ts';
@@ -87,7 +89,8 @@ export async function startGroundcrew(
       await untilAborted(worker.start(), signal);
     }
     if (role === 'worker' && config.metricsPort !== undefined) {
-      await startMetricsServer(config.metricsPort, config, metrics, logger, parts);
+      const served = { metrics, healthReport: () => healthReport(db, listener) };
+      await startMetricsServer(config.metricsPort, config, served, logger, parts);
     }
     // The sessions may have taken all connections that the server allows.
     await wait.for(() => db.requireWritable());
@@ -110,7 +113,7 @@ export async function startGroundcrew(
 async function startMetricsServer(
   port: number,
   { host, token }: Config,
-  metrics: Metrics,
+  served: Pick<MetricsServerOptions, 'metrics' | 'healthReport'>,
   logger: Logger,
   parts: AsyncDisposableStack,
 ): Promise<void> {
@@ -120,7 +123,7 @@ async function startMetricsServer(
       'GROUNDCREW_TOKEN must be set where GROUNDCREW_METRICS_PORT is and HOST is no loopback address: metrics are for the owner alone.',
     );
   }
-  const server = new MetricsServer({ host, port, token, metrics });
+  const server = new MetricsServer({ host, port, token, ...served });
   try {
     const listening = await server.start();
     logger.info({ host, port: listening.port }, 'serving metrics');

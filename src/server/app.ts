@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { GraphQLSchema } from 'graphql';
+import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { type Logger, withLogFields } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
@@ -14,7 +20,7 @@ import { type ChargeInvalid, type CreateContext, GraphqlPipeline } from './graph
 import { replyReadiness } from './health.ts';
 import { replyGraphiql } from './http/graphiql.ts';
 import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
-import { isLocalRequest, replyMetrics } from './http/metrics.ts';
+import { isLocalRequest, isVerbose, replyMetrics } from './http/metrics.ts';
 import { refusalOfSource } from './http/request-source.ts';
 import { replyWebPage } from './http/web-page.ts';
 import { accepts, replyError, replyText } from './reply.ts';
@@ -46,8 +52,10 @@ export interface AppOptions<Viewer, Context extends object> {
   /** Whether the same work may succeed in a moment, for example while the database restarts. */
   readonly isTransient: (error: unknown) => boolean;
   readonly metrics: Metrics;
-  /** Whether a viewer may read the metrics, which tell of all workspaces. */
-  readonly mayReadMetrics: (viewer: Viewer) => boolean;
+  /** What `/healthz?verbose` answers: text. */
+  readonly healthReport: () => Promise<string>;
+  /** Whether a viewer may read what tells of all workspaces: the metrics and the health report. */
+  readonly isOperator: (viewer: Viewer) => boolean;
   /** Seconds since the commit of what a message of a subscription tells; undefined for one that tells of the past. */
   readonly lagOf: (value: unknown) => number | undefined;
   /** Null when the server can serve; otherwise the reason, which is sent to the caller of `/readyz`. */
@@ -152,9 +160,12 @@ export class App<Viewer, Context extends object> {
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
         return this.#graphqlHttp(request, response);
       case '/metrics':
-        return this.#replyMetrics(request, response);
+        if (await this.#refuseStranger(request, response)) return;
+        return replyMetrics(response, this.#options.metrics);
       case '/healthz':
-        return replyText(response, 200, 'alive\n');
+        if (!isVerbose(request)) return replyText(response, 200, 'alive\n');
+        if (await this.#refuseStranger(request, response)) return;
+        return replyText(response, 200, await this.#options.healthReport());
       case '/readyz':
         if (this.#stopped) return replyText(response, 503, 'The server is stopping.\n');
         return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
@@ -167,28 +178,31 @@ export class App<Viewer, Context extends object> {
     }
   }
 
-  /** `GET /metrics`: for the owner, and without a credential for requests of this machine on a loopback HOST. */
-  async #replyMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { host, authenticate, mayReadMetrics, metrics } = this.#options;
-    if (!isLocalRequest(request, host)) {
-      try {
-        const credential = credentialOf(request);
-        if (!credential) throw new UnauthenticatedError('A valid token is required.');
-        const { viewer } = await authenticate(credential, addressOf(request));
-        if (!mayReadMetrics(viewer)) {
-          return replyError(response, 403, edgeError('Only the owner may read the metrics.', 'FORBIDDEN'));
-        }
-      } catch (error) {
-        if (error instanceof UnauthenticatedError) {
-          const headers = { 'www-authenticate': 'Bearer' };
-          return replyError(response, 401, edgeError(error.message, error.code), headers);
-        }
-        if (!(error instanceof RateLimitedError)) throw error;
-        const { status, headers } = httpOf(error);
-        return replyError(response, status, edgeError(error.message, error.code), headers);
+  /**
+   * Refuses a request for what tells of all workspaces: it is for the owner, and without a credential for requests of this
+   * machine on a loopback HOST. Returns whether the request was refused.
+   */
+  async #refuseStranger(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { host, authenticate, isOperator } = this.#options;
+    if (isLocalRequest(request, host)) return false;
+    const refuse = (status: number, error: GraphQLError, headers?: OutgoingHttpHeaders) => {
+      replyError(response, status, error, headers);
+      return true;
+    };
+    try {
+      const credential = credentialOf(request);
+      if (!credential) throw new UnauthenticatedError('A valid token is required.');
+      const { viewer } = await authenticate(credential, addressOf(request));
+      if (isOperator(viewer)) return false;
+      return refuse(403, edgeError('Only the owner may read this.', 'FORBIDDEN'));
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) {
+        return refuse(401, edgeError(error.message, error.code), { 'www-authenticate': 'Bearer' });
       }
+      if (!(error instanceof RateLimitedError)) throw error;
+      const { status, headers } = httpOf(error);
+      return refuse(status, edgeError(error.message, error.code), headers);
     }
-    await replyMetrics(response, metrics);
   }
 }
 

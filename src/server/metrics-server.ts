@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../metrics/metrics.ts';
-import { isLocalRequest, replyMetrics } from './http/metrics.ts';
+import { isLocalRequest, isVerbose, replyMetrics } from './http/metrics.ts';
 import { isLoopback, refusalOfSource } from './http/request-source.ts';
 
 export interface MetricsServerOptions {
@@ -12,6 +12,8 @@ export interface MetricsServerOptions {
   /** The owner's. Undefined: only requests of this machine on a loopback host are answered. */
   readonly token: string | undefined;
   readonly metrics: Metrics;
+  /** What `/healthz?verbose` answers: text. */
+  readonly healthReport: () => Promise<string>;
 }
 
 /** Serves `/metrics` and `/healthz` of a process that has no API. */
@@ -50,17 +52,19 @@ export class MetricsServer {
   async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0];
     const answer = (status: number, text: string) =>
-      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
-    if (request.method !== 'GET' && request.method !== 'HEAD') return void answer(405, 'Only GET is served.');
-    if (path === '/healthz') return void answer(200, 'alive');
-    if (path !== '/metrics') return void answer(404, 'Not found.');
-    const { host, metrics } = this.#options;
+      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return void answer(405, 'Only GET is served.\n');
+    if (path === '/healthz' && !isVerbose(request)) return void answer(200, 'alive\n');
+    if (path !== '/metrics' && path !== '/healthz') return void answer(404, 'Not found.\n');
+    const { host, metrics, healthReport } = this.#options;
     const refusal = refusalOfSource(request, { host, corsOrigins: [] });
-    if (refusal !== null) return void answer(403, refusal);
+    if (refusal !== null) return void answer(403, `${refusal}\n`);
     if (!isLocalRequest(request, host) && !this.#hasToken(request)) {
       response.setHeader('www-authenticate', 'Bearer');
-      return void answer(401, 'A valid token is required.');
+      return void answer(401, 'A valid token is required.\n');
     }
+    if (path === '/healthz') return void answer(200, await healthReport());
     await replyMetrics(response, metrics);
   }
 

@@ -20,6 +20,25 @@ import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts'
 
 export const migrationTable = 'groundcrew_migration';
 
+/** In the order in which they are applied. */
+const migrationsList = [
+  { name: 'migration-001-tasks', class: Migration001Tasks },
+  { name: 'migration-002-requested-sandboxes', class: Migration002RequestedSandboxes },
+  { name: 'migration-003-retention', class: Migration003Retention },
+  { name: 'migration-004-worker-process', class: Migration004WorkerProcess },
+  { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
+  { name: 'migration-006-tokens', class: Migration006Tokens },
+  { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
+  { name: 'migration-008-rate-limits', class: Migration008RateLimits },
+  { name: 'migration-009-logins', class: Migration009Logins },
+  { name: 'migration-010-webhooks', class: Migration010Webhooks },
+  { name: 'migration-011-conversations', class: Migration011Conversations },
+  { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
+  { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
+];
+
+export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);
+
 export interface OrmOptions {
   /** The caller ends it, after the ORM was closed. */
   readonly pool: Pool;
@@ -42,21 +61,7 @@ export function ormOptions({ pool, target }: OrmOptions): Options {
     entities: [...entities],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [
-        { name: 'migration-001-tasks', class: Migration001Tasks },
-        { name: 'migration-002-requested-sandboxes', class: Migration002RequestedSandboxes },
-        { name: 'migration-003-retention', class: Migration003Retention },
-        { name: 'migration-004-worker-process', class: Migration004WorkerProcess },
-        { name: 'migration-005-sandbox-location', class: Migration005SandboxLocation },
-        { name: 'migration-006-tokens', class: Migration006Tokens },
-        { name: 'migration-007-worker-locations', class: Migration007WorkerLocations },
-        { name: 'migration-008-rate-limits', class: Migration008RateLimits },
-        { name: 'migration-009-logins', class: Migration009Logins },
-        { name: 'migration-010-webhooks', class: Migration010Webhooks },
-        { name: 'migration-011-conversations', class: Migration011Conversations },
-        { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
-        { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
-      ],
+      migrationsList,
       tableName: migrationTable,
       snapshot: false,
       ...(target && { schema: target.schema }),

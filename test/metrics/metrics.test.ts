@@ -133,7 +133,14 @@ describe('GET /metrics of npm run worker', () => {
 
   it('is for the owner alone where others reach it', async () => {
     const metrics = new Metrics();
-    const server = new MetricsServer({ host: '0.0.0.0', port: 0, token: 'of-the-owner', metrics });
+    const healthReport = async () => 'ok\n';
+    const server = new MetricsServer({
+      host: '0.0.0.0',
+      port: 0,
+      token: 'of-the-owner',
+      metrics,
+      healthReport,
+    });
     const { port } = await server.start();
     onTestFinished(() => server.stop());
     const url = `http://127.0.0.1:${port}`;

@@ -139,7 +139,8 @@ export class ExampleApp {
         renewContext: ({ viewer }) => ({ viewer }),
         accessScope: (viewer) => viewer.name.slice(0, 'good-x'.length),
         metrics: new Metrics(),
-        mayReadMetrics: (viewer) => viewer.name === 'good-owner',
+        healthReport: async () => 'ok   EXAMPLE All is well.\n',
+        isOperator: (viewer) => viewer.name === 'good-owner',
         lagOf: () => undefined,
         isTransient: (error) => error instanceof Error && error.message === 'not now',
         readiness: async () => {

@@ -12,6 +12,11 @@ export function isLocalRequest({ headers }: IncomingMessage, host: string): bool
   return isLoopback(host) && isLoopback(name) && forwarded === undefined;
 }
 
+/** Whether a request for the health asks for the whole report. */
+export function isVerbose({ url = '' }: IncomingMessage): boolean {
+  return /[?&]verbose(=|&|$)/.test(url);
+}
+
 export async function replyMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
   const body = Buffer.from(await metrics.text());
   response.writeHead(200, {

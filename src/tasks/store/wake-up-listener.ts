@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Client } from 'pg';
 import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
+import type { Database } from '../../tables/database.ts';
 import { heardChannel, joinKeepers, sayHeard, tokenChannel } from './credential-ends.ts';
 import {
   followChannel,
@@ -10,6 +13,9 @@ import {
   transcriptChannel,
 } from './transcript-wake-up.ts';
 import { parseWakeUps, taskChannel, type WakeUp } from './wake-up.ts';
+
+/** The channel on which a process hears itself, to see whether notifications arrive. */
+const echoChannel = 'groundcrew_echo';
 
 export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
@@ -21,6 +27,8 @@ export interface WakeUpSubscriber {
   transcriptChanged?(wakeUp: TranscriptWakeUp): void;
   /** There is a session that nobody follows. */
   followable?(): void;
+  /** Some process looks whether notifications arrive. */
+  echoHeard?(id: string): void;
   /** LISTEN was re-established; notifications in between were lost. */
   reconnected?(): void;
 }
@@ -51,7 +59,7 @@ export class WakeUpListener {
       setUp: async (client) => {
         client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
         await client.query(
-          [taskChannel, tokenChannel, heardChannel, transcriptChannel, followChannel]
+          [taskChannel, tokenChannel, heardChannel, transcriptChannel, followChannel, echoChannel]
             .map((each) => `listen ${each}`)
             .join('; '),
         );
@@ -78,6 +86,26 @@ export class WakeUpListener {
     return this.#connection.connected;
   }
 
+  /** Milliseconds until a notification has come back; null when none has within the timeout. */
+  async roundTrip(db: Database, timeoutMs: number): Promise<number | null> {
+    const id = randomUUID();
+    const sentAt = performance.now();
+    const { promise, resolve } = Promise.withResolvers<number | null>();
+    const unsubscribe = this.subscribe({
+      wakeUp: () => {},
+      echoHeard: (heard) => heard === id && resolve(performance.now() - sentAt),
+    });
+    const timer = setTimeout(resolve, timeoutMs, null);
+    const send = sql`select pg_notify(${sql.lit(echoChannel)}, ${id})`.execute(db.kysely);
+    send.catch(() => resolve(null));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      unsubscribe();
+    }
+  }
+
   /** Returns the unsubscribe function. */
   subscribe(subscriber: WakeUpSubscriber): () => void {
     this.#subscribers.add(subscriber);
@@ -94,6 +122,10 @@ export class WakeUpListener {
     if (channel === heardChannel) {
       const [pid, id = ''] = payload.split(' ');
       for (const subscriber of this.#subscribers) subscriber.endHeard?.(Number(pid), id);
+      return;
+    }
+    if (channel === echoChannel) {
+      for (const subscriber of this.#subscribers) subscriber.echoHeard?.(payload);
       return;
     }
     if (channel === followChannel) {
