@@ -87,7 +87,13 @@ export class App<Viewer, Context extends object> {
     this.#graphqlHttp = createGraphqlHttp({ ...shared, maxBody: tuning.maxBody });
     this.#graphqlWebSocket = new GraphqlWebSocket(shared);
     this.#server = createServer(
-      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
+      {
+        headersTimeout: tuning.headersTimeout,
+        requestTimeout: tuning.requestTimeout,
+        // Node looks every 30 seconds by default.
+        connectionsCheckingInterval: tuning.timeoutCheck,
+        keepAliveTimeout: 65_000,
+      },
       (request, response) => this.#onRequest(request, response),
     );
     this.#server.on('upgrade', (request, socket, head) => {

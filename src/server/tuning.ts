@@ -4,6 +4,12 @@ export interface Tuning {
   readonly maxBody: number;
   /** The largest WebSocket message; a larger one closes the socket (1009). */
   readonly maxMessage: number;
+  /** From the connection, or from the first byte of a later request, until all headers are there. */
+  readonly headersTimeout: number;
+  /** The same until the whole request is there. */
+  readonly requestTimeout: number;
+  /** Between two looks for requests that take too long: how much longer than these timeouts one may take. */
+  readonly timeoutCheck: number;
   readonly maxOperationsPerSocket: number;
   /** A query or mutation that takes longer is answered with an error. */
   readonly operationTimeout: number;
@@ -29,6 +35,9 @@ export interface Tuning {
 export const defaultTuning: Tuning = {
   maxBody: 262_144,
   maxMessage: 65_536,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  timeoutCheck: 2_000,
   maxOperationsPerSocket: 1_000,
   operationTimeout: 30_000,
   connectionInitTimeout: 3_000,

@@ -20,6 +20,8 @@ it.each([
   ],
   ['words and signs of the document', count(operationLimits.tokens)],
   ['time, and the time to open a subscription', `${tuning.operationTimeout / 1_000} seconds`],
+  ['headers of a request, from the connection on', `${tuning.headersTimeout / 1_000} seconds`],
+  ['whole request', `${tuning.requestTimeout / 1_000} seconds`],
   ['body of a request', `${tuning.maxBody / 1_024} KiB (${count(tuning.maxBody)} bytes), uncompressed`],
   ['message', `${tuning.maxMessage / 1_024} KiB (${count(tuning.maxMessage)} bytes)`],
   ['running operations of a socket', count(tuning.maxOperationsPerSocket)],

@@ -97,6 +97,33 @@ describe('a hostile request', () => {
   });
 });
 
+describe('a client that is slow', () => {
+  it.each([
+    ['to send anything', ''],
+    ['to send its headers', 'POST /graphql HTTP/1.1\r\nHost: HOST\r\nX-Part: '],
+    [
+      'to send its body',
+      `POST /graphql HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"`,
+    ],
+  ])('%s is disconnected, and keeps nobody else waiting', async (_what, text) => {
+    const example = await startExample({ headersTimeout: 300, requestTimeout: 600, timeoutCheck: 50 });
+    const { port, host } = new URL(example.url);
+    const socket = connectTcp(Number(port), '127.0.0.1');
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', () => {});
+    const closed = once(socket, 'close');
+    socket.write(text.replaceAll('HOST', host));
+    // A byte now and then does not prolong it.
+    const drip = setInterval(() => text !== '' && socket.write('x'), 100);
+    await expectHealthy(example);
+    await closed;
+    clearInterval(drip);
+    if (text !== '') expect(String(Buffer.concat(chunks))).toMatch(/^HTTP\/1\.1 408 /);
+    await expectHealthy(example);
+  });
+});
+
 describe('a hostile WebSocket message', () => {
   const subscribe = (payload: unknown, id: unknown = '1') => ({ id, type: 'subscribe', payload });
 
