@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { gitEnvironment } from './git-environment.ts';
 import { GitError } from './git-error.ts';
 
@@ -88,7 +89,12 @@ export function runGit(args: readonly string[], options: GitOptions = {}): Promi
       finish();
     };
     const command = commandOf(args);
-    child.on('error', (error) => settle(() => reject(new GitError(command, error.message, null, 'other'))));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      // Node says the same of a folder to start in that does not exist.
+      const isMissing = error.code === 'ENOENT' && existsSync(options.cwd ?? '/');
+      const reason = isMissing ? 'git was not found in the PATH of the worker: install it' : error.message;
+      settle(() => reject(new GitError(command, reason, null, 'other')));
+    });
     child.on('close', (code) =>
       settle(() => {
         if (stopped === 'aborted') reject(signal?.reason);

@@ -174,6 +174,15 @@ describe('a remote on this machine', () => {
     expect(remote.defaultBranch).toBe('main');
   });
 
+  it('cannot be read without git in PATH, and the error says so', async () => {
+    vi.stubEnv('PATH', folder);
+    const error = await rejection(listRemote(repository.path, { allowLocal: true }));
+    expect(error).toMatchObject({
+      code: 'GIT_FAILED',
+      message: 'git ls-remote failed: git was not found in the PATH of the worker: install it',
+    });
+  });
+
   it('is read without the configuration of a repository around the working folder', async () => {
     const before = process.cwd();
     await using other = await createGitRepository();
