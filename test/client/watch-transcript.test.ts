@@ -1,51 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGroundcrew, type Groundcrew, type Transcript } from '../../src/client/client.ts';
-import { type StartedApp, startApp } from '../schema/started-app.ts';
-import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { rejection } from '../support/rejection.ts';
-import { type ScriptedAgentServer, startScriptedAgentServer } from '../support/scripted-agent-server.ts';
-import { returns } from '../support/scripted-provider.ts';
 import { type SilentProxy, startSilentProxy } from '../support/silent-proxy.ts';
 import { itemFields } from '../support/transcript-copy.ts';
 
-let app: StartedApp;
-let agents: ScriptedAgentServer;
-let repository: GitRepository;
+let conversations: ConversationApp;
 let proxy: SilentProxy;
 let groundcrew: Groundcrew;
 
 beforeAll(async () => {
-  app = await startApp('start');
-  agents = await startScriptedAgentServer();
-  repository = await createGitRepository();
-  app.provider.on('ensureAgent', returns(agents.endpoint));
-  app.provider.on('createSession', agents.opensSessions());
-  proxy = await startSilentProxy(app.url);
-  groundcrew = createGroundcrew({ url: proxy.url, token: app.token });
+  conversations = await startConversationApp();
+  proxy = await startSilentProxy(conversations.app.url);
+  groundcrew = createGroundcrew({ url: proxy.url, token: conversations.app.token });
 });
 afterAll(async () => {
   await groundcrew.close();
   await proxy[Symbol.asyncDispose]();
-  await app[Symbol.asyncDispose]();
-  await agents[Symbol.asyncDispose]();
-  await repository[Symbol.asyncDispose]();
+  await conversations[Symbol.asyncDispose]();
 });
 
-async function open() {
-  const opened = agents.agents.size;
-  const id = await app.create({ repoUrl: repository.path });
-  const agent = await agents.agent(opened + 1);
-  const prompt = await agent.nextPrompt();
-  const task = await groundcrew.task(id);
-  return { agent, prompt, sessionId: task?.sessions[0]?.id as string };
-}
+const open = () => conversations.open();
 
 /** What the server holds, of the fields that the tests of the server read. */
 async function stored(sessionId: string) {
   const items: unknown[] = [];
   let after: string | null = null;
   for (;;) {
-    const { node }: { node: StoredPage } = await app.ask(
+    const { node }: { node: StoredPage } = await conversations.app.ask(
       `query ($id: ID!, $after: String) { node(id: $id) { ... on Session { sequence
         items(first: 100, after: $after) { nodes { ${itemFields} } pageInfo { hasNextPage endCursor } } } } }`,
       { id: sessionId, after },
@@ -82,7 +64,7 @@ async function readUntil(
 
 describe('watchTranscript', () => {
   it('holds what the server holds while the agent speaks and its connection is cut again and again', async () => {
-    const { agent, prompt, sessionId } = await open();
+    const { agent, given: prompt, sessionId } = await open();
     const transcripts = groundcrew.watchTranscript(sessionId);
     let said = '';
     for (let round = 0; round < 12; round += 1) {
@@ -103,7 +85,7 @@ describe('watchTranscript', () => {
   });
 
   it('reads a long transcript from its end, whole at last, while the agent speaks', async () => {
-    const { agent, prompt, sessionId } = await open();
+    const { agent, given: prompt, sessionId } = await open();
     const count = 350;
     for (let index = 0; index < count; index += 1)
       agent.sayText(`message ${index} `, { messageId: String(index) });
