@@ -52,6 +52,7 @@ export {
   type CreateTaskInput,
   InterruptSessionDocument,
   ProjectListDocument,
+  type PromptState,
   ProviderListDocument,
   RemovePromptDocument,
   RetryTaskDocument,
@@ -75,6 +76,7 @@ export {
   type ToolCallStatus,
   TranscriptPageDocument,
   TranscriptUpdatedDocument,
+  UndeliveredPromptsDocument,
 } from './generated/graphql.ts';
 export type { Transcript, TranscriptItem } from './transcript.ts';
 

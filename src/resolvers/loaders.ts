@@ -6,7 +6,11 @@ import type { Prompt } from '../tasks/domain/transcript/prompt.ts';
 import type { AgentRequest } from '../tasks/domain/transcript/request.ts';
 import type { WebhookDelivery } from '../tasks/domain/webhook.ts';
 import { type FoundNode, findNodes } from '../tasks/find-node.ts';
-import { openPromptsOfSessions, openRequestsOfSessions } from '../tasks/store/view/prompt-queries.ts';
+import {
+  openPromptsOfSessions,
+  openRequestsOfSessions,
+  undeliveredPromptsOfSessions,
+} from '../tasks/store/view/prompt-queries.ts';
 import { pageEventsOfTasks, pageTasksOfProjects, type TaskFilter } from '../tasks/store/view/task-queries.ts';
 import {
   findItemsAt,
@@ -31,6 +35,7 @@ export interface Loaders {
   readonly transcripts: DataLoader<TranscriptKey, Page<TranscriptItem> | number>;
   readonly itemsAt: DataLoader<ItemPlace, TranscriptItem | null>;
   readonly openPrompts: DataLoader<string, Prompt[]>;
+  readonly undeliveredPrompts: DataLoader<string, Prompt[]>;
   readonly openRequests: DataLoader<string, AgentRequest[]>;
   readonly projectTasks: DataLoader<PageOf<string, ProjectTasksArguments>, Page<Task>>;
   readonly webhookDeliveries: DataLoader<PageOf<string, PageArguments>, Page<WebhookDelivery>>;
@@ -59,6 +64,7 @@ export function createLoaders(view: View): Loaders {
     transcripts: new DataLoader((keys) => loadTranscripts(view, keys), options),
     itemsAt: new DataLoader((places) => findItemsAt(view, places), options),
     openPrompts: new DataLoader((ids) => openPromptsOfSessions(view, ids), options),
+    undeliveredPrompts: new DataLoader((ids) => undeliveredPromptsOfSessions(view, ids), options),
     openRequests: new DataLoader((ids) => openRequestsOfSessions(view, ids), options),
     projectTasks: new DataLoader(
       byArguments((ids, { filter, page }) => pageTasksOfProjects(view, ids, filter, page)),

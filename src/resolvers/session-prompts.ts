@@ -7,6 +7,10 @@ export function sessionPrompts({ id }: TaskSession, { loaders }: Context): Promi
   return loaders.openPrompts.load(id);
 }
 
+export function sessionUndeliveredPrompts({ id }: TaskSession, { loaders }: Context): Promise<Prompt[]> {
+  return loaders.undeliveredPrompts.load(id);
+}
+
 export function sessionRequests({ id }: TaskSession, { loaders }: Context): Promise<AgentRequest[]> {
   return loaders.openRequests.load(id);
 }

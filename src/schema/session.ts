@@ -1,4 +1,4 @@
-import { sessionPrompts, sessionRequests } from '../resolvers/session-prompts.ts';
+import { sessionPrompts, sessionRequests, sessionUndeliveredPrompts } from '../resolvers/session-prompts.ts';
 import { sessionItems, sessionSequence } from '../resolvers/session-transcript.ts';
 import { activityOf } from '../tasks/domain/task-state.ts';
 import { AgentRequestRef } from './agent-request.ts';
@@ -32,6 +32,12 @@ SessionRef.implement({
       description:
         'Prompts that are QUEUED, SENDING or ACCEPTED, in their order. A change of a prompt is a revision of the task.',
       resolve: (session, _args, context) => sessionPrompts(session, context),
+    }),
+    undeliveredPrompts: t.field({
+      type: [PromptRef],
+      description:
+        'Prompts that the agent has not got, as far as is known: UNKNOWN, or FAILED because the session ended before. In their order. None\nof them is sent again by itself, unless `retryTask` opens the session after all.',
+      resolve: (session, _args, context) => sessionUndeliveredPrompts(session, context),
     }),
     requests: t.field({
       type: [AgentRequestRef],

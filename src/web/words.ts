@@ -1,4 +1,5 @@
 import type {
+  PromptState,
   SessionStatus,
   StepName,
   StepState,
@@ -54,6 +55,13 @@ export const toolCallStatuses = {
   FAILED: { words: 'Failed', tone: 'bad' },
   CANCELED: { words: 'Stopped', tone: 'over' },
 } as const satisfies Record<ToolCallStatus, { words: string; tone: Tone }>;
+
+/** What it means that a prompt is not delivered, as far as is known. */
+export function undeliveredWords(state: PromptState, error: string | undefined): string {
+  if (state === 'UNKNOWN')
+    return 'Not known whether the agent has got this message, as something died while it was handed over. It is not sent again by itself.';
+  return `The agent has not got this message. ${error ?? ''}`;
+}
 
 const stopReasons: Readonly<Record<string, string>> = {
   END_TURN: 'The agent has finished.',

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { startScriptedAgentServer } from '../support/scripted-agent-server.ts';
-import { returns, waitsFor } from '../support/scripted-provider.ts';
+import { hangs, returns, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { describeInBrowser, Site } from './browser.ts';
 
@@ -78,5 +78,32 @@ describeInBrowser('the conversation on the page of a task', () => {
     agent.respond(prompt.id, { stopReason: 'cancelled' });
     await page.getByRole('log', { name: 'Transcript' }).getByText('The agent was stopped.').waitFor();
     await page.getByRole('button', { name: 'Stop', exact: true }).waitFor({ state: 'detached' });
+  });
+
+  it('shows a message that the agent has not got, or of which nobody can tell, and what that means', async () => {
+    site.app.provider.on('createSession', hangs());
+    const id = await site.app.create({ repoUrl: site.repository.path, prompt: 'First' });
+    const { page } = await site.visit();
+    await page.goto(`/tasks/${id}`);
+    const lost = page.getByRole('list', { name: 'Messages not delivered' }).getByRole('listitem');
+    const message = page.getByRole('textbox', { name: 'Message', exact: true });
+    for (const text of ['Which is never handed over', 'Which dies on the way']) {
+      await message.fill(text);
+      await message.press('Enter');
+      await page.getByRole('list', { name: 'Queued prompts' }).getByText(text).waitFor();
+    }
+    expect(await lost.count()).toBe(0);
+    // As a follower stores a prompt of which nothing tells whether it has arrived.
+    await site.app.stored.sql(`update prompt set state = 'unknown' where text = 'Which dies on the way'`);
+    await page.getByRole('button', { name: 'Cancel task' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel task' }).click();
+    for (const reload of [false, true]) {
+      if (reload) await page.reload();
+      await lost
+        .filter({ hasText: 'Which is never handed over' })
+        .getByText('has not got this message')
+        .waitFor();
+      await lost.filter({ hasText: 'Which dies on the way' }).getByText('Not known whether').waitFor();
+    }
   });
 });

@@ -15,6 +15,7 @@ import { Requests } from './requests.tsx';
 import { Section } from './section.tsx';
 import { Transcript } from './transcript/transcript.tsx';
 import { useTranscript } from './transcript/use-transcript.ts';
+import { Undelivered } from './undelivered.tsx';
 
 type Session = Task['sessions'][number];
 
@@ -64,6 +65,7 @@ export function Sessions({ task }: { readonly task: Task }) {
             <SessionState session={session} />
             <Conversation sessionId={session.id} prompt={index === 0 ? task.prompt : undefined} />
             <Requests requests={session.requests} />
+            <Undelivered sessionId={session.id} revision={task.revision} />
             <Composer session={session} />
           </Tabs.Panel>
         ))}

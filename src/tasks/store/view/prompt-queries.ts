@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { TaskErrorCode } from '../../domain/error-codes.ts';
 import { type Page, type PageArguments, pageOf, rangeOf } from '../../domain/pagination.ts';
 import type { Prompt } from '../../domain/transcript/prompt.ts';
 import type { AgentRequest, RequestState } from '../../domain/transcript/request.ts';
@@ -19,6 +20,22 @@ export async function openPromptsOfSessions(view: View, sessionIds: readonly str
     .prompts()
     .where('prompt.session_id', '=', sql<string>`any(${sessionIds})`)
     .where('prompt.state', 'in', ['queued', 'sending', 'accepted'])
+    .orderBy('prompt.number')
+    .execute();
+  return grouped(sessionIds, rows.map(toPrompt));
+}
+
+/** For each of these sessions the prompts that its agent has not got, as far as is known, in their order. */
+export async function undeliveredPromptsOfSessions(
+  view: View,
+  sessionIds: readonly string[],
+): Promise<Prompt[][]> {
+  const rows = await view
+    .prompts()
+    .where('prompt.session_id', '=', sql<string>`any(${sessionIds})`)
+    .where(
+      sql<boolean>`prompt.state = 'unknown' or prompt.state = 'failed' and prompt.error ->> 'code' = ${'SESSION_FAILED' satisfies TaskErrorCode}`,
+    )
     .orderBy('prompt.number')
     .execute();
   return grouped(sessionIds, rows.map(toPrompt));
