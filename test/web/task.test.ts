@@ -158,4 +158,40 @@ describeInBrowser('the page of a task', () => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
     }
   });
+
+  it('shows the longest title, of markup and right-to-left text, as plain text that does not break it', async () => {
+    const markup =
+      '<img src=x onerror="document.title=1"><script>document.title=1</script>\u05d0\u05d1 **x** {{1}} ';
+    // More than 200 characters are refused.
+    const title = markup + 'W'.repeat(200 - markup.length);
+    const { page } = await site.visit({ viewport: { width: 360, height: 700 } });
+    const id = await site.app.create({ repoUrl: site.repository.path, prompt: 'Say hello', title });
+    await page.goto(`/tasks/${id}`);
+    // All of it is there for a screen reader, and its first lines for the eye.
+    const heading = page.getByRole('heading', { level: 1 });
+    await heading.getByText('<img src=x').waitFor();
+    expect(await heading.textContent()).toBe(title);
+    expect(await heading.evaluate((element) => element.clientHeight)).toBeLessThan(120);
+    await page.getByRole('link', { name: 'All tasks' }).click();
+    await page.getByRole('list', { name: 'Tasks' }).getByText('{{1}}').waitFor();
+    for (const path of ['/', `/tasks/${id}`]) {
+      await page.goto(path);
+      await page.getByText('<img src=x').first().waitFor();
+      expect(await page.title()).not.toBe('1');
+      expect(await page.locator('main :is(img, script)').count()).toBe(0);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    }
+  });
+
+  it('copies the branch by a click', async () => {
+    const { page, context } = await site.visit();
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const branchName = 'fix/copy-me';
+    await page.goto(
+      `/tasks/${await site.app.create({ repoUrl: site.repository.path, prompt: 'Say hello', branchName })}`,
+    );
+    await page.getByRole('button', { name: `${branchName} : copy the branch` }).click();
+    await page.getByRole('button', { name: `${branchName} Copied` }).waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(branchName);
+  });
 });
