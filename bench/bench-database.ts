@@ -14,6 +14,8 @@ export interface BenchDatabase extends AsyncDisposable {
   /** A folder for what the servers keep. */
   readonly dataDir: string;
   createTasks(count: number): Promise<string[]>;
+  /** The owner's. */
+  workspaceId(): Promise<string>;
 }
 
 /** An embedded PostgreSQL of its own, with the settings that users get. */
@@ -40,6 +42,7 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
         const tasks = await Promise.all(Array.from({ length: count }, () => creator.create(view, input)));
         return tasks.map((task) => task.id);
       },
+      workspaceId: async () => (await ownersViewer(db)).workspace.id,
       [Symbol.asyncDispose]: () => parts.disposeAsync(),
     };
   } catch (error) {

@@ -4,12 +4,14 @@ import { parseArgs } from 'node:util';
 import { type Figure, isMet, ratioOf, tableOf } from './figure.ts';
 import { interrupt, isInterrupted } from './load-process.ts';
 import { benchCreate } from './suites/create.ts';
+import { benchCreateClients } from './suites/create-clients.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
 
 const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   realtime: benchRealtime,
   create: benchCreate,
+  'create-clients': benchCreateClients,
   'row-security': benchRowSecurity,
 };
 

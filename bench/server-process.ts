@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { instantProvider, startGroundcrew } from '../test/support/groundcrew-processes.ts';
 import { memoryOf, memoryOptions } from '../test/support/memory.ts';
@@ -19,6 +20,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
   /** After a garbage collection. */
   memory(): Promise<NodeJS.MemoryUsage>;
+  /** Milliseconds of processor time since its start, as Linux counts it. */
+  cpuMs(): number;
 }
 
 /** Starts a Node program of this repository that prints `ready on URL` on a line once it accepts requests. */
@@ -51,9 +54,21 @@ async function measured(started: StartedProcess): Promise<ServerProcess> {
   };
   try {
     const [, url = ''] = await started.waitForLine(/ready(?: on (\S+))?$/, startMs);
-    return { url, memory: () => memoryOf(started), [Symbol.asyncDispose]: end };
+    return {
+      url,
+      memory: () => memoryOf(started),
+      cpuMs: () => processorMs(started.pid),
+      [Symbol.asyncDispose]: end,
+    };
   } catch (error) {
     await started[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Of user and system, which stand after the name of the program, in units of 10 ms (proc_pid_stat(5)). */
+function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

@@ -8,8 +8,10 @@ export async function listen(
   const client = new Client(url);
   await client.connect();
   client.on('notification', ({ payload = '' }) => {
-    const [taskId = '', revision] = payload.split(' ');
-    onWakeUp(taskId, Number(revision));
+    for (const line of payload.split('\n')) {
+      const [taskId = '', revision] = line.split(' ');
+      onWakeUp(taskId, Number(revision));
+    }
   });
   await client.query('listen groundcrew_task');
 }

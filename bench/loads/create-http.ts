@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lengthOf } from '../length.ts';
 import { spreadOf } from '../statistics.ts';
-import { finish, readSpec } from './load.ts';
+import { finish, reach, readSpec } from './load.ts';
 
 export interface CreateHttpSpec {
   readonly url: string;
@@ -53,5 +53,7 @@ const during = async (ms: number) => {
   return (await Promise.all(Array.from({ length: connections }, () => createUntil(end)))).flat();
 };
 await during(lengthOf({ full: 1_000, short: 100 }));
+await reach('warm');
 const latencies = await during(seconds * 1_000);
+await reach('measured');
 finish({ ...spreadOf(latencies), perSecond: latencies.length / seconds });
