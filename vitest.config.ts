@@ -8,6 +8,7 @@ import { defineConfig } from 'vitest/config';
  * | ------------- | --------------------------- | ---------------------------------------------------------------------- |
  * | `unit`        | `*.unit.test.ts`            | nothing but the code: no database, no server, no program of Groundcrew |
  * | `chaos`       | `test/chaos/`               | a database, and real processes that are killed, stopped and cut off    |
+ * | `chaos-alone` | the test of kills           | the same, and that no other test runs                                  |
  * | `e2e`         | `test/e2e/`, `test/bench/`  | whole commands, as a user runs them                                    |
  * |               | `test/web/`                 | a Chromium; skipped where there is none                                |
  * | `integration` | all others                  | a database, sockets, git                                               |
@@ -17,10 +18,12 @@ import { defineConfig } from 'vitest/config';
  */
 const unit = 'test/**/*.unit.test.ts';
 const chaos = 'test/chaos/**/*.test.ts';
+/** Measures in milliseconds how soon another worker goes on. */
+const alone = 'test/chaos/kill.test.ts';
 const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/web/**/*.test.ts'];
 
-/** Files that run at the same time. */
-const maxWorkers = availableParallelism();
+/** Files that run at the same time: one more than there are processors, because most tests also wait. */
+const maxWorkers = availableParallelism() + 1;
 
 export default defineConfig({
   // Otherwise our sources get graphql's CommonJS copy while its users get the other, and `instanceof` fails across them.
@@ -42,9 +45,14 @@ export default defineConfig({
         maxWorkers,
         groupOrder: 0,
       }),
-      // Alone, because they measure promises and load the machine themselves.
-      project('chaos', [chaos], { maxWorkers: 1, groupOrder: 1 }),
-      project('e2e', e2e, { maxWorkers: 1, groupOrder: 2 }),
+      project('e2e', e2e, { maxWorkers, groupOrder: 0 }),
+      // Apart, because they measure promises and load the machine themselves; one by one where figures are asked for.
+      project('chaos', [chaos], {
+        exclude: [alone],
+        maxWorkers: process.env.GROUNDCREW_CHAOS ? 1 : 2,
+        groupOrder: 1,
+      }),
+      project('chaos-alone', [alone], { maxWorkers: 1, groupOrder: 2 }),
     ],
   },
 });
