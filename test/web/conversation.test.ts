@@ -73,11 +73,24 @@ describeInBrowser('the conversation on the page of a task', () => {
     await sign.waitFor({ state: 'detached' });
     expect(await request.getByRole('button').count()).toBe(0);
 
+    // The answer arrives after what it is about has happened.
+    const stopped = page.getByRole('log', { name: 'Transcript' }).getByText('The agent was stopped.');
+    await page.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('mutation InterruptSession')) return route.continue();
+      const response = await route.fetch();
+      await stopped.waitFor();
+      await page.getByRole('button', { name: 'Stop', exact: true }).waitFor({ state: 'detached' });
+      await route.fulfill({ response });
+    });
+    const answered = page.waitForResponse((response) =>
+      Boolean(response.request().postData()?.includes('mutation InterruptSession')),
+    );
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await waitFor(() => agent.ledger.some(({ method }) => method === 'session/cancel'));
     agent.respond(prompt.id, { stopReason: 'cancelled' });
-    await page.getByRole('log', { name: 'Transcript' }).getByText('The agent was stopped.').waitFor();
-    await page.getByRole('button', { name: 'Stop', exact: true }).waitFor({ state: 'detached' });
+    await (await answered).finished();
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    expect(await page.getByRole('button', { name: 'Stop', exact: true }).count()).toBe(0);
   });
 
   it('shows a message that the agent has not got, or of which nobody can tell, and what that means', async () => {
