@@ -66,6 +66,9 @@ function isLocalName(hostname: string): boolean {
   return /(^|\.)localhost\.?$/i.test(hostname);
 }
 
+/** The code that the operating system's look-up has for this. */
+const noAnswer = 'EAI_AGAIN';
+
 /**
  * The addresses of a name: those of DNS, or, for a name that DNS does not know, those that the operating system knows, from
  * /etc/hosts for instance. Not all by the operating system: its look-up has two threads of this process, and two names whose
@@ -81,6 +84,6 @@ async function lookUp(hostname: string): Promise<LookupAddress[]> {
   const isMissing = [v4, v6].every(
     (answer) => answer.status === 'fulfilled' || ['ENOTFOUND', 'ENODATA'].includes(answer.reason.code),
   );
-  if (!isMissing) throw Object.assign(new Error('DNS does not answer'), { code: 'EAI_AGAIN' });
+  if (!isMissing) throw Object.assign(new Error('DNS does not answer'), { code: noAnswer });
   return dns.lookup(hostname, { all: true }).catch(() => []);
 }

@@ -223,5 +223,6 @@ export class Provisioning {
 
 /** Providers have codes of their own, without end. */
 function countedCode(code: string): string {
-  return Object.hasOwn(taskErrorCodes, code) ? code : 'OTHER';
+  if (Object.hasOwn(taskErrorCodes, code)) return code;
+  return 'OTHER';
 }
