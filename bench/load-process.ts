@@ -18,7 +18,7 @@ export function isInterrupted(): boolean {
  * is awaited at each moment that it says has come.
  */
 export async function runLoad<Result>(
-  name: 'watch' | 'fan-out' | 'idle' | 'create-http' | 'create-direct',
+  name: 'watch' | 'fan-out' | 'idle' | 'create-http' | 'create-direct' | 'talk',
   spec: object,
   onMoment: (moment: string) => Promise<void> = async () => {},
 ): Promise<Result> {

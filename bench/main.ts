@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Figure, isMet, ratioOf, tableOf } from './figure.ts';
 import { interrupt, isInterrupted } from './load-process.ts';
+import { benchConversations } from './suites/conversations.ts';
 import { benchCreate } from './suites/create.ts';
 import { benchCreateClients } from './suites/create-clients.ts';
 import { benchRealtime } from './suites/realtime.ts';
@@ -12,6 +13,7 @@ const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   realtime: benchRealtime,
   create: benchCreate,
   'create-clients': benchCreateClients,
+  conversations: benchConversations,
   'row-security': benchRowSecurity,
 };
 

@@ -11,6 +11,7 @@ const startMs = 30_000;
 const providers = {
   instant: instantProvider,
   hanging: join(import.meta.dirname, 'hanging-provider.mjs'),
+  talking: join(import.meta.dirname, 'talking-provider.mjs'),
 };
 export type BenchProvider = keyof typeof providers;
 
@@ -33,6 +34,7 @@ export function startGroundcrewServer(
   role: 'api' | 'worker',
   database: BenchDatabase,
   provider: BenchProvider = 'instant',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const settings = {
     DATABASE_URL: database.url,
@@ -43,6 +45,7 @@ export function startGroundcrewServer(
     GROUNDCREW_PROVIDERS: providers[provider],
     GROUNDCREW_LOCAL_REPOS: 'allow',
     GROUNDCREW_CONCURRENCY: '2',
+    ...more,
   };
   return measured(startGroundcrew(role, settings, memoryOptions));
 }

@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type BenchDatabase, startBenchDatabase } from '../bench-database.ts';
 import type { Figure } from '../figure.ts';
 import { lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
 import type { CreateDirectSpec } from '../loads/create-direct.ts';
 import type { CreateHttpSpec } from '../loads/create-http.ts';
+import { createRepository } from '../repository.ts';
 import { type BenchProvider, startGroundcrewServer, token } from '../server-process.ts';
 import type { Spread } from '../statistics.ts';
 
@@ -74,13 +73,4 @@ async function createOverHttp(
   await using server = await startGroundcrewServer('api', database, provider);
   // Awaited here, before the server is stopped.
   return await runLoad<Created>('create-http', { ...load, url: server.url, token } satisfies CreateHttpSpec);
-}
-
-function createRepository(dataDir: string): string {
-  const path = join(dataDir, 'repository');
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-c', 'user.name=Bench', '-c', 'user.email=bench@example.com', ...args]);
-  git('init', '--quiet', '--initial-branch=main', path);
-  git('-C', path, 'commit', '--quiet', '--allow-empty', '--message', 'Begin');
-  return path;
 }
