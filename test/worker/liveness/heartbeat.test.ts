@@ -32,10 +32,11 @@ const rows = async () => (await admin.query<WorkerRow>('select * from worker')).
 const row = async () => (await rows())[0] as WorkerRow;
 const isLocked = async (lock: number) =>
   (
-    await admin.query('select from pg_locks where classid = $1 and objid = $2 and granted', [
-      workerLockClass,
-      lock,
-    ])
+    await admin.query(
+      `select from pg_locks where classid = $1 and objid = $2 and granted
+        and database = (select oid from pg_database where datname = current_database())`,
+      [workerLockClass, lock],
+    )
   ).rowCount === 1;
 /** Resolves once the heartbeat has connected again. */
 async function cutConnection(): Promise<void> {
