@@ -154,7 +154,7 @@ export class App<Viewer, Context extends object> {
     const { readiness, logger, logins } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const path = pathOf(request);
-    // Health checks come from wherever the machine is looked after, and tell nothing.
+    // Health checks come from wherever the machine is looked after. What they tell, strangers may know; the verbose report asks.
     const refusal =
       path === '/healthz' || path === '/readyz' ? null : refusalOfSource(request, this.#options);
     if (refusal !== null) {
