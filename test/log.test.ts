@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createTestDatabase } from './support/database.ts';
 import { createGitRepository } from './support/git-repository.ts';
+import { connect } from './support/graphql-ws-client.ts';
 import { apiUrl, GroundcrewProcesses, instantProvider } from './support/groundcrew-processes.ts';
 import { startProcess } from './support/processes.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -19,7 +20,7 @@ it('redacts secrets in logged errors, in their causes and in lines that provider
   expect(started.stderr[0]).not.toContain('hunter2');
 });
 
-it('names the request, the job and the task in the lines that are logged for them', async () => {
+it('names the request, the socket, the job and the task in the lines that are logged for them', async () => {
   const database = await createTestDatabase();
   await using repository = await createGitRepository();
   await using processes = await GroundcrewProcesses.create({
@@ -55,6 +56,15 @@ it('names the request, the job and the task in the lines that are logged for the
   await waitFor(logged({ msg: 'operation failed', requestId: 'proxy-7' }));
   const hostile = await post(refused, { 'x-request-id': 'a b' });
   expect(hostile.headers.get('x-request-id')).not.toContain(' ');
+
+  const client = await connect(url, { token: GroundcrewProcesses.token });
+  const subscribed = 'subscription { taskUpdated(id: "task_x") { id } }';
+  for (const query of [refused, subscribed]) await client.subscribe({ query }).next();
+  await waitFor(async () => {
+    const ids = started.stderr.flatMap((line) => JSON.parse(line).socketId ?? []);
+    return ids.length === 2 && /^[0-9a-f-]{36}$/.test(ids[0]) && ids[0] === ids[1];
+  });
+  await client.close();
 
   const missing = `${repository.path}-missing`;
   const created = await post(

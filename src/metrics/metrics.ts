@@ -138,16 +138,20 @@ export class Metrics {
     this.#operationErrors.inc({ type, field, code });
   }
 
-  /** Returns the function to call when it is closed. */
-  socketOpened(): () => void {
+  socketOpened(): void {
     this.#sockets.inc();
-    return () => this.#sockets.dec();
   }
 
-  /** Returns the function to call when it is closed. */
-  subscriptionOpened(field: string): () => void {
+  socketClosed(): void {
+    this.#sockets.dec();
+  }
+
+  subscriptionOpened(field: string): void {
     this.#subscriptions.inc({ field });
-    return () => this.#subscriptions.dec({ field });
+  }
+
+  subscriptionClosed(field: string): void {
+    this.#subscriptions.dec({ field });
   }
 
   delivered(seconds: number): void {

@@ -34,8 +34,6 @@ export class Hub {
   readonly #tasks: TaskTopics;
   readonly #lists: ListTopics;
   readonly #transcripts: TranscriptTopics;
-  /** When each revision was committed that was read because it was new, in milliseconds since 1970. */
-  readonly #live = new WeakMap<object, number>();
   /** How far the poll has read the changes of all tasks. Null before the first poll. */
   #cursor: string | null = null;
   #reading: Promise<void> | undefined;
@@ -47,9 +45,8 @@ export class Hub {
     this.#db = db;
     this.#listener = listener;
     this.#logger = logger;
-    const onPublish = (task: Task) => this.#live.set(task, Date.parse(task.updatedAt));
-    this.#tasks = new TaskTopics(db, this.#stopping.signal, onPublish);
-    this.#lists = new ListTopics(db, this.#stopping.signal, onPublish);
+    this.#tasks = new TaskTopics(db, this.#stopping.signal);
+    this.#lists = new ListTopics(db, this.#stopping.signal);
     this.#transcripts = new TranscriptTopics(db, this.#stopping.signal, () => this.#readTranscripts());
   }
 
@@ -107,13 +104,10 @@ export class Hub {
     return this.#transcripts.subscribe(viewer, sessionId, afterSequence);
   }
 
-  /**
-   * Seconds since the commit of a value of a subscription, by the database's clock. Undefined for what is not new: the state
-   * that a subscriber begins with, and revisions that it missed.
-   */
+  /** Milliseconds since a revision of a task was committed, by the database's clock. Undefined for other values. */
   lagOf(value: unknown): number | undefined {
-    const committed = typeof value === 'object' && value !== null ? this.#live.get(value) : undefined;
-    return committed === undefined ? undefined : (this.#db.clock.nowMs() - committed) / 1_000;
+    if (typeof value !== 'object' || value === null || !('updatedAt' in value)) return undefined;
+    return this.#db.clock.nowMs() - Date.parse(String(value.updatedAt));
   }
 
   #announce(change: ListedChange): void {

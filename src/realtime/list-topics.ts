@@ -28,14 +28,12 @@ const keyOf = (workspaceId: string, part: string | null) =>
 export class ListTopics {
   readonly #db: Database;
   readonly #signal: AbortSignal;
-  readonly #onPublish: (task: Task) => void;
   readonly #topics = new Map<string, ListTopic>();
   /** The ids of tasks whose newest revision a watched list lacks. */
   readonly #unread = new Set<string>();
 
-  /** Reads are retried until the signal aborts. `onPublish` is called with each revision that is new. */
-  constructor(db: Database, signal: AbortSignal, onPublish: (task: Task) => void) {
-    this.#onPublish = onPublish;
+  /** Reads are retried until the signal aborts. */
+  constructor(db: Database, signal: AbortSignal) {
     this.#db = db;
     this.#signal = signal;
   }
@@ -64,7 +62,6 @@ export class ListTopics {
     try {
       const tasks = await retryWhileUnavailable(() => readTasks(this.#db, ids), this.#signal);
       for (const task of tasks) {
-        this.#onPublish(task);
         for (const topic of this.#topicsOf(task.workspaceId, task.project.id, task.id)) topic.publish(task);
       }
     } catch (error) {

@@ -21,7 +21,6 @@ const taskNotFound = () => new NotFoundError('The task does not exist.', { field
 export class TaskTopics {
   readonly #db: Database;
   readonly #signal: AbortSignal;
-  readonly #onPublish: (task: Task) => void;
   readonly #topics = new Map<string, TaskTopic>();
   /** The topics whose `gap` is defined. */
   readonly #withGap = new Set<TaskTopic>();
@@ -32,9 +31,8 @@ export class TaskTopics {
   /** Revisions for subscribers that are behind the backlog of their topic. */
   readonly #catchUpPages: BatchedReads<RevisionRange, readonly Task[]>;
 
-  /** Reads are retried until the signal aborts. `onPublish` is called with each revision that is new. */
-  constructor(db: Database, signal: AbortSignal, onPublish: (task: Task) => void) {
-    this.#onPublish = onPublish;
+  /** Reads are retried until the signal aborts. */
+  constructor(db: Database, signal: AbortSignal) {
     this.#db = db;
     this.#signal = signal;
     this.#initialTasks = new BatchedReads({
@@ -79,10 +77,7 @@ export class TaskTopics {
       // The last subscriber left meanwhile.
       if (!this.#withGap.has(topic)) continue;
       const page = pages[index] ?? [];
-      for (const revision of page) {
-        this.#onPublish(revision);
-        topic.publish(revision);
-      }
+      for (const revision of page) topic.publish(revision);
       if (page.length === 0) topic.discardAnnouncement();
       else this.#evictable.add(topic);
       if (!topic.gap) this.#withGap.delete(topic);

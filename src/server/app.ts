@@ -56,7 +56,7 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly healthReport: () => Promise<string>;
   /** Whether a viewer may read what tells of all workspaces: the metrics and the health report. */
   readonly isOperator: (viewer: Viewer) => boolean;
-  /** Seconds since the commit of what a message of a subscription tells; undefined for one that tells of the past. */
+  /** Milliseconds since the commit of what a message of a subscription tells. Undefined where it is not known. */
   readonly lagOf: (value: unknown) => number | undefined;
   /** Null when the server can serve; otherwise the reason, which is sent to the caller of `/readyz`. */
   readonly readiness: () => Promise<string | null>;

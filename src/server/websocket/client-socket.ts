@@ -20,7 +20,6 @@ export class ClientSocket {
     this.#onSent = () => {
       if (this.#drained && socket.bufferedAmount <= tuning.highWater) this.#resume();
     };
-    socket.once('close', () => this.#resume());
   }
 
   get open(): boolean {
@@ -56,6 +55,11 @@ export class ClientSocket {
   /** The close frame is queued behind the unread data. When the client does not answer it in time, `ws` destroys the connection. */
   disconnectSlowClient(): void {
     this.close(tryAgainLater, 'The client reads too slowly');
+    this.#resume();
+  }
+
+  /** To be called when the socket is closed: nobody waits for it any longer. */
+  closed(): void {
     this.#resume();
   }
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { handleProtocols, CloseCode as ProtocolCode, type Server as ProtocolServer } from 'graphql-ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type Logger, withLogFields } from '../../log.ts';
+import type { Logger } from '../../log.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { addressOf, credentialOf } from '../auth/credentials.ts';
@@ -87,11 +87,10 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
 
   #accept(socket: WebSocket, address: string, upgradeCredential: Credential | undefined): void {
     const client = new ClientSocket(socket, this.#tuning);
-    const logFields = { socketId: randomUUID() };
     // `ws` closes the socket itself, for example with 1009 for a message that is too large.
     socket.on('error', (err) => this.#logger.debug({ err }, 'socket failed'));
     this.#keepAlive.watch(socket);
-    socket.once('close', this.#metrics.socketOpened());
+    this.#metrics.socketOpened();
     const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,
@@ -101,14 +100,24 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
         onMessage: (receive) =>
           socket.on('message', (data) => {
             if (!client.open) return;
-            withLogFields(logFields, () => receive(String(data))).catch((error) =>
-              this.#messageFailed(client, error),
-            );
+            receive(String(data)).catch((error) => this.#messageFailed(client, error));
           }),
       },
-      { client, address, upgradeCredential, viewer: undefined, forgetEnd: undefined, operations: 0 },
+      {
+        client,
+        address,
+        upgradeCredential,
+        logFields: { socketId: randomUUID() },
+        viewer: undefined,
+        forgetEnd: undefined,
+        operations: 0,
+      },
     );
+    // One listener does it all: each costs memory for as long as the socket is open.
     socket.once('close', (code, reason) => {
+      client.closed();
+      this.#keepAlive.forget(socket);
+      this.#metrics.socketClosed();
       closed(code, String(reason)).catch((err) => this.#logger.error({ err }, 'closing failed'));
     });
   }

@@ -25,10 +25,12 @@ export class KeepAlive {
   }
 
   watch(socket: WebSocket): void {
-    const slice = this.#slices[this.#added++ % slices];
-    slice?.add(socket);
+    this.#slices[this.#added++ % slices]?.add(socket);
     socket.on('pong', () => this.#unanswered.delete(socket));
-    socket.once('close', () => slice?.delete(socket));
+  }
+
+  forget(socket: WebSocket): void {
+    for (const slice of this.#slices) slice.delete(socket);
   }
 
   stop(): void {

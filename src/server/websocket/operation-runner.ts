@@ -8,7 +8,7 @@ import {
   validateSubscriptionArgs,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import type { Logger } from '../../log.ts';
+import { type Logger, withLogFields } from '../../log.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { SubscriberLaggedError } from '../../realtime/errors.ts';
 import { OperationRefusedError, type TranslateError } from '../graphql/errors.ts';
@@ -32,7 +32,7 @@ export interface OperationRunnerOptions<Viewer, Context extends object> {
   readonly accessScope: (viewer: Viewer) => string;
   readonly isTransient: (error: unknown) => boolean;
   readonly metrics: Metrics;
-  /** Seconds since the commit of what a message of a subscription tells; undefined for one that tells of the past. */
+  /** Milliseconds since the commit of what a message of a subscription tells. Undefined where it is not known. */
   readonly lagOf: (value: unknown) => number | undefined;
 }
 
@@ -40,6 +40,7 @@ export interface OperationRunnerOptions<Viewer, Context extends object> {
 export interface OperationRequest<Viewer> {
   readonly client: ClientSocket;
   readonly viewer: Viewer;
+  readonly logFields: Readonly<Record<string, string>>;
   /** Chosen by the client. */
   readonly id: string;
   readonly document: DocumentNode;
@@ -67,7 +68,7 @@ export class OperationRunner<Viewer, Context extends object> {
     // Nothing here awaits the other one: an idle subscription costs the memory of each function that is suspended.
     return type === OperationTypeNode.SUBSCRIPTION
       ? this.#streamSubscription(operation, request)
-      : this.#runQuery(operation, request);
+      : withLogFields(request.logFields, () => this.#runQuery(operation, request));
   }
 
   async #runQuery(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
@@ -80,12 +81,15 @@ export class OperationRunner<Viewer, Context extends object> {
 
   async #streamSubscription(operation: Operation, request: OperationRequest<Viewer>): Promise<void> {
     const { client, id } = request;
-    const { source, argsOfMessage } = await this.#openSource(request);
+    // Not the loop: what an idle subscription waits for would keep the fields' context, and all subscribers share a message.
+    const opening = withLogFields(request.logFields, () => this.#openSource(request));
+    const { source, argsOfMessage } = await opening;
+    const openedAt = performance.now();
     operation.attachSource(source);
     const { metrics, lagOf } = this.#options;
     const key = this.#sharingKey(request);
     const { field } = countedOperation(request.document, request.payload.operationName);
-    const closed = metrics.subscriptionOpened(field);
+    metrics.subscriptionOpened(field);
     const beginning = beginningOf(id);
     try {
       // A disconnected socket stays in the closing state for a while; values taken for it would be lost.
@@ -97,8 +101,9 @@ export class OperationRunner<Viewer, Context extends object> {
         if (sent % yieldEvery === 0) await immediate();
         // Backpressure: take the next value only after the socket drained. Until then the subscriber costs only its position.
         const drained = client.send(`${beginning}${payload}}`);
-        const lag = lagOf(value);
-        if (lag !== undefined) metrics.delivered(lag);
+        const lagMs = lagOf(value);
+        // The others tell of a time before the subscription: the state that it begins with, and what the client has missed.
+        if (lagMs !== undefined && lagMs < performance.now() - openedAt) metrics.delivered(lagMs / 1_000);
         if (drained) await drained;
       }
     } catch (error) {
@@ -106,7 +111,7 @@ export class OperationRunner<Viewer, Context extends object> {
       // It is disconnected with 1013; after reconnecting it starts from the current state.
       client.disconnectSlowClient();
     } finally {
-      closed();
+      metrics.subscriptionClosed(field);
     }
   }
 

@@ -1,5 +1,6 @@
 import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
-import { makeServer, type Server } from 'graphql-ws';
+import { makeServer, type Server, type SubscribePayload } from 'graphql-ws';
+import { withLogFields } from '../../log.ts';
 import { RateLimitedError, UnauthenticatedError } from '../../tasks/domain/errors.ts';
 import type { Credential } from '../../tasks/domain/viewer.ts';
 import { type Authenticate, authorizationInPayload } from '../auth/credentials.ts';
@@ -23,6 +24,8 @@ export interface Connection<Viewer> {
   readonly client: ClientSocket;
   /** The IP address of the client. */
   readonly address: string;
+  /** Stand in each line that is logged while an operation starts, or answers. */
+  readonly logFields: Readonly<Record<string, string>>;
   /** The credential of the upgrade request; cleared once `connection_init` has been handled. */
   upgradeCredential: Credential | undefined;
   viewer: Viewer | undefined;
@@ -50,85 +53,95 @@ export function createWebSocketOperations<Viewer, Context extends object>(
     }
   };
 
+  /** False when the client is refused; its socket is closed then. */
+  const connect = async (connection: Connection<Viewer>, params: ConnectionInit | undefined) => {
+    const { client, address } = connection;
+    const authorization = authorizationInPayload(params);
+    const credential =
+      authorization === undefined ? connection.upgradeCredential : credentialIn(authorization);
+    connection.upgradeCredential = undefined;
+    try {
+      if (!credential) throw new UnauthenticatedError('A valid token is required.');
+      const { viewer, onEnd } = await options.authenticate(credential, address);
+      connection.forgetEnd = onEnd(() => client.close(forbidden, 'The token or login has ended'));
+      connection.viewer = viewer;
+    } catch (err) {
+      if (err instanceof UnauthenticatedError) {
+        logger.debug({ code: err.code }, 'connection refused');
+        client.close(forbidden, err.message);
+      } else if (err instanceof RateLimitedError) {
+        logger.debug({ code: err.code }, 'connection refused');
+        client.close(tryAgainLater, err.message);
+      } else {
+        // Not 4500, after which clients give up: the database may be back in a moment.
+        logger.error({ err }, 'authentication failed');
+        client.close(tryAgainLater, 'Authentication is unavailable');
+      }
+    }
+    // The socket was closed while the token was looked up.
+    if (!client.open) forgetEnd(connection);
+    return connection.viewer !== undefined;
+  };
+
+  /** What graphql-ws runs next, or why it may not be run. */
+  const prepare = async (connection: Connection<Viewer>, id: string, sent: SubscribePayload) => {
+    // Some clients send an empty name when there is none.
+    const payload = { ...sent, operationName: sent.operationName || undefined };
+    const { client, viewer, logFields } = connection;
+    if (viewer === undefined) return [edgeError('A valid token is required.', 'UNAUTHENTICATED')];
+    if (connection.operations >= tuning.maxOperationsPerSocket) {
+      const limit = tuning.maxOperationsPerSocket;
+      return [
+        edgeError(
+          `The socket has too many running operations: at most ${limit} are allowed.`,
+          'RATE_LIMITED',
+        ),
+      ];
+    }
+    let document: DocumentNode;
+    try {
+      document = pipeline.parse(payload.query);
+    } catch (error) {
+      return refuse(viewer, payload.query, [translateError(error)]);
+    }
+    const errors = pipeline.validate(document);
+    if (errors.length > 0) return refuse(viewer, payload.query, errors);
+    if (!getOperationAST(document, payload.operationName)) {
+      const error = edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT');
+      return refuse(viewer, payload.query, [error]);
+    }
+    const contextValue = new Operation(async (operation) => {
+      connection.operations += 1;
+      try {
+        await runner.run(operation, { client, viewer, logFields, id, document, payload });
+      } finally {
+        connection.operations -= 1;
+      }
+    });
+    return { schema: pipeline.schema, document, operationName: payload.operationName, contextValue };
+  };
+
   return makeServer<ConnectionInit, Connection<Viewer>>({
     connectionInitWaitTimeout: tuning.connectionInitTimeout,
 
-    async onConnect({ connectionParams, extra }) {
-      const { client, address } = extra;
-      const authorization = authorizationInPayload(connectionParams);
-      const credential = authorization === undefined ? extra.upgradeCredential : credentialIn(authorization);
-      extra.upgradeCredential = undefined;
-      try {
-        if (!credential) throw new UnauthenticatedError('A valid token is required.');
-        const { viewer, onEnd } = await options.authenticate(credential, address);
-        extra.forgetEnd = onEnd(() => client.close(forbidden, 'The token or login has ended'));
-        extra.viewer = viewer;
-      } catch (err) {
-        if (err instanceof UnauthenticatedError) {
-          logger.debug({ code: err.code }, 'connection refused');
-          client.close(forbidden, err.message);
-        } else if (err instanceof RateLimitedError) {
-          logger.debug({ code: err.code }, 'connection refused');
-          client.close(tryAgainLater, err.message);
-        } else {
-          // Not 4500, after which clients give up: the database may be back in a moment.
-          logger.error({ err }, 'authentication failed');
-          client.close(tryAgainLater, 'Authentication is unavailable');
-        }
-      }
-      // The socket was closed while the token was looked up.
-      if (!client.open) forgetEnd(extra);
-      return extra.viewer !== undefined;
-    },
+    onConnect: ({ connectionParams, extra }) =>
+      withLogFields(extra.logFields, () => connect(extra, connectionParams)),
 
     onClose({ extra }) {
       forgetEnd(extra);
     },
 
-    async onSubscribe({ extra }, id, sent) {
-      // Some clients send an empty name when there is none.
-      const payload = { ...sent, operationName: sent.operationName || undefined };
-      const { client, viewer } = extra;
-      if (viewer === undefined) return [edgeError('A valid token is required.', 'UNAUTHENTICATED')];
-      if (extra.operations >= tuning.maxOperationsPerSocket) {
-        const limit = tuning.maxOperationsPerSocket;
-        return [
-          edgeError(
-            `The socket has too many running operations: at most ${limit} are allowed.`,
-            'RATE_LIMITED',
-          ),
-        ];
-      }
-      let document: DocumentNode;
-      try {
-        document = pipeline.parse(payload.query);
-      } catch (error) {
-        return refuse(viewer, payload.query, [translateError(error)]);
-      }
-      const errors = pipeline.validate(document);
-      if (errors.length > 0) return refuse(viewer, payload.query, errors);
-      if (!getOperationAST(document, payload.operationName)) {
-        const error = edgeError('Could not determine what operation to execute.', 'BAD_USER_INPUT');
-        return refuse(viewer, payload.query, [error]);
-      }
-      const contextValue = new Operation(async (operation) => {
-        extra.operations += 1;
-        try {
-          await runner.run(operation, { client, viewer, id, document, payload });
-        } finally {
-          extra.operations -= 1;
-        }
-      });
-      return { schema: pipeline.schema, document, operationName: payload.operationName, contextValue };
-    },
+    onSubscribe: ({ extra }, id, payload) =>
+      withLogFields(extra.logFields, () => prepare(extra, id, payload)),
 
     // graphql-ws hands our Operation through as contextValue; both hooks return it, and it sends its own messages.
     execute: ({ contextValue }) => operationIn(contextValue),
     subscribe: ({ contextValue }) => operationIn(contextValue),
 
-    onError(_context, _id, _payload, errors) {
-      return errors.flatMap(errorsOf).map((error) => formatError(translateError(error)));
-    },
+    onError: ({ extra }, _id, _payload, errors) =>
+      withLogFields(extra.logFields, () =>
+        errors.flatMap(errorsOf).map((error) => formatError(translateError(error))),
+      ),
   });
 }
 
