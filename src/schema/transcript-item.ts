@@ -194,7 +194,7 @@ builder.objectRef<ItemOf<'notice'>>('Notice').implement({
   fields: (t) => ({
     code: t.string({
       description:
-        'AGENT_RESTARTED (its memory of the conversation is gone), MESSAGES_LOST, MESSAGE_UNREADABLE; more may come.',
+        'AGENT_RESTARTED (its memory of the conversation is gone), MESSAGES_LOST, MESSAGE_UNREADABLE, EARLIER_PROMPT_ENDED; more may come.',
       resolve: ({ data }) => data.code,
     }),
     text: t.exposeString('text', { description: 'A sentence for people.' }),

@@ -367,6 +367,8 @@ const PromptEntity = defineEntity({
     createdAt: instant(),
     /** The agent's response, where it came on the request and the stream has not delivered it yet. JSON. */
     response: p.text().nullable(),
+    /** While it is UNKNOWN, and the agent that may have got it is still there. */
+    unknownSince: instant().nullable(),
   },
 });
 

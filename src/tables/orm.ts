@@ -17,6 +17,7 @@ import { Migration010Webhooks } from './migrations/migration-010-webhooks.ts';
 import { Migration011Conversations } from './migrations/migration-011-conversations.ts';
 import { Migration012RoomOfWorkspaces } from './migrations/migration-012-room-of-workspaces.ts';
 import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts';
+import { Migration014UnknownPrompts } from './migrations/migration-014-unknown-prompts.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -35,6 +36,7 @@ const migrationsList = [
   { name: 'migration-011-conversations', class: Migration011Conversations },
   { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
   { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
+  { name: 'migration-014-unknown-prompts', class: Migration014UnknownPrompts },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

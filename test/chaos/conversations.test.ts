@@ -1,13 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { print } from 'graphql';
 import { expect, it, onTestFinished } from 'vitest';
-import {
-  createGroundcrew,
-  type Groundcrew,
-  type Transcript,
-  type TranscriptItem,
-  TranscriptPageDocument,
-} from '../../src/client/client.ts';
+import { createGroundcrew } from '../../src/client/client.ts';
 import { freePort } from '../../src/free-port.ts';
 import { isLong, report } from '../support/chaos-form.ts';
 import { fetchGraphql } from '../support/fetch-graphql.ts';
@@ -22,6 +15,7 @@ import { seeded } from '../support/seeded-random.ts';
 import { startSilentProxy } from '../support/silent-proxy.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { linesOf, type Manner, manners, Talker } from './support/talker.ts';
+import { again, readTranscript, Watch } from './support/transcripts.ts';
 
 const chaosMs = isLong ? 180_000 : 14_000;
 /** Sessions of each manner. */
@@ -163,7 +157,7 @@ it(
     const background = Promise.all(prompting);
     background.catch(() => {});
     answering.catch(() => {});
-    await waitFor(() => all.every(({ given }) => given.length > 0));
+    await waitFor(() => all.every(({ given }) => given.length > 0), settledMs);
 
     const restartApi = async (index: number) => {
       apis[index]?.kill('SIGKILL');
@@ -238,75 +232,10 @@ it(
   }),
 );
 
-/** A transcript as a client has it that watches all the time. */
-class Watch {
-  readonly sessionId: string;
-  newest: Transcript = { sequence: 0, items: [], missing: 0 };
-  readonly #watching: Promise<void>;
-
-  constructor(client: Groundcrew, sessionId: string) {
-    this.sessionId = sessionId;
-    this.#watching = this.#watch(client);
-    this.#watching.catch(() => {});
-  }
-
-  async until(sequence: number): Promise<void> {
-    await Promise.race([
-      waitFor(() => this.newest.sequence >= sequence, 30_000, `a watcher to be at ${sequence}`),
-      this.#watching.then(() => Promise.reject(new Error('A watch has ended.'))),
-    ]);
-  }
-
-  async #watch(client: Groundcrew): Promise<void> {
-    for await (const transcript of client.watchTranscript(this.sessionId)) {
-      if (transcript.sequence < this.newest.sequence) throw new Error('A watch has gone back.');
-      this.newest = transcript;
-    }
-  }
-}
-
-interface Page {
-  readonly node: {
-    readonly sequence: number;
-    readonly items: {
-      readonly nodes: readonly TranscriptItem[];
-      readonly pageInfo: { readonly hasPreviousPage: boolean; readonly startCursor: string };
-    };
-  };
-}
-
-/** The whole transcript, as the server holds it. */
-async function readTranscript(
-  ask: <T>(query: string, variables: Readonly<Record<string, unknown>>) => Promise<T>,
-  sessionId: string,
-): Promise<Transcript> {
-  let items: readonly TranscriptItem[] = [];
-  let before: string | null = null;
-  for (;;) {
-    const { node }: Page = await ask(print(TranscriptPageDocument), { sessionId, before });
-    items = [...node.items.nodes, ...items];
-    if (!node.items.pageInfo.hasPreviousPage) return { sequence: node.sequence, items, missing: 0 };
-    before = node.items.pageInfo.startCursor;
-  }
-}
-
 function isSettled(talker: Talker, states: readonly StoredPrompt[]): boolean {
   // The words of an agent that has got a prompt show it.
   return states.every(
     ({ id, state }) =>
       state === 'DONE' || state === 'FAILED' || (state === 'UNKNOWN' && !talker.given.includes(id)),
   );
-}
-
-/** Repeats until it succeeds: what it needs may be away. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + 60_000;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await delay(50);
-    }
-  }
 }

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { OwnTime } from '../support/own-time.ts';
 import { never } from '../support/scripted-provider.ts';
+import type { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** CONTRACT.md, promise 4: work of a worker that was killed goes on within this many milliseconds. */
@@ -32,6 +33,16 @@ const send = async (sessionId: string, text: string) => {
   );
   return sendPrompt.id;
 };
+
+const stateOf = async (id: string) => {
+  const { node } = await ask<{ node: { state: string } }>(
+    'query ($id: ID!) { node(id: $id) { ... on Prompt { state } } }',
+    { id },
+  );
+  return node.state;
+};
+const shown = (copy: TranscriptCopy) =>
+  copy.list.map(({ text, stopReason, code }) => stopReason ?? code ?? text);
 
 it('I16 another worker goes on where the store ends when the follower is killed, and stores each message once', async () => {
   const first = await processes.startWorker();
@@ -99,6 +110,74 @@ it('I18 no prompt reaches the agent twice or out of order when followers are kil
   for (const { id: prompt, state } of states) expect(given.includes(prompt), prompt).toBe(state === 'DONE');
 });
 
+describe('I18 an agent that is silent while its follower is killed', () => {
+  /** The agent has a second prompt, and nobody knows it; a third one waits. */
+  async function unknown() {
+    const first = await processes.startWorker();
+    const conversation = await conversations.open('first');
+    const { agent, given, copy, sessionId, taskId } = conversation;
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    await conversations.running(taskId);
+    agent.onPrompt = () => first.kill('SIGKILL');
+    const second = await send(sessionId, 'second');
+    await agent.nextPrompt();
+    agent.onPrompt = undefined;
+    const worker = await processes.startWorker();
+    onTestFinished(() => worker.kill('SIGKILL'));
+    const third = await send(sessionId, 'third');
+    await waitFor(async () => (await stateOf(second)) === 'UNKNOWN', 30_000);
+    return { ...conversation, second, third };
+  }
+
+  it('has its words shown as the answer to that prompt, and the next one waits for its end', async () => {
+    const { agent, copy, second, third } = await unknown();
+    expect(agent.prompts).toHaveLength(2);
+    agent.sayText('about the second');
+    await waitFor(async () => (await stateOf(second)) === 'ACCEPTED');
+    expect(await stateOf(third)).toBe('QUEUED');
+    agent.respond(second, { stopReason: 'end_turn' });
+    expect(await agent.nextPrompt()).toMatchObject({ id: third });
+    agent.sayText('about the third');
+    agent.respond(third, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.filter(({ stopReason }) => stopReason).length === 3);
+    expect(shown(copy)).toEqual([
+      'first',
+      'END_TURN',
+      'second',
+      'about the second',
+      'END_TURN',
+      'third',
+      'about the third',
+      'END_TURN',
+    ]);
+    expect(await stateOf(second)).toBe('DONE');
+  });
+
+  it('gets the next prompt after a while, and a notice says where the earlier one ended', async () => {
+    const { agent, copy, second, third } = await unknown();
+    expect(await agent.nextPrompt()).toMatchObject({ id: third });
+    expect(await stateOf(second)).toBe('UNKNOWN');
+    agent.sayText('about the second');
+    await copy.until(({ list }) => list.at(-1)?.text === 'about the second');
+    agent.respond(second, { stopReason: 'end_turn' });
+    agent.sayText('about the third');
+    agent.respond(third, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.filter(({ stopReason }) => stopReason).length === 2);
+    expect(shown(copy)).toEqual([
+      'first',
+      'END_TURN',
+      'third',
+      'about the second',
+      'EARLIER_PROMPT_ENDED',
+      'about the third',
+      'END_TURN',
+    ]);
+    for (const prompt of [second, third]) expect(await stateOf(prompt)).toBe('DONE');
+    expect(agent.prompts.map(({ text }) => text)).toEqual(['first', 'second', 'third']);
+  });
+});
+
 it('I20 an agent is started again, with a notice, when the follower is killed while it does that', async () => {
   const { app, agents } = conversations;
   const first = await processes.startWorker();
@@ -119,11 +198,7 @@ it('I20 an agent is started again, with a notice, when the follower is killed wh
   agent.sayText('last words');
   await waitFor(() => killed.calls.length === 1);
   await copy.until(({ list }) => list.at(-1)?.code === 'AGENT_RESTARTED', 60_000);
-  expect(copy.list.map(({ text, stopReason, code }) => stopReason ?? code ?? text).slice(1)).toEqual([
-    'last words',
-    'FAILED',
-    'AGENT_RESTARTED',
-  ]);
+  expect(shown(copy).slice(1)).toEqual(['last words', 'FAILED', 'AGENT_RESTARTED']);
   await send(sessionId, 'are you there');
   expect(await (await agents.agent(opened + 1)).nextPrompt()).toMatchObject({ text: 'are you there' });
   for (const worker of [first, next]) worker.kill('SIGKILL');

@@ -47,6 +47,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-011-conversations',
         'migration-012-room-of-workspaces',
         'migration-013-agent-ends',
+        'migration-014-unknown-prompts',
       ],
     });
     await migrate(database.url);

@@ -78,7 +78,8 @@ export function changeConversation(
 
 export async function changePrompt(tx: Database, { id, from, to, error }: PromptChange): Promise<void> {
   const { rows } = await sql`
-    update prompt set state = ${to}, error = ${error ? JSON.stringify(error) : null}::jsonb
+    update prompt set state = ${to}, error = ${error ? JSON.stringify(error) : null}::jsonb,
+      unknown_since = case when ${to} = 'unknown' then now() end
     where id = ${id} and state = any(${from}) returning id
   `.execute(tx.kysely);
   if (rows.length === 0) throw new PromptChangedError(`The prompt ${id} is in another state.`);
@@ -111,6 +112,10 @@ async function recordRestart(tx: Database, lease: FollowLease, connection: Conne
       launch = launch + ${connection ? 1 : 0}, restarts = case when ${isRecent} then restarts + 1 else 1 end,
       restarts_since = case when ${isRecent} then restarts_since else now() end
     where session_id = ${lease.sessionId} and epoch = ${lease.epoch}
+  `.execute(tx.kysely);
+  // The agent that may have got them is gone.
+  await sql`
+    update prompt set unknown_since = null where session_id = ${lease.sessionId} and state = 'unknown'
   `.execute(tx.kysely);
 }
 

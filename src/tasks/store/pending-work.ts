@@ -10,6 +10,10 @@ export interface PendingPrompt {
   readonly state: PromptState;
   /** The response to it that came on its request; the stream delivers it too. */
   readonly response: string | null;
+  /** Milliseconds; null unless it is unknown, and the agent that may have got it is still there. */
+  readonly unknownForMs: number | null;
+  /** The agent has ended its work on a later one. */
+  readonly isPassedOver: boolean;
 }
 
 export interface PendingAnswer {
@@ -41,12 +45,16 @@ export async function readPendingWork(
     interrupted_at: string | null;
   }>`
     select interrupted_at, (
-      select json_agg(json_build_object('id', id, 'text', text, 'state', state, 'response', response) order by number) from (
-        select id, text, state, response, number from prompt
-        where prompt.session_id = conversation.session_id and state in ('sending', 'accepted', 'unknown')
+      select json_agg(json_build_object('id', id, 'text', text, 'state', state, 'response', response,
+        'unknownForMs', extract(epoch from now() - unknown_since) * 1000,
+        'isPassedOver', unknown_since is not null and exists (
+          select from prompt later where later.session_id = conversation.session_id and later.number > open.number
+            and later.state in ('done', 'failed')
+        )) order by number) from (
+        select * from prompt where prompt.session_id = conversation.session_id
+          and (state in ('sending', 'accepted') or state = 'unknown' and unknown_since is not null)
         union all
-        (select id, text, state, response, number from prompt
-        where prompt.session_id = conversation.session_id and state = 'queued' order by number limit 1)
+        (select * from prompt where prompt.session_id = conversation.session_id and state = 'queued' order by number limit 1)
       ) open
     ) as prompts, (
       select json_agg(json_build_object('id', id, 'rpcId', rpc_id, 'state', state, 'answer', answer) order by answered_at)

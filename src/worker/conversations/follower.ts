@@ -12,6 +12,7 @@ import { type FollowedConversation, recordAgentEnd } from '../../tasks/store/con
 import { type PendingAnswer, readPendingWork, recordDelivered } from '../../tasks/store/pending-work.ts';
 import { Agenda } from './agenda.ts';
 import { type AgentLoss, recoverAgent } from './agent-recovery.ts';
+import { Delivery } from './delivery.ts';
 import { TranscriptDraft } from './transcript-draft.ts';
 import type { TranscriptWriter } from './transcript-writer.ts';
 import { Turns } from './turns.ts';
@@ -47,12 +48,12 @@ export class Follower {
   readonly #server: AgentServer;
   readonly #logger: Logger;
   readonly #agenda = new Agenda();
+  readonly #delivery = new Delivery(this.#agenda);
   readonly #draft: TranscriptDraft;
   readonly #turns: Turns;
   readonly #mask: SecretMask;
   readonly #stopping = new AbortController();
   readonly #signal: AbortSignal;
-  #stream: AgentStream | undefined;
   /** How the agent has ended, or that it is to be ended. */
   #end: AgentEnd | null;
   #isOver = false;
@@ -78,7 +79,7 @@ export class Follower {
       agenda: this.#agenda,
       signal: this.#signal,
       post: (message, onWritten) => this.#post(message, onWritten),
-      hasDeliveredAll: (quietMs) => this.#hasDeliveredAll(quietMs),
+      delivery: this.#delivery,
       onFree: () => this.hint(),
       onDeaf: () => this.#endDeafAgent(),
     });
@@ -112,14 +113,14 @@ export class Follower {
       this.#turns.takeOver((await this.#readPending()).prompts);
       if (this.#end === 'deaf') return 'deaf';
       if (this.#end !== null) this.#waitForLastWords();
-      this.#stream = new AgentStream({
+      const stream = new AgentStream({
         server: this.#server,
         conversation: conversation.connection.server,
         after: conversation.streamPosition,
         signal: this.#signal,
         onEvent: () => this.#agenda.wake(),
       });
-      const stream = this.#stream;
+      this.#delivery.stream = stream;
       for (;;) {
         this.#signal.throwIfAborted();
         for (const event of stream.take()) await this.#receive(event);
@@ -276,22 +277,15 @@ export class Follower {
 
   /** The news that an agent has ended may come before its last words. */
   #waitForLastWords(): void {
-    const wait = async () => {
-      const isLast = await this.#hasDeliveredAll(lastWordsMs);
-      this.#agenda.soon(() => {
-        this.#isOver ||= isLast;
-        if (!isLast) this.#waitForLastWords();
-      });
-    };
-    this.#agenda.at('lastWords', lastWordsMs, () => {
-      wait().catch(() => {}); // rejects when the follower has ended
+    this.#delivery.whenComplete({
+      name: 'lastWords',
+      afterMs: lastWordsMs,
+      quietMs: lastWordsMs,
+      isWanted: () => true,
+      work: () => {
+        this.#isOver = true;
+      },
     });
-  }
-
-  async #hasDeliveredAll(quietMs: number): Promise<boolean> {
-    const stream = this.#stream;
-    if (!stream || stream.hasEvents || (stream.quietForMs ?? 0) < quietMs) return false;
-    return (await stream.look()) && !stream.hasEvents;
   }
 
   #endDeafAgent(): void {

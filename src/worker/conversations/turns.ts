@@ -7,11 +7,13 @@ import type { Database } from '../../tables/database.ts';
 import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
 import type { TaskFailure } from '../../tasks/domain/task.ts';
 import type { Said } from '../../tasks/domain/transcript/said.ts';
-import { PromptChangedError } from '../../tasks/store/conversation-changes.ts';
+import { type PromptChange, PromptChangedError } from '../../tasks/store/conversation-changes.ts';
 import type { FollowedConversation } from '../../tasks/store/conversations.ts';
 import { type PendingPrompt, recordResponse } from '../../tasks/store/pending-work.ts';
 import type { Agenda } from './agenda.ts';
+import type { Delivery } from './delivery.ts';
 import type { TranscriptDraft } from './transcript-draft.ts';
+import { UnknownPrompts } from './unknown-prompts.ts';
 
 export interface TurnsOptions {
   readonly db: Database;
@@ -19,11 +21,10 @@ export interface TurnsOptions {
   readonly server: AgentServer;
   readonly draft: TranscriptDraft;
   readonly agenda: Agenda;
+  readonly delivery: Delivery;
   readonly signal: AbortSignal;
   /** Sends a message to the agent, and resolves with what the agent server answers. `onWritten`: all of it was written. */
   post(message: object, onWritten?: () => void): Promise<string>;
-  /** Whether the stream has delivered all that the agent has said, and has been quiet for that many milliseconds. */
-  hasDeliveredAll(quietMs: number): Promise<boolean>;
   /** The next prompt, or an interruption, may be looked at. */
   onFree(): void;
   /** The agent does not stop when it is asked to. */
@@ -63,8 +64,7 @@ interface Turn {
  */
 export class Turns {
   readonly #options: TurnsOptions;
-  /** Prompts that nobody knows whether the agent has got them. */
-  readonly #unknown = new Map<string, PendingPrompt>();
+  readonly #unknown = new UnknownPrompts();
   #turn: Turn | null = null;
   /** The turn that is being stopped. */
   #interrupted: Turn | null = null;
@@ -73,9 +73,9 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Whether the agent has no prompt, so that the next one may be sent. */
+  /** Whether the next prompt may be sent. */
   get isFree(): boolean {
-    return this.#turn === null;
+    return this.#turn === null && this.#unknown.waitMs === 0;
   }
 
   /** Whether the agent was asked to stop what it works on. */
@@ -86,7 +86,7 @@ export class Turns {
   /** Continues with what an earlier follower has begun. */
   takeOver(prompts: readonly PendingPrompt[]): void {
     for (const prompt of prompts) {
-      if (prompt.state === 'unknown') this.#unknown.set(prompt.id, prompt);
+      if (prompt.state === 'unknown') this.#unknown.add(prompt);
       if (prompt.state !== 'sending' && prompt.state !== 'accepted') continue;
       const turn = { id: prompt.id, text: prompt.text, state: prompt.state };
       this.#turn = turn;
@@ -94,6 +94,7 @@ export class Turns {
       if (response !== null) this.#endByRequest(turn, response);
       if (prompt.state === 'sending') this.#giveUpLater(turn);
     }
+    this.#sendAfterWait();
   }
 
   async send(prompt: PendingPrompt): Promise<void> {
@@ -156,28 +157,44 @@ export class Turns {
 
   /** The agent works, so it has got what it was given last. */
   showWork(): void {
-    if (this.#turn) {
-      this.#accept(this.#turn);
-      return;
-    }
-    const [prompt, ...others] = this.#unknown.values();
-    if (prompt && others.length === 0) this.#acceptUnknown(prompt);
+    const prompt = this.#unknown.workedOn;
+    if (this.#turn) this.#accept(this.#turn);
+    else if (prompt) this.#acceptUnknown(prompt);
   }
 
   /** The agent has answered a request. */
   respond({ id, stopReason, error }: Extract<Said, { type: 'response' }>): void {
     const prompt = this.#unknown.get(String(id));
-    if (this.#turn?.id === id) this.#accept(this.#turn);
-    else if (!prompt) return;
-    else if (this.#turn) {
-      // The agent works on a later one by now, whose turn this is not the end of.
-      this.#unknown.delete(prompt.id);
-      const change = { id: prompt.id, from: ['unknown' as const], to: 'done' as const };
-      this.#options.draft.tell('turn.ended', { prompt: change });
-      return;
-    } else this.#acceptUnknown(prompt);
+    if (!prompt && this.#turn?.id !== id) return;
     const failure = error ? promptFailed(error.message) : null;
-    this.#end(failure ? 'FAILED' : nameOf(stopReason ?? 'end_turn'), failure, 'canceled');
+    const reason = failure ? 'FAILED' : nameOf(stopReason ?? 'end_turn');
+    if (prompt && this.#turn) {
+      this.#endEarlier(this.#turn, prompt, reason, failure);
+      return;
+    }
+    if (prompt) this.#acceptUnknown(prompt);
+    else if (this.#turn) this.#accept(this.#turn);
+    this.#unknown.passOver();
+    this.#end(reason, failure, 'canceled');
+  }
+
+  /** An agent does one thing after the other: what it has said until now was about this prompt, and not about its turn's. */
+  #endEarlier(turn: Turn, prompt: PendingPrompt, reason: string, failure: TaskFailure | null): void {
+    const { segment } = this.#options.draft;
+    this.#unknown.remove(prompt.id);
+    if (turn.state === 'sending') {
+      segment.beginTurn(prompt.id, prompt.text);
+      segment.endTurn(reason, failure);
+    } else {
+      const line = (prompt.text.trim().split('\n', 1)[0] ?? '').slice(0, 200);
+      segment.addNotice(
+        'EARLIER_PROMPT_ENDED',
+        `The agent had got an earlier message, and has ended its work on it: “${line}” What it said until now answers that one.`,
+      );
+    }
+    const error = failure ? { error: failure } : {};
+    const change = { id: prompt.id, from: ['unknown' as const], to: failure ? 'failed' : 'done', ...error };
+    this.#options.draft.tell('turn.ended', { prompt: change as PromptChange });
   }
 
   /** The agent is gone: nothing more comes from it. */
@@ -205,7 +222,7 @@ export class Turns {
   }
 
   #acceptUnknown(prompt: PendingPrompt): void {
-    this.#unknown.delete(prompt.id);
+    this.#unknown.remove(prompt.id);
     this.#turn = { id: prompt.id, text: prompt.text, state: 'sending' };
     this.#accept(this.#turn);
   }
@@ -268,20 +285,9 @@ export class Turns {
     this.#whenAllIsDelivered('unknown', turn, unknownAfterMs, () => this.#giveUp(turn));
   }
 
-  /** Runs `work` after that many milliseconds, and when the stream brings nothing more, unless the turn is over by then. */
-  #whenAllIsDelivered(name: string, turn: Turn, ms: number, work: () => void): void {
-    const { agenda, hasDeliveredAll } = this.#options;
-    const look = async () => {
-      const isAll = await hasDeliveredAll(streamLagMs);
-      agenda.soon(() => {
-        if (this.#turn !== turn) return;
-        if (isAll) work();
-        else this.#whenAllIsDelivered(name, turn, streamLagMs, work);
-      });
-    };
-    agenda.at(name, ms, () => {
-      if (this.#turn === turn) look().catch(() => {}); // rejects when the follower has ended
-    });
+  #whenAllIsDelivered(name: string, turn: Turn, afterMs: number, work: () => void): void {
+    const isWanted = () => this.#turn === turn;
+    this.#options.delivery.whenComplete({ name, afterMs, quietMs: streamLagMs, isWanted, work });
   }
 
   #onRefusedPost(turn: Turn, error: unknown, isWritten: boolean): void {
@@ -313,18 +319,32 @@ export class Turns {
     agenda.at('look', notSentPauseMs, onFree);
   }
 
-  /** Nothing shows whether the agent has got the prompt. The queue goes on. */
+  /** Nothing shows whether the agent has got the prompt. The queue goes on after a while. */
   #giveUp(turn: Turn): void {
     if (this.#turn !== turn || turn.state !== 'sending') return;
-    const { draft, onFree } = this.#options;
+    const { draft } = this.#options;
     draft.tell('prompt.unknown', {
       isWorking: false,
       endsInterruption: true,
       prompt: { id: turn.id, from: ['sending'], to: 'unknown' },
     });
-    this.#unknown.set(turn.id, { id: turn.id, text: turn.text, state: 'unknown', response: null });
+    const { id, text } = turn;
+    this.#unknown.add({
+      id,
+      text,
+      state: 'unknown',
+      response: null,
+      unknownForMs: 0,
+      isPassedOver: false,
+    });
     this.#forget();
-    onFree();
+    this.#sendAfterWait();
+  }
+
+  #sendAfterWait(): void {
+    const { agenda, onFree } = this.#options;
+    const { waitMs } = this.#unknown;
+    if (waitMs > 0) agenda.at('wait', waitMs, onFree);
   }
 
   #forget(): void {
