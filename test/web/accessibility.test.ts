@@ -2,13 +2,19 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { describeInBrowser, Site, type View } from './browser.ts';
+import { edit, markdown, storeConversation, storeRequest, storeUndelivered } from './stored-conversation.ts';
 
-/** What axe finds wrong, in a form that a failed test can show. */
-async function violations(page: Page): Promise<string[]> {
+/** What axe finds wrong, in a form that a failed test can show. `rules`: these alone. */
+async function violations(page: Page, rules?: string[]): Promise<string[]> {
   // Not a script tag: the page's Content-Security-Policy forbids it.
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] }),
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(
+    (only) =>
+      (globalThis as unknown as { axe: typeof axe }).axe.run({
+        resultTypes: ['violations'],
+        ...(only && { runOnly: only }),
+      }),
+    rules,
   );
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
@@ -33,22 +39,28 @@ const unreachable = (page: Page) =>
       .filter((control) => control.checkVisibility() && control.offsetWidth > 1)
       .filter((control) => {
         control.scrollIntoView({ block: 'center', behavior: 'instant' });
-        const { left, top, width, height } = control.getBoundingClientRect();
+        // Of the first line, if it is a link that takes two.
+        const { left, top, width, height } = control.getClientRects()[0] as DOMRect;
         const hit = document.elementFromPoint(left + width / 2, top + height / 2);
         return left < 0 || left + width > innerWidth || !hit || !control.contains(hit);
       })
       .map(({ outerHTML }) => outerHTML.slice(0, 200));
   });
 
+const sizes = {
+  'on a phone': { width: 360, height: 640 },
+  // A browser makes this of 1280 × 720 at a zoom of 200 %.
+  'at a zoom of 200 %': { width: 640, height: 360 },
+  'on a screen': { width: 1200, height: 800 },
+};
+
 describeInBrowser('the page', () => {
   const site = Site.forTests('api');
 
   /** Shows each state of the page and calls `check` at it. */
-  async function forEachState(
-    view: View,
-    check: (page: Page, state: string) => Promise<void>,
-  ): Promise<void> {
-    const { page } = await site.visit({ reducedMotion: 'reduce', ...view });
+  async function forEachState(check: (page: Page, state: string) => Promise<void>): Promise<void> {
+    const view: View = { reducedMotion: 'reduce' };
+    const { page } = await site.visit(view);
     const history = page.getByRole('list', { name: 'History' }).getByRole('listitem');
     const ids: Record<string, string> = {};
     for (const status of ['init_create_sandbox', 'running', 'error', 'canceled'] as const)
@@ -84,7 +96,17 @@ describeInBrowser('the page', () => {
     await page.getByRole('alertdialog').waitFor();
     await check(page, 'the question before a task is archived');
 
-    const signedOut = await site.visitSignedOut({ reducedMotion: 'reduce', ...view });
+    await page.goto(`/tasks/${await createConversation()}`);
+    const log = page.getByRole('log', { name: 'Transcript' });
+    await log.getByText('Thought').click();
+    await log.getByText('Edit src/health.ts').click();
+    await log.getByRole('insertion').first().waitFor();
+    await log.getByRole('heading', { name: 'What I changed' }).waitFor();
+    await page.getByRole('group', { name: 'Run the tests' }).waitFor();
+    await page.getByRole('list', { name: 'Messages not delivered' }).getByText('And the logs').waitFor();
+    await check(page, 'a conversation');
+
+    const signedOut = await site.visitSignedOut(view);
     await signedOut.page.goto('/login');
     await signedOut.page.getByLabel('API token').fill('wrong');
     await signedOut.page.getByRole('button', { name: 'Sign in' }).click();
@@ -92,23 +114,42 @@ describeInBrowser('the page', () => {
     await check(signedOut.page, 'the login');
   }
 
-  it.each([
-    ['on a light phone', { colorScheme: 'light', viewport: { width: 360, height: 640 }, hasTouch: true }],
-    ['on a dark phone', { colorScheme: 'dark', viewport: { width: 360, height: 640 }, hasTouch: true }],
-    ['on a light screen', { colorScheme: 'light', viewport: { width: 1200, height: 800 } }],
-    ['on a dark screen', { colorScheme: 'dark', viewport: { width: 1200, height: 800 } }],
-    // A browser makes this of 1280 × 720.
-    ['at a zoom of 200 %', { viewport: { width: 640, height: 360 }, deviceScaleFactor: 2 }],
-  ] as const)(
-    'cuts nothing off, has all controls in reach, and nothing that axe finds wrong, %s',
-    async (_where, view) => {
-      await forEachState(view, async (page, state) => {
-        expect(await violations(page), state).toEqual([]);
-        expect(await overflow(page), state).toBe(0);
-        expect(await unreachable(page), state).toEqual([]);
-      });
-    },
-  );
+  /** A task with all that a conversation may show. */
+  async function createConversation(): Promise<string> {
+    const { stored } = site.app;
+    const id = await site.app.createIn('running');
+    const sessionId = await storeConversation(stored, id, [
+      ['user_message', 'Add a health check', { promptId: 'prompt' }],
+      ['agent_thought', 'It should ask the database.', {}],
+      ['plan', '', { entries: [{ content: 'Change it', status: 'in_progress', priority: 'high' }] }],
+      edit,
+      ['agent_message', markdown, {}],
+      ['turn_end', '', { stopReason: 'end_turn', error: null }],
+      ['notice', 'The agent was started again.', { code: 'AGENT_RESTARTED' }],
+    ]);
+    await storeRequest(stored, sessionId, 'Run the tests');
+    await storeUndelivered(stored, sessionId);
+    return id;
+  }
+
+  // Each state is loaded once and then shown in other sizes and colors, of which only those are looked at that may differ.
+  it('cuts nothing off, has all controls in reach, and nothing that axe finds wrong, in each size and theme', async () => {
+    await forEachState(async (page, state) => {
+      for (const [size, viewport] of Object.entries(sizes)) {
+        await page.setViewportSize(viewport);
+        expect(await overflow(page), `${state} ${size}`).toBe(0);
+        expect(await unreachable(page), `${state} ${size}`).toEqual([]);
+      }
+      expect(await violations(page), `${state} in the light theme`).toEqual([]);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      expect(await violations(page, ['color-contrast']), `${state} in the dark theme`).toEqual([]);
+      await page.emulateMedia({ colorScheme: 'light' });
+      // What is hidden on a screen was not looked at.
+      await page.setViewportSize(sizes['on a phone']);
+      expect(await violations(page), `${state} on a phone`).toEqual([]);
+      await page.setViewportSize(sizes['on a screen']);
+    });
+  });
 
   it('moves nothing for a visitor who wants reduced motion', async () => {
     const id = await site.app.createIn('init_create_sandbox');

@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, onTestFinished } from 'vitest';
 import { type StartedApp, startApp } from '../schema/started-app.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
-import { chromiumNames, chromiumPath, launchChromium } from './chromium.ts';
+import { chromiumNames, chromiumPath, sharedChromium } from './chromium.ts';
 
 if (!chromiumPath) {
   process.stderr.write(
@@ -39,7 +39,7 @@ export async function visit(browser: Browser, { url, token }: Target, view: View
   return { context, page };
 }
 
-/** Groundcrew with a scripted provider, a repository and a browser, for all tests of a file. */
+/** Groundcrew with a scripted provider and a repository, for all tests of a file; and the browser of all files. */
 export class Site {
   app!: StartedApp;
   repository!: GitRepository;
@@ -67,12 +67,11 @@ export class Site {
     [this.app, this.repository, this.browser] = await Promise.all([
       startApp(role),
       createGitRepository(),
-      launchChromium(),
+      sharedChromium(),
     ]);
   }
 
   async #stop(): Promise<void> {
-    await this.browser?.close();
     await this.app?.[Symbol.asyncDispose]();
     await this.repository?.[Symbol.asyncDispose]();
   }

@@ -42,12 +42,12 @@ interface Parts {
   readonly children?: ReactNode;
 }
 
-/** Plain elements, which markdown.css styles. Headings are below those of the page. */
+/** Plain elements, which markdown.css styles. Headings are below those of the page; agents begin with the second level too. */
 const components = {
   h1: 'h3',
-  h2: 'h4',
-  h3: 'h5',
-  h4: 'h6',
+  h2: 'h3',
+  h3: 'h4',
+  h4: 'h5',
   h5: 'h6',
   h6: 'h6',
   p: 'p',
