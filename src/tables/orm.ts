@@ -18,6 +18,7 @@ import { Migration011Conversations } from './migrations/migration-011-conversati
 import { Migration012RoomOfWorkspaces } from './migrations/migration-012-room-of-workspaces.ts';
 import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts';
 import { Migration014UnknownPrompts } from './migrations/migration-014-unknown-prompts.ts';
+import { Migration015BranchNames } from './migrations/migration-015-branch-names.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -37,6 +38,7 @@ const migrationsList = [
   { name: 'migration-012-room-of-workspaces', class: Migration012RoomOfWorkspaces },
   { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
   { name: 'migration-014-unknown-prompts', class: Migration014UnknownPrompts },
+  { name: 'migration-015-branch-names', class: Migration015BranchNames },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

@@ -7,6 +7,7 @@ import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import { type JobName, jobNameAt, jobs } from '../tasks/store/jobs.ts';
 import { takeOverSandboxes } from '../tasks/store/sandbox-ledger.ts';
+import { TaskWrites } from '../tasks/store/task-writes.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { deregisterWorker, reclaimFromAllWorkers } from '../tasks/store/worker-registry.ts';
 import { ActiveTasks } from './active-tasks.ts';
@@ -192,6 +193,7 @@ export class Worker {
       ...this.#options,
       ...signals,
       activeTasks: this.#activeTasks,
+      writes: new TaskWrites(db),
       workerId: () => this.#heartbeat.workerId,
       allowLocalRepos,
       stepTimeoutMs,

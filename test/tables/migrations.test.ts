@@ -48,6 +48,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-012-room-of-workspaces',
         'migration-013-agent-ends',
         'migration-014-unknown-prompts',
+        'migration-015-branch-names',
       ],
     });
     await migrate(database.url);

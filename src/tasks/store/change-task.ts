@@ -1,10 +1,15 @@
 import type { Database } from '../../tables/database.ts';
 import { type Lease, LeaseLostError } from '../domain/lease.ts';
-import type { Task } from '../domain/task.ts';
-import { transition } from '../domain/task-machine.ts';
-import { planWrite } from '../domain/write-plan.ts';
+import type { Task, TaskState, Timestamp } from '../domain/task.ts';
+import {
+  type MachineEvent,
+  type NewMachineEvent,
+  type Transition,
+  transition,
+} from '../domain/task-machine.ts';
+import { planWrite, type WritePlan } from '../domain/write-plan.ts';
 import { selectTasks, toTask } from './task-rows.ts';
-import { type Change, writeTask } from './write-task.ts';
+import { type Change, type TaskWrite, type Written, writeTask } from './write-task.ts';
 
 export type ChangeResult =
   /** `leaseReleased`: the write also released the lease; the caller must stop. */
@@ -14,16 +19,24 @@ export type ChangeResult =
   /** The idempotency key was used by an earlier call. */
   | { readonly outcome: 'duplicateKey'; readonly task: Task };
 
+export interface ChangeOptions {
+  /** What happens straight after the event, given the state that it led to: a revision of its own, in the same write. */
+  readonly next?: ((state: TaskState, at: Timestamp) => NewMachineEvent | null) | undefined;
+  /** Default: a statement of its own. */
+  readonly write?: ((write: TaskWrite) => Promise<Written | null>) | undefined;
+}
+
 /**
- * Applies an event to a task, under the database's time. `current` is the task as the caller read it; where it has changed
- * since, it is read again and the machine asked again. Null: the task does not exist. With a lease: throws LeaseLostError
- * once that is gone.
+ * Applies an event to a task, and those that follow it, under the database's time. `current` is the task as the caller read it;
+ * where it has changed since, it is read again and the machine asked again. Null: the task does not exist. With a lease:
+ * throws LeaseLostError once that is gone.
  */
 export async function changeTask(
   db: Database,
   taskId: string,
   change: Change,
   current?: Task,
+  { next = () => null, write = (each) => writeTask(db, each) }: ChangeOptions = {},
 ): Promise<ChangeResult | null> {
   const { lease } = change;
   let task = current ?? (await readTask(db, taskId, lease));
@@ -31,13 +44,19 @@ export async function changeTask(
     // A history never goes back in time, also where a clock was set back or differs by a moment.
     const now = db.clock.now();
     const at = now < task.updatedAt ? task.updatedAt : now;
-    const event = { ...change.event, at };
-    const to = transition(task.state, event);
-    if (!to) return { outcome: 'refused', task };
-    const plan = planWrite(to.state, event, lease !== undefined);
-    if (await writeTask(db, task, to, at, change, plan)) {
-      const changed = { ...task, revision: task.revision + 1, updatedAt: at, state: to.state };
-      return { outcome: 'changed', task: changed, leaseReleased: plan.releasesLease };
+    const planned = planRevisions(task.state, { ...change.event, at }, next, lease !== undefined);
+    if (!planned) return { outcome: 'refused', task };
+    const { revisions, plan } = planned;
+    const written = await write({ from: task, revisions, at, change, plan });
+    if (written) {
+      const { state } = revisions.at(-1) as Transition;
+      const changed = { ...task, revision: task.revision + revisions.length, updatedAt: at };
+      const branchName = written.branchName ?? state.branchName;
+      return {
+        outcome: 'changed',
+        task: { ...changed, state: { ...state, branchName } },
+        leaseReleased: plan.releasesLease,
+      };
     }
     const latest = await readTask(db, taskId, lease);
     // The write is conditional on revision and key. If the revision still matches, the key was the reason it failed.
@@ -45,6 +64,31 @@ export async function changeTask(
     task = latest;
   }
   return null;
+}
+
+/** What the event leads to, with all that follows it. Null when the state refuses the event. */
+function planRevisions(
+  from: TaskState,
+  event: MachineEvent,
+  next: NonNullable<ChangeOptions['next']>,
+  byWorker: boolean,
+): { revisions: Transition[]; plan: WritePlan } | null {
+  const revisions: Transition[] = [];
+  let plan: WritePlan | undefined;
+  let state = from;
+  for (let following: MachineEvent | null = event; following; ) {
+    const to: Transition | null = transition(state, following);
+    if (!to) break;
+    const added: WritePlan = planWrite(to.state, following, byWorker);
+    plan = plan
+      ? { ...added, sandbox: plan.sandbox ?? added.sandbox, prompts: plan.prompts ?? added.prompts }
+      : added;
+    revisions.push(to);
+    state = to.state;
+    const then = next(state, event.at);
+    following = then && { ...then, at: event.at };
+  }
+  return plan ? { revisions, plan } : null;
 }
 
 /** The task as it is now; null when it does not exist. With a lease: throws LeaseLostError once that is gone. */

@@ -37,9 +37,14 @@ export function jobNameAt(name: 'provisionTask' | 'releaseSandbox', location: st
  * workers that reach the task's sandbox, as the ledger stood before the statement.
  */
 export function addProvisionJob(taskId: RawBuilder<unknown>, runInMs: RunInMs): RawBuilder<unknown> {
+  return addProvisionJobAt(taskId, runAt(runInMs));
+}
+
+/** The same at an instant in SQL. */
+export function addProvisionJobAt(taskId: RawBuilder<unknown>, at: RawBuilder<unknown>): RawBuilder<unknown> {
   const name = sql`'provisionTask' || coalesce(
     (select ':' || located.location from sandbox located where located.task_id = ${taskId}), '')`;
-  return addProvisionJobNamed(name, taskId, runInMs);
+  return addProvisionJobNamed(name, taskId, at);
 }
 
 /** The same for any worker: of tasks without a sandbox, or where something is to be recorded that needs no sandbox. */
@@ -47,7 +52,7 @@ export function addProvisionJobForAnyWorker(
   taskId: RawBuilder<unknown>,
   runInMs: RunInMs,
 ): RawBuilder<unknown> {
-  return addProvisionJobNamed(sql`'provisionTask'`, taskId, runInMs);
+  return addProvisionJobNamed(sql`'provisionTask'`, taskId, runAt(runInMs));
 }
 
 /**
@@ -66,12 +71,15 @@ export function addProvisionJobs(tasks: string): RawBuilder<unknown> {
 function addProvisionJobNamed(
   name: RawBuilder<unknown>,
   taskId: RawBuilder<unknown>,
-  runInMs: RunInMs,
+  at: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
-  // Graphile Worker runs jobs in the order of `run_at`, so 1970 puts a job ahead of everything queued.
-  const runAt = runInMs === 'first' ? sql`to_timestamp(0)` : inMs(runInMs);
   return sql`(graphile_worker.add_job(${name}, json_build_object('taskId', ${taskId}),
-    run_at => ${runAt}, job_key => ${provisionJobKey(taskId)})).id`;
+    run_at => ${at}, job_key => ${provisionJobKey(taskId)})).id`;
+}
+
+/** Graphile Worker runs jobs in the order of `run_at`, so 1970 puts a job ahead of everything queued. */
+function runAt(runInMs: RunInMs): RawBuilder<unknown> {
+  return runInMs === 'first' ? sql`to_timestamp(0)` : inMs(runInMs);
 }
 
 export function provisionJobKey(taskId: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -1,6 +1,6 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
-import { isLeaseValid, leaseTask, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
+import { isLeaseValid, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
 import type { ActiveTask } from '../active-tasks.ts';
 import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
 
@@ -9,13 +9,13 @@ import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
  * changes nothing when it comes late, twice or without a reason.
  */
 export async function provisionTask(taskId: string, dependencies: ProvisionDependencies): Promise<void> {
-  const { db, interrupt } = dependencies;
+  const { writes, interrupt } = dependencies;
   interrupt.throwIfAborted();
   const active = await waitForActiveTask(taskId, dependencies);
   if (!active) return;
   try {
     const leased = await retryWhileUnavailable(
-      () => leaseTask(db, taskId, dependencies.workerId()),
+      () => writes.lease(taskId, dependencies.workerId()),
       interrupt,
       [WorkerDeclaredDeadError],
     );

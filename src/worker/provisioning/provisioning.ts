@@ -8,11 +8,13 @@ import { sandboxKey } from '../../tasks/domain/external-keys.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import { nextWork } from '../../tasks/domain/next-work.ts';
 import type { StepName } from '../../tasks/domain/status.ts';
-import type { AttemptState, TaskFailure } from '../../tasks/domain/task.ts';
+import type { AttemptState, TaskFailure, TaskState, Timestamp } from '../../tasks/domain/task.ts';
+import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
 import { msBetween } from '../../tasks/domain/timestamp.ts';
 import { requeueRelease } from '../../tasks/store/sandbox-ledger.ts';
 import { readSessionPrompt } from '../../tasks/store/session-prompts.ts';
 import type { LeasedTask } from '../../tasks/store/task-leases.ts';
+import type { TaskWrites } from '../../tasks/store/task-writes.ts';
 import type { ActiveTasks } from '../active-tasks.ts';
 import { runAttempt } from '../attempt.ts';
 import { isReachable, type Locations } from '../locations.ts';
@@ -33,6 +35,7 @@ export interface ProvisionDependencies {
   readonly locations: Locations;
   readonly allowLocalRepos: boolean;
   readonly activeTasks: ActiveTasks;
+  readonly writes: TaskWrites;
   workerId(): string;
   readonly stepTimeoutMs: number | undefined;
   readonly stepMaxAttempts: number;
@@ -59,13 +62,22 @@ export class Provisioning {
   readonly #lost: AbortSignal;
   readonly #logger: Logger;
   readonly #copy: WorkingCopy;
+  /** The attempt that was running when the task was leased, or that this worker has run: it is over. */
+  #lastAttempt: string | null;
 
   constructor(dependencies: ProvisionDependencies, leased: LeasedTask, lost: AbortSignal) {
     this.#dependencies = dependencies;
     this.#lost = lost;
     this.#logger = dependencies.logger.child({ taskId: leased.task.id });
     const location = dependencies.locations.get(leased.task.provider) ?? null;
-    this.#copy = new WorkingCopy(dependencies.db, leased, location, lost, this.#logger);
+    this.#copy = new WorkingCopy(leased, {
+      ...dependencies,
+      logger: this.#logger,
+      location,
+      lost,
+      next: (state, now) => this.#next(state, now),
+    });
+    this.#lastAttempt = runningAttempt(leased.task.state);
   }
 
   /** Throws LeaseLostError when the lease is lost meanwhile. */
@@ -75,17 +87,17 @@ export class Provisioning {
   }
 
   #doNextWork(): Promise<boolean> {
+    const { state } = this.#copy.task;
     const now = this.#dependencies.db.clock.now();
-    const work = nextWork(this.#copy.task.state, now);
+    const work = nextWork(state, now);
     switch (work.type) {
       case 'startStep':
-        return this.#attempt(stepTarget(work.step.name));
       case 'startSession':
-        return this.#attempt(sessionTarget(work.session.id));
+        return this.#start(state, now);
       case 'stepRunning':
-        return this.#failInterruptedAttempt(stepTarget(work.step.name));
+        return this.#continueAttempt(stepTarget(work.step.name));
       case 'sessionRunning':
-        return this.#failInterruptedAttempt(sessionTarget(work.session.id));
+        return this.#continueAttempt(sessionTarget(work.session.id));
       case 'finishProvisioning':
         return this.#copy.commit({ type: 'provisioned' });
       case 'wait':
@@ -95,28 +107,55 @@ export class Provisioning {
     }
   }
 
+  /** What is written together with a change that has led to this state: the end of provisioning, or the next attempt's start. */
+  #next(state: TaskState, now: Timestamp): NewMachineEvent | null {
+    const work = nextWork(state, now);
+    switch (work.type) {
+      case 'startStep':
+        return this.#startOf(stepTarget(work.step.name), state);
+      case 'startSession':
+        return this.#startOf(sessionTarget(work.session.id), state);
+      case 'finishProvisioning':
+        return { type: 'provisioned' };
+      case 'stepRunning':
+      case 'sessionRunning':
+      case 'wait':
+      case 'nothing':
+        return null;
+    }
+  }
+
+  /** Null where this worker may not start an attempt now. */
+  #startOf(target: AttemptTarget, state: TaskState): NewMachineEvent | null {
+    if (this.#dependencies.draining.aborted || !this.#reachesSandbox()) return null;
+    return this.#mayAttempt(target, state) ? target.started(this.#timeoutOf(target)) : null;
+  }
+
+  #start(state: TaskState, now: Timestamp): Promise<boolean> {
+    const start = this.#next(state, now);
+    if (start) return this.#copy.commit(start);
+    const mustLeave = this.#dependencies.draining.aborted || !this.#reachesSandbox();
+    return this.#copy.release(mustLeave ? 0 : suspectRetryMs);
+  }
+
   /**
-   * Records an attempt that was running when we leased the task as failed (WORKER_LOST). Counts as an attempt; retried at
-   * once. This worker settles every attempt that it starts, so it finds a running one later only if its own write committed
-   * although the reply was lost.
+   * Runs an attempt whose start this worker has stored, perhaps without hearing so. One that was running when the task was leased
+   * is recorded as failed (WORKER_LOST): it counts as an attempt, and is retried at once.
    */
-  #failInterruptedAttempt(target: AttemptTarget): Promise<boolean> {
+  #continueAttempt(target: AttemptTarget): Promise<boolean> {
+    const running = runningAttempt(this.#copy.task.state);
+    const attempt = target.attemptsIn(this.#copy.task.state);
+    if (attempt && running !== this.#lastAttempt) {
+      this.#lastAttempt = running;
+      return this.#runAttempt(target, attempt);
+    }
     const message = 'The worker was lost in the middle of the step.';
     const error = { code: workerLost, message, step: target.failedStep, retryable: true };
     return this.#commitFailure(target, error, 0);
   }
 
-  async #attempt(target: AttemptTarget): Promise<boolean> {
-    const { draining, stepTimeoutMs } = this.#dependencies;
-    if (draining.aborted || !this.#reachesSandbox()) return this.#copy.release(0);
-    if (!this.#mayAttempt(target)) return this.#copy.release(suspectRetryMs);
-    const timeoutMs = stepTimeoutMs ?? defaultTimeoutMs[target.step];
-    const number = (target.attemptsIn(this.#copy.task.state)?.attempt ?? 0) + 1;
-    const stillLeased = await this.#copy.commit(target.started(timeoutMs));
-    const attempt = target.attemptsIn(this.#copy.task.state);
-    // Otherwise the task has changed meanwhile: the loop reads it again.
-    if (!stillLeased || attempt?.attempt !== number || attempt.deadlineAt === null) return stillLeased;
-    return this.#runAttempt(target, attempt, timeoutMs);
+  #timeoutOf(target: AttemptTarget): number {
+    return this.#dependencies.stepTimeoutMs ?? defaultTimeoutMs[target.step];
   }
 
   /** Otherwise the job that the release adds goes to a worker that reaches it. */
@@ -129,17 +168,16 @@ export class Provisioning {
    * A step whose worker died several times may itself crash workers, and each crash costs every task on that worker an
    * attempt. So a worker runs at most one such step at a time.
    */
-  #mayAttempt(target: AttemptTarget): boolean {
+  #mayAttempt(target: AttemptTarget, state: TaskState): boolean {
     const { activeTasks, stepMaxAttempts } = this.#dependencies;
-    const { task } = this.#copy;
-    const attempts = target.attemptsIn(task.state);
+    const attempts = target.attemptsIn(state);
     const isSuspect =
       attempts?.error?.code === workerLost && attempts.failures >= Math.max(1, stepMaxAttempts - 2);
-    return activeTasks.claimCrashSuspectSlot(task.id, isSuspect);
+    return activeTasks.claimCrashSuspectSlot(this.#copy.task.id, isSuspect);
   }
 
   /** Runs an attempt whose start is committed, and commits its result. */
-  async #runAttempt(target: AttemptTarget, attempt: AttemptState, timeoutMs: number): Promise<boolean> {
+  async #runAttempt(target: AttemptTarget, attempt: AttemptState): Promise<boolean> {
     const { interrupt, metrics } = this.#dependencies;
     const startedAt = performance.now();
     const { status } = this.#copy.task.state;
@@ -149,7 +187,7 @@ export class Provisioning {
       result = await runAttempt(
         {
           number: attempt.attempt,
-          timeoutMs,
+          timeoutMs: this.#timeoutOf(target),
           signal: AbortSignal.any([this.#lost, interrupt]),
           log: (line) => logger.info({ line }, 'provider'),
           onLateCompletion: () => this.#onLateCompletion(),
@@ -188,7 +226,11 @@ export class Provisioning {
     if (!provider) {
       throw new StepError('PROVIDER_UNKNOWN', `This worker has no provider "${task.provider}".`);
     }
-    const readPrompt = (id: string) => retryWhileUnavailable(() => readSessionPrompt(db, id), signal);
+    // The first session's prompt is the task's.
+    const readPrompt = async (id: string) =>
+      id === task.state.sessions[0].id
+        ? task.prompt
+        : retryWhileUnavailable(() => readSessionPrompt(db, id), signal);
     const location = this.#dependencies.locations.get(task.provider) ?? null;
     const follow: StepWork['follow'] = (sessionId, connection, followSignal) =>
       startFollowing(db, this.#copy.leased, location, sessionId, connection, followSignal);
@@ -219,6 +261,14 @@ export class Provisioning {
       this.#logger.warn({ err: error }, 'could not release the sandbox again; the sweep will');
     });
   }
+}
+
+/** Names the attempt that is running: what it is of, and its number. */
+function runningAttempt(state: TaskState): string | null {
+  const step = state.steps.find((each) => each.state === 'running');
+  if (step) return `${step.name} ${step.attempt}`;
+  const session = state.sessions.find(({ deadlineAt }) => deadlineAt !== null);
+  return session ? `${session.id} ${session.attempt}` : null;
 }
 
 /** Providers have codes of their own, without end. */

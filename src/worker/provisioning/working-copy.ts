@@ -2,31 +2,38 @@ import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
-import type { Task } from '../../tasks/domain/task.ts';
+import type { Task, TaskState, Timestamp } from '../../tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
-import { settleName } from '../../tasks/settle-name.ts';
+import { settledName } from '../../tasks/settle-name.ts';
 import { type ChangeResult, changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
+import type { TaskWrites } from '../../tasks/store/task-writes.ts';
+import type { TaskWrite } from '../../tasks/store/write-task.ts';
 import type { StepResult } from './steps/step.ts';
+
+export interface WorkingCopyOptions {
+  readonly db: Database;
+  readonly writes: TaskWrites;
+  readonly logger: Logger;
+  /** Where this worker's provider makes the task's sandbox. */
+  readonly location: string | null;
+  /** Aborts when the lease is lost. */
+  readonly lost: AbortSignal;
+  /** What is to be written together with a change that has led to this state. */
+  next(state: TaskState, now: Timestamp): NewMachineEvent | null;
+}
 
 /**
  * A leased task as this worker last read or wrote it. Its methods write under the lease; they throw LeaseLostError once
  * that is lost, and resolve with whether the worker still has the lease.
  */
 export class WorkingCopy {
-  readonly #db: Database;
-  readonly #lost: AbortSignal;
-  readonly #logger: Logger;
-  /** Where this worker's provider makes the task's sandbox. */
-  readonly #location: string | null;
+  readonly #options: WorkingCopyOptions;
   #leased: LeasedTask;
 
-  constructor(db: Database, leased: LeasedTask, location: string | null, lost: AbortSignal, logger: Logger) {
-    this.#db = db;
+  constructor(leased: LeasedTask, options: WorkingCopyOptions) {
     this.#leased = leased;
-    this.#location = location;
-    this.#lost = lost;
-    this.#logger = logger;
+    this.#options = options;
   }
 
   get leased(): LeasedTask {
@@ -42,13 +49,17 @@ export class WorkingCopy {
   }
 
   async commitResult(result: StepResult): Promise<boolean> {
+    const { db, writes, location, next } = this.#options;
     const { task, lease } = this.#leased;
-    if ('remoteBranches' in result) {
-      return this.#write(() => settleName(this.#db, task, lease, result.remoteBranches));
-    }
-    const { event, workerData } = result;
-    const change = { event, lease, sandboxLocation: this.#location, ...(workerData ? { workerData } : {}) };
-    const stillLeased = await this.#write(() => changeTask(this.#db, task.id, change, task));
+    const workerData = 'remoteBranches' in result ? undefined : result.workerData;
+    const change = {
+      ...('remoteBranches' in result ? settledName(task, result.remoteBranches) : { event: result.event }),
+      lease,
+      sandboxLocation: location,
+      ...(workerData ? { workerData } : {}),
+    };
+    const write = (each: TaskWrite) => writes.write(each);
+    const stillLeased = await this.#write(() => changeTask(db, task.id, change, task, { next, write }));
     this.#leased = { ...this.#leased, ...workerData } as LeasedTask;
     return stillLeased;
   }
@@ -56,10 +67,18 @@ export class WorkingCopy {
   /** Releases the lease for `pauseMs`; null: until a client asks for work. */
   async release(pauseMs: number | null): Promise<boolean> {
     const { lease, task } = this.#leased;
-    if (await retryWhileUnavailable(() => releaseTask(this.#db, lease, task.revision, pauseMs), this.#lost)) {
+    if (
+      await retryWhileUnavailable(
+        () => releaseTask(this.#options.db, lease, task.revision, pauseMs),
+        this.#options.lost,
+      )
+    ) {
       return false;
     }
-    const latest = await retryWhileUnavailable(() => readTask(this.#db, task.id, lease), this.#lost);
+    const latest = await retryWhileUnavailable(
+      () => readTask(this.#options.db, task.id, lease),
+      this.#options.lost,
+    );
     if (!latest) throw new LeaseLostError(`Task ${task.id} does not exist any more.`);
     this.#leased = { ...this.#leased, task: latest };
     return true;
@@ -70,13 +89,13 @@ export class WorkingCopy {
    * committed unheard, the machine refuses the repeat, and we continue from the stored state.
    */
   async #write(write: () => Promise<ChangeResult | null>): Promise<boolean> {
-    const changed = await retryWhileUnavailable(write, this.#lost);
+    const changed = await retryWhileUnavailable(write, this.#options.lost);
     if (!changed) throw new LeaseLostError(`Task ${this.task.id} does not exist any more.`);
     this.#leased = { ...this.#leased, task: changed.task };
     if (changed.outcome !== 'changed') return true;
     const { revision, state } = changed.task;
     const steps = state.steps.map((step) => step.state);
-    this.#logger.info({ revision, status: state.status, steps }, 'task changed');
+    this.#options.logger.info({ revision, status: state.status, steps }, 'task changed');
     return !changed.leaseReleased;
   }
 }

@@ -170,14 +170,14 @@ describe('a task', () => {
     harness.provider.on(
       'ensureAgent',
       async (turn) => {
-        await rename('session', 'session_away');
+        await rename('prompt', 'prompt_away');
         return turn.effect();
       },
       { times: 1 },
     );
     const made = await harness.create();
     const task = await harness.until(made.id, ({ state }) => stepOf(state, 'create_session').error !== null);
-    await rename('session_away', 'session');
+    await rename('prompt_away', 'prompt');
     await harness.until(made.id, ({ state }) => state.status === 'running' || state.status === 'error');
     expect(stepOf(task.state, 'create_session').error?.message).not.toMatch(/select|relation/);
   });

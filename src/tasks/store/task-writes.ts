@@ -1,0 +1,35 @@
+import { BatchQueue } from '../../db/batch-queue.ts';
+import type { Database } from '../../tables/database.ts';
+import { type LeasedTask, type LeaseRequest, leaseTask, leaseUnlockedTasks } from './task-leases.ts';
+import { type TaskWrite, type Written, writeTask, writeUnlockedTasks } from './write-task.ts';
+
+/** What one statement takes is bounded, so that none waits long for one that runs. */
+const maxInStatement = 100;
+
+/**
+ * The leases and changes of one worker process: those that arrive while a statement is under way share the next one. What such a
+ * statement has left out, because it lost or because its row is locked, is tried by a statement of its own, which alone
+ * waits for locks.
+ */
+export class TaskWrites {
+  readonly #db: Database;
+  readonly #leases: BatchQueue<LeaseRequest, LeasedTask | null>;
+  readonly #writes: BatchQueue<TaskWrite, Written | null>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    const max = maxInStatement;
+    this.#leases = new BatchQueue({ max, run: (requests) => leaseUnlockedTasks(db, requests) });
+    this.#writes = new BatchQueue({ max, run: (writes) => writeUnlockedTasks(db, writes) });
+  }
+
+  /** As `leaseTask`. */
+  async lease(taskId: string, workerId: string): Promise<LeasedTask | null> {
+    return (await this.#leases.add({ taskId, workerId })) ?? (await leaseTask(this.#db, taskId, workerId));
+  }
+
+  /** As `writeTask`, for a change by the worker that holds the task. */
+  async write(write: TaskWrite): Promise<Written | null> {
+    return (await this.#writes.add(write)) ?? (await writeTask(this.#db, write));
+  }
+}

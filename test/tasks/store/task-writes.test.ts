@@ -1,0 +1,190 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
+import { changeTask } from '../../../src/tasks/store/change-task.ts';
+import type { LeasedTask } from '../../../src/tasks/store/task-leases.ts';
+import { TaskWrites } from '../../../src/tasks/store/task-writes.ts';
+import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';
+import { StoredTasks } from '../../support/stored-tasks.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { started, succeeded } from '../domain/machine-states.ts';
+
+const workerId = 'worker a';
+let tasks: StoredTasks;
+let writes: TaskWrites;
+beforeAll(async () => {
+  tasks = await StoredTasks.create();
+  await tasks.addWorker(workerId);
+  writes = new TaskWrites(tasks.db);
+});
+afterAll(() => tasks[Symbol.asyncDispose]());
+
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, i) => make(i));
+
+async function leaseNew(count: number): Promise<LeasedTask[]> {
+  const made = await Promise.all(times(count, (index) => tasks.create({ prompt: `Prompt ${index}` })));
+  const leased = await Promise.all(made.map(({ id }) => writes.lease(id, workerId)));
+  return leased as LeasedTask[];
+}
+
+const change = ({ task, lease }: LeasedTask, event: NewMachineEvent, ...then: NewMachineEvent[]) =>
+  changeTask(tasks.db, task.id, { event, lease }, task, {
+    next: () => then.shift() ?? null,
+    write: (write) => writes.write(write),
+  });
+
+async function transactionsOf(leased: readonly LeasedTask[], revision: number): Promise<number[]> {
+  const rows = await tasks.sql<{ tasks: number }>(
+    `select count(*)::int as tasks from task_event
+     where task_id in (${leased.map(() => '?').join()}) and revision = ? group by xid order by tasks desc`,
+    [...leased.map(({ task }) => task.id), revision],
+  );
+  return rows.map((row) => row.tasks);
+}
+
+async function connect(): Promise<Client> {
+  const client = new Client({ connectionString: tasks.url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  return client;
+}
+
+describe('changes of different tasks that arrive while a statement is under way', () => {
+  it('share the next one, and a notification that names each of them', async () => {
+    const leased = await leaseNew(20);
+    const client = await connect();
+    const payloads: string[] = [];
+    client.on('notification', ({ payload = '' }) => payloads.push(payload));
+    await client.query(`listen ${taskChannel}`);
+    const changed = await Promise.all(leased.map((each) => change(each, started('ensure_name'))));
+    expect(changed.map((each) => each?.outcome)).toEqual(leased.map(() => 'changed'));
+    expect(await transactionsOf(leased, 2)).toEqual([19, 1]);
+    await waitFor(() => payloads.length >= 2);
+    expect(payloads).toHaveLength(2);
+    expect(
+      payloads
+        .flatMap(parseWakeUps)
+        .map(({ taskId }) => taskId)
+        .sort(),
+    ).toEqual(leased.map(({ task }) => task.id).sort());
+  });
+
+  it('I4 fail alone when their lease is gone', async () => {
+    const leased = await leaseNew(10);
+    const lost = leased[5] as LeasedTask;
+    await tasks.sql('update task set epoch = epoch + 1, leased_by = null where id = ?', [lost.task.id]);
+    const changed = await Promise.allSettled(leased.map((each) => change(each, started('ensure_name'))));
+    for (const [index, { status }] of changed.entries())
+      expect(status).toBe(index === 5 ? 'rejected' : 'fulfilled');
+    expect(changed[5]).toMatchObject({ reason: { name: 'LeaseLostError' } });
+    expect(await tasks.revisionOf(lost.task.id)).toBe(1);
+  });
+
+  it('are repeated alone on what they have missed when their task has a new revision', async () => {
+    const leased = await leaseNew(10);
+    const missed = leased[5] as LeasedTask;
+    await tasks.change(missed.task.id, { type: 'sessionAdded', sessionId: 'session_x', agent: 'demo' });
+    const changed = await Promise.all(leased.map((each) => change(each, started('ensure_name'))));
+    expect(changed.map((each) => each?.task.revision)).toEqual(
+      leased.map((each) => (each === missed ? 3 : 2)),
+    );
+  });
+
+  it('do not wait for the lock of one of them', async () => {
+    const leased = await leaseNew(10);
+    const [locked, ...others] = leased as [LeasedTask, ...LeasedTask[]];
+    const client = await connect();
+    await client.query('begin');
+    await client.query('select from task where id = $1 for update', [locked.task.id]);
+    const waiting = change(locked, started('ensure_name'));
+    await Promise.all(others.map((each) => change(each, started('ensure_name'))));
+    expect(await tasks.revisionOf(locked.task.id)).toBe(1);
+    await client.query('rollback');
+    expect(await waiting).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
+  });
+
+  it('fail alone when PostgreSQL refuses their data', async () => {
+    const leased = await leaseNew(5);
+    const bad: NewMachineEvent = { type: 'sessionAdded', sessionId: 'session_bad', agent: 'a\0b' };
+    const changed = await Promise.allSettled(
+      leased.map((each, index) => change(each, index === 2 ? bad : started('ensure_name'))),
+    );
+    expect(changed.map(({ status }) => status)).toEqual(
+      times(5, (index) => (index === 2 ? 'rejected' : 'fulfilled')),
+    );
+  });
+});
+
+describe('changes that follow one another', () => {
+  it('I1 are revisions of their own in one statement, each with its state', async () => {
+    const [leased] = (await leaseNew(1)) as [LeasedTask];
+    await change(leased, started('ensure_name'), succeeded.ensure_name, started('create_sandbox'));
+    expect(await transactionsOf([leased], 4)).toEqual([1]);
+    const rows = await tasks.sql(
+      `select revision, kind, status, state ->> 'status' as "in", state -> 'steps' -> 1 ->> 'state' as second
+       from task_event where task_id = ? order by revision`,
+      [leased.task.id],
+    );
+    expect(rows).toEqual([
+      {
+        revision: 1,
+        kind: 'task.created',
+        status: 'init_enqueue_provision',
+        in: 'init_enqueue_provision',
+        second: 'pending',
+      },
+      {
+        revision: 2,
+        kind: 'task.status_changed',
+        status: 'init_ensure_name',
+        in: 'init_ensure_name',
+        second: 'pending',
+      },
+      {
+        revision: 3,
+        kind: 'task.named',
+        status: 'init_ensure_name',
+        in: 'init_ensure_name',
+        second: 'pending',
+      },
+      {
+        revision: 4,
+        kind: 'task.status_changed',
+        status: 'init_create_sandbox',
+        in: 'init_create_sandbox',
+        second: 'running',
+      },
+    ]);
+    expect(await tasks.sql('select state from sandbox where task_id = ?', [leased.task.id])).toEqual([
+      { state: 'requested' },
+    ]);
+    const [row] = await tasks.sql('select revision, status from task where id = ?', [leased.task.id]);
+    expect(row).toEqual({ revision: 4, status: 'init_create_sandbox' });
+  });
+});
+
+describe('leases', () => {
+  it('that are asked for together are given by one statement, each under its own epoch', async () => {
+    const made = await Promise.all(times(10, () => tasks.create()));
+    const [held, ...free] = made;
+    await tasks.addWorker('worker b');
+    await tasks.lease(held?.id as string, 'worker b');
+    const leased = await Promise.all(made.map(({ id }) => writes.lease(id, workerId)));
+    expect(leased[0]).toBeNull();
+    expect(leased.slice(1).map((each) => each?.lease)).toEqual(
+      free.map(({ id }) => ({ taskId: id, epoch: 1 })),
+    );
+    const [{ count } = { count: 0 }] = await tasks.sql<{ count: number }>(
+      `select count(distinct xmin::text)::int as count from task where leased_by = ?
+       and id in (${free.map(() => '?').join()})`,
+      [workerId, ...free.map(({ id }) => id)],
+    );
+    expect(count).toBeLessThanOrEqual(2);
+  });
+
+  it('are refused to a worker that was declared dead', async () => {
+    const { id } = await tasks.create();
+    await expect(writes.lease(id, 'never registered')).rejects.toThrow('was declared dead');
+  });
+});

@@ -1,0 +1,50 @@
+import type { PoolClient } from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { StoredTasks } from '../../support/stored-tasks.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { startWorkerHarness, type WorkerHarness } from '../worker-harness.ts';
+
+let harness: WorkerHarness;
+/** The same database on connections of its own. */
+let outside: StoredTasks;
+beforeAll(async () => {
+  harness = await startWorkerHarness();
+  outside = await StoredTasks.connect(harness.stored.url);
+});
+afterAll(async () => {
+  await outside[Symbol.asyncDispose]();
+  await harness[Symbol.asyncDispose]();
+});
+
+/** The statements of the worker from now on, by the loans of connections on which they run. */
+function recordStatements(): string[][] {
+  const { pool } = harness.stored.db;
+  const loans: string[][] = [];
+  const loanOf = new WeakMap<PoolClient, string[]>();
+  pool.on('acquire', (client) => {
+    const loan: string[] = [];
+    loans.push(loan);
+    const isRecorded = loanOf.has(client);
+    loanOf.set(client, loan);
+    if (isRecorded) return;
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    client.query = ((...args: unknown[]) => {
+      loanOf.get(client)?.push(JSON.stringify(args));
+      return query(...args);
+    }) as typeof client.query;
+  });
+  return loans;
+}
+
+const statusOf = async (id: string) =>
+  (await outside.sql<{ status: string }>('select status from task where id = ?', [id]))[0]?.status;
+
+it('a task that is alone is provisioned with six statements, beside those of its job', async () => {
+  const loans = recordStatements();
+  const { id } = await outside.create({ repoUrl: harness.repository.path });
+  await waitFor(async () => (await statusOf(id)) === 'running');
+  await harness.stopWorker();
+  const ofTask = loans.filter((loan) => loan.some((each) => each.includes(id))).flat();
+  expect(ofTask.map((each) => each.slice(0, 200))).toHaveLength(6);
+  expect(ofTask.filter((each) => each.includes('update task set'))).toHaveLength(6);
+});
