@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from 'graphile-worker';
 import type { Config } from '../config.ts';
+import { listRemote } from '../git/remote.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Providers } from '../sandbox/registry.ts';
@@ -27,6 +28,7 @@ import {
 import { requireOwnDataFolder } from './own-data-folder.ts';
 import { provisionTask } from './provisioning/provision-task.ts';
 import type { ProvisionDependencies } from './provisioning/provisioning.ts';
+import { SharedListings } from './provisioning/shared-listings.ts';
 import { releaseSandbox } from './release-sandbox.ts';
 import { Sweeps } from './sweeps/sweeps.ts';
 import { WebhookDeliveries } from './webhooks/webhook-deliveries.ts';
@@ -195,7 +197,10 @@ export class Worker {
       activeTasks: this.#activeTasks,
       writes: new TaskWrites(db),
       workerId: () => this.#heartbeat.workerId,
-      allowLocalRepos,
+      listings: new SharedListings({
+        list: (repoUrl, signal) => listRemote(repoUrl, { allowLocal: allowLocalRepos, signal }),
+        now: () => db.clock.nowMs(),
+      }),
       stepTimeoutMs,
       stepMaxAttempts,
       retryBaseMs,

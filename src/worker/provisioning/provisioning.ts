@@ -1,4 +1,5 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
+import type { Remote } from '../../git/remote.ts';
 import type { Logger } from '../../log.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Providers } from '../../sandbox/registry.ts';
@@ -21,6 +22,7 @@ import { isReachable, type Locations } from '../locations.ts';
 import { type AttemptTarget, sessionTarget, stepTarget } from './attempt-target.ts';
 import { StepError, toTaskFailure } from './failure.ts';
 import { retryDelay } from './retry-delay.ts';
+import type { SharedListings } from './shared-listings.ts';
 import { startFollowing } from './start-following.ts';
 import type { StepResult, StepWork } from './steps/step.ts';
 import { WorkingCopy } from './working-copy.ts';
@@ -33,7 +35,7 @@ export interface ProvisionDependencies {
   readonly metrics: Metrics;
   readonly providers: Providers;
   readonly locations: Locations;
-  readonly allowLocalRepos: boolean;
+  readonly listings: SharedListings<Remote>;
   readonly activeTasks: ActiveTasks;
   readonly writes: TaskWrites;
   workerId(): string;
@@ -48,6 +50,9 @@ export interface ProvisionDependencies {
 
 /** Milliseconds until a task that may be crashing workers asks again whether it may run. */
 const suspectRetryMs = 500;
+
+/** Milliseconds by which the instants of two processes may differ, each of which follows the database's clock. */
+const clockErrorMs = 50;
 
 const defaultTimeoutMs = {
   ensure_name: 60_000,
@@ -220,7 +225,7 @@ export class Provisioning {
   }
 
   #stepWork(signal: AbortSignal): StepWork {
-    const { providers, allowLocalRepos, db } = this.#dependencies;
+    const { providers, listings, db } = this.#dependencies;
     const { task, endpoint, sandboxMetadata } = this.#copy.leased;
     const provider = providers.get(task.provider);
     if (!provider) {
@@ -234,7 +239,12 @@ export class Provisioning {
     const location = this.#dependencies.locations.get(task.provider) ?? null;
     const follow: StepWork['follow'] = (sessionId, connection, followSignal) =>
       startFollowing(db, this.#copy.leased, location, sessionId, connection, followSignal);
-    return { task, endpoint, sandboxMetadata, provider, allowLocalRepos, readPrompt, follow };
+    const [{ attempt }] = task.state.steps;
+    // A later attempt asks for what has changed since the one before it.
+    const since = Date.parse(attempt > 1 ? task.updatedAt : task.createdAt) + clockErrorMs;
+    const listRepository: StepWork['listRepository'] = (listSignal) =>
+      listings.list(task.repoUrl, since, listSignal);
+    return { task, endpoint, sandboxMetadata, provider, listRepository, readPrompt, follow };
   }
 
   #toFailure(target: AttemptTarget, error: unknown): TaskFailure {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Remote } from '../../../git/remote.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/provider.ts';
 import type { Task } from '../../../tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
@@ -10,7 +11,8 @@ import { StepError } from '../failure.ts';
 export interface StepWork {
   readonly task: Task;
   readonly provider: SandboxProvider;
-  readonly allowLocalRepos: boolean;
+  /** What the task's repository has, at an instant after the task was created and after its last attempt. */
+  listRepository(signal: AbortSignal): Promise<Remote>;
   /** As `ensureAgent` left it. */
   readonly endpoint: unknown;
   readonly sandboxMetadata: Record<string, unknown> | null;
