@@ -13,7 +13,7 @@ export interface BenchDatabase extends AsyncDisposable {
   readonly url: string;
   /** A folder for what the servers keep. */
   readonly dataDir: string;
-  createTasks(count: number): Promise<string[]>;
+  createTasks(count: number, repoUrl?: string): Promise<string[]>;
   /** The owner's. */
   workspaceId(): Promise<string>;
 }
@@ -36,10 +36,13 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
     return {
       url,
       dataDir,
-      async createTasks(count) {
+      async createTasks(count, repoUrl = 'https://example.com/a/b') {
         const view = new View(db, await ownersViewer(db));
-        const input = { repoUrl: 'https://example.com/a/b', prompt: 'Fix the tests' };
-        const tasks = await Promise.all(Array.from({ length: count }, () => creator.create(view, input)));
+        const inputs = Array.from({ length: count }, (_, index) => ({
+          repoUrl,
+          prompt: `Fix test ${index}`,
+        }));
+        const tasks = await Promise.all(inputs.map((input) => creator.create(view, input)));
         return tasks.map((task) => task.id);
       },
       workspaceId: async () => (await ownersViewer(db)).workspace.id,

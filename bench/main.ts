@@ -6,6 +6,7 @@ import { interrupt, isInterrupted } from './load-process.ts';
 import { benchConversations } from './suites/conversations.ts';
 import { benchCreate } from './suites/create.ts';
 import { benchCreateClients } from './suites/create-clients.ts';
+import { benchProvisioning } from './suites/provisioning.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
 
@@ -13,6 +14,7 @@ const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   realtime: benchRealtime,
   create: benchCreate,
   'create-clients': benchCreateClients,
+  provisioning: benchProvisioning,
   conversations: benchConversations,
   'row-security': benchRowSecurity,
 };
