@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import { migrate } from '../../src/tables/migrate.ts';
+import { template } from './model-cluster.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface TestDatabase {
@@ -10,14 +10,10 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-const template = 'groundcrew_template';
-/** Any number that nothing else in the cluster locks. */
-const templateLock = 7_305_120;
 const connectionsGoneMs = 3_000;
 
 /** Creates a migrated database that no other test uses. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  await asAdmin(ensureTemplate);
+export function createTestDatabase(): Promise<TestDatabase> {
   return createFrom(template);
 }
 
@@ -47,28 +43,6 @@ async function dropDatabase(admin: Client, name: string): Promise<void> {
   if (open.length > 0) {
     const list = open.map((row) => `  ${row.application_name || 'unnamed'}: ${row.query}`).join('\n');
     throw new Error(`the test left ${open.length} database connections open:\n${list}`);
-  }
-}
-
-/** Migrates once for the run. The database is renamed when it is complete, so that a failure leaves nothing to copy. */
-async function ensureTemplate(admin: Client): Promise<void> {
-  const exists = async () =>
-    (await admin.query('SELECT FROM pg_database WHERE datname = $1', [template])).rowCount === 1;
-  if (await exists()) return;
-  await admin.query('SELECT pg_advisory_lock($1)', [templateLock]);
-  try {
-    if (await exists()) return;
-    const making = `${template}_making`;
-    await admin.query(`DROP DATABASE IF EXISTS ${making} WITH (FORCE)`);
-    await admin.query(`CREATE DATABASE ${making} TEMPLATE template0`);
-    await migrate(urlOf(making));
-    // Its last connection may take a moment to be gone.
-    await waitFor(async () => {
-      await admin.query(`ALTER DATABASE ${making} RENAME TO ${template}`);
-      return true;
-    });
-  } finally {
-    await admin.query('SELECT pg_advisory_unlock($1)', [templateLock]);
   }
 }
 

@@ -2,19 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
+import { prepareClusterDir } from '../../src/db/embedded/cluster-dir.ts';
 import { startEmbedded } from '../../src/db/embedded/start.ts';
 import { createLogger } from '../../src/log.ts';
 import { bundleProgram } from './bundled-program.ts';
 import { programName } from './groundcrew-processes.ts';
 import { endLeftovers, markName } from './leftovers.ts';
+import { carelessSettings, copyModelCluster, createTemplate, makeModelCluster } from './model-cluster.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Of the database cluster that all test files share. */
     adminUrl: string;
+    /** The data folder of the stopped cluster that others are copies of; see `model-cluster.ts`. */
+    modelCluster: string;
   }
 }
 
@@ -29,16 +32,15 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
   // When a signal ends the run, vitest does not call what is returned below.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   process.env.TMPDIR = folder;
+  const model = join(folder, 'model-cluster');
+  await makeModelCluster(model);
+  run.provide('modelCluster', model);
   const dataDir = join(folder, 'shared-cluster');
-  // As root another user runs the database, and must pass.
   await mkdir(dataDir, { mode: 0o711 });
-  const embedded = await startEmbedded({
-    dataDir,
-    logger: createLogger('error'),
-    // The data are worth nothing after a power cut.
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
-  });
-  await makeLoginsCheap(embedded.url);
+  const logger = createLogger('error');
+  await copyModelCluster(model, (await prepareClusterDir(dataDir, logger)).path);
+  const embedded = await startEmbedded({ dataDir, logger, settings: carelessSettings });
+  await createTemplate(embedded.url);
   run.provide('adminUrl', embedded.url);
   process.env[programName] = await bundleProgram();
   // Set after the cluster was started, so that only what the tests start carries the mark.
@@ -58,14 +60,4 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
       await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   };
-}
-
-/** Tests connect thousands of times, and the hashing of the password is most of what a connection costs the client. */
-async function makeLoginsCheap(adminUrl: string): Promise<void> {
-  const { username, password } = new URL(adminUrl);
-  const client = new Client(adminUrl);
-  await client.connect();
-  await client.query('SET scram_iterations = 1');
-  await client.query(`ALTER ROLE ${username} PASSWORD '${password}'`);
-  await client.end();
 }

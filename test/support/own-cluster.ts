@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { inject } from 'vitest';
 import { findBinaries } from '../../src/db/embedded/binaries.ts';
 import { clusterName, openCluster } from '../../src/db/embedded/cluster.ts';
 import { prepareClusterDir } from '../../src/db/embedded/cluster-dir.ts';
@@ -10,7 +11,7 @@ import { launch, type Server } from '../../src/db/embedded/server.ts';
 import type { Account } from '../../src/db/embedded/tool.ts';
 import { freePort } from '../../src/free-port.ts';
 import { createLogger } from '../../src/log.ts';
-import { migrate } from '../../src/tables/migrate.ts';
+import { copyModelCluster } from './model-cluster.ts';
 
 /** A PostgreSQL that a test may stop, kill and start again, on the same port. */
 export interface OwnCluster extends AsyncDisposable {
@@ -35,6 +36,7 @@ export async function createOwnCluster({ configure }: OwnClusterOptions = {}): P
   // As root another user runs the database, and must pass.
   await chmod(dataDir, 0o711);
   const home = await prepareClusterDir(dataDir, logger);
+  await copyModelCluster(inject('modelCluster'), home.path);
   const binaries = await findBinaries(home.account);
   const { data, password } = await openCluster(home, binaries, logger);
   const folder = join(dataDir, 'more');
@@ -68,7 +70,6 @@ export async function createOwnCluster({ configure }: OwnClusterOptions = {}): P
   };
   await start();
   const url = `postgresql://${clusterName}:${password}@127.0.0.1:${port}/${clusterName}`;
-  await migrate(url);
   return {
     url,
     start,
