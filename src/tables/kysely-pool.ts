@@ -1,6 +1,6 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import { type Pool, type PoolClient, type QueryConfig, TypeOverrides, types } from 'pg';
-import { statementName } from '../db/statement-name.ts';
+import { StatementNames } from '../db/statement-names.ts';
 
 /** MikroORM reads these as text, and so does our code. */
 const { DATE, TIMESTAMP, TIMESTAMPTZ, INTERVAL } = types.builtins;
@@ -9,6 +9,9 @@ for (const type of [DATE, TIMESTAMP, TIMESTAMPTZ, INTERVAL]) {
   instantsAsText.setTypeParser(type, (text) => text);
 }
 
+/** Of all pools of the process. */
+const usualNames = new StatementNames();
+
 /**
  * The pool of the process as MikroORM and Kysely use it: statements are prepared, and instants are text. Graphile Worker
  * uses the pool itself, since it names its statements and expects instants to be Dates.
@@ -16,15 +19,17 @@ for (const type of [DATE, TIMESTAMP, TIMESTAMPTZ, INTERVAL]) {
 export class KyselyPool implements PostgresPool {
   readonly options: object;
   readonly #pool: Pool;
+  readonly #names: StatementNames;
 
   /** Does not end `pool`: its owner does. */
-  constructor(pool: Pool) {
+  constructor(pool: Pool, names = usualNames) {
     this.#pool = pool;
+    this.#names = names;
     this.options = pool.options;
   }
 
   async connect(): Promise<PostgresPoolClient> {
-    return new KyselyClient(await this.#pool.connect());
+    return new KyselyClient(await this.#pool.connect(), this.#names);
   }
 
   async end(): Promise<void> {}
@@ -32,9 +37,11 @@ export class KyselyPool implements PostgresPool {
 
 class KyselyClient implements PostgresPoolClient {
   readonly #client: PoolClient;
+  readonly #names: StatementNames;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, names: StatementNames) {
     this.#client = client;
+    this.#names = names;
   }
 
   query(text: unknown, values?: readonly unknown[]): never {
@@ -44,7 +51,7 @@ class KyselyClient implements PostgresPoolClient {
       types: instantsAsText,
     };
     // MikroORM writes its values into the text: such a statement has none, and should not be prepared.
-    const name = values && values.length > 0 ? statementName(statement.text) : undefined;
+    const name = values && values.length > 0 ? this.#names.of(statement.text) : undefined;
     return this.#client.query(name === undefined ? statement : { ...statement, name }) as never;
   }
 
