@@ -36,7 +36,12 @@ export async function migrate(
     await client.connect();
     await checkServer(client, needs);
     const pool = new ConnectionPool({ url, size: 1, ...(onRefused && { onRefused }) });
-    const orm = await MikroORM.init(ormOptions({ pool, target: await findTarget(client) }));
+    // Without the entities, which no migration uses: to look at them is a fifteenth of the processor time of a start.
+    const orm = await MikroORM.init({
+      ...ormOptions({ pool, target: await findTarget(client) }),
+      entities: [],
+      discovery: { warnWhenNoEntities: false },
+    });
     try {
       await refusePooler(client, pool);
       await client.query('select pg_advisory_lock($1)', [migrationLock]);
