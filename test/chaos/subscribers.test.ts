@@ -13,8 +13,9 @@ import { type SeededRandom, seeded } from '../support/seeded-random.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 import { type Seen, watchOverFlakyNetwork } from './support/flaky-client.ts';
 
-const chaosMs = isLong ? 240_000 : 10_000;
-const tasks = isLong ? 60 : 40;
+/** Each fault occurs once at least, however long that takes. */
+const chaosMs = isLong ? 240_000 : 5_000;
+const tasks = isLong ? 60 : 20;
 const clientsPerTask = isLong ? 4 : 2;
 /** Milliseconds between two revisions of a task that is written directly. */
 const pace = 250;
