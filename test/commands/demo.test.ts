@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
+import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -31,7 +32,7 @@ describe('demo', () => {
   it('works on a repository made on the spot when the project lies inside another repository', async () => {
     const cwd = await unpackArchive(join(outer.path, 'vendor'));
     const demo = startProcess(['npm', 'run', 'demo'], { cwd, env: { TMPDIR: temporary } });
-    const [, repository] = await demo.waitForLine(/^createTask answered in \d+ ms: \w+, on (.+)$/, 30_000);
+    const [, repository] = await demo.waitForLine(/^createTask answered in \d+ ms: \w+, on (.+)$/, 90_000);
     expect(repository).toMatch(new RegExp(`^${temporary}/groundcrew-demo-repository-`));
     expect(await demo.exit).toEqual({ code: 0, signal: null });
     expect(demo.stdout.filter((line) => /^(prompt|agent|end) /.test(line))).toEqual([
@@ -43,7 +44,7 @@ describe('demo', () => {
   });
 
   it('removes what it made when nothing reads its output any more', async () => {
-    const command = `node src/main.ts demo ${outer.path} | head -n 1`;
+    const command = `node ${program()} demo ${outer.path} | head -n 1`;
     const demo = startProcess(['sh', '-c', command], { env: { TMPDIR: temporary } });
     expect((await demo.exit).code).toBe(0);
     expect(demo.stdout).toHaveLength(1);
@@ -51,7 +52,7 @@ describe('demo', () => {
   });
 
   it('says in one line that git is missing', async () => {
-    const demo = startProcess([process.execPath, 'src/main.ts', 'demo'], { env: { PATH: temporary } });
+    const demo = startProcess([process.execPath, program(), 'demo'], { env: { PATH: temporary } });
     expect((await demo.exit).code).toBe(1);
     expect(demo.stderr).toEqual([expect.stringMatching(/^groundcrew: PATH .*git/)]);
   });

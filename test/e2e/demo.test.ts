@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createGitRepository } from '../support/git-repository.ts';
+import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
 
 test('npm run demo prints every status, exits with 0 and leaves nothing behind', async () => {
@@ -29,8 +30,8 @@ test('npm run demo prints every status, exits with 0 and leaves nothing behind',
   await rm(temporary, { recursive: true, force: true });
 });
 
-test('npm run demo exits with 1 and prints why when the task ends in ERROR', async () => {
-  const demo = startProcess(['npm', 'run', 'demo', '--', '/nothing/here']);
+test('the demo exits with 1 and prints why when the task ends in ERROR', async () => {
+  const demo = startProcess(['node', program(), 'demo', '/nothing/here']);
   expect((await demo.exit).code).toBe(1);
   expect(demo.stderr.join('\n')).toMatch(/REPOSITORY_NOT_FOUND at ENSURE_NAME/);
 });

