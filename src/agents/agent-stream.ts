@@ -185,26 +185,29 @@ export class AgentStream {
     const { signal } = this.#options;
     const response = await this.#connect().catch(() => undefined);
     if (!response) return false;
-    let isWhole = true;
-    await this.#readEvents(response, lookQuietMs, (number, json) => {
+    let hasJump = false;
+    const endsWhole = await this.#readEvents(response, lookQuietMs, (number, json) => {
       if (number === this.#last + 1) {
         this.#push(number, json);
         return;
       }
-      isWhole = false;
+      hasJump = true;
       response.destroy();
       // Reads again from the last message, and finds the jump.
       this.#response?.destroy();
     });
-    return isWhole && !signal.aborted;
+    return endsWhole && !hasJump && !signal.aborted;
   }
 
-  /** Calls `onMessage` for what is later than the last message, until the connection ends or no byte comes for `quietMs`. */
+  /**
+   * Calls `onMessage` for what is later than the last message, until the connection ends or no byte comes for `quietMs`.
+   * Resolves with false when that was in the middle of a message.
+   */
   async #readEvents(
     response: IncomingMessage,
     quietMs: number,
     onMessage: (number: number, json: string) => void,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { onEvent } = this.#options;
     const parser = createParser({
       onEvent: ({ id, data }) => {
@@ -218,9 +221,11 @@ export class AgentStream {
       clearTimeout(timer);
       timer = setTimeout(() => response.destroy(), quietMs);
     };
+    let isWhole = true;
     response.setEncoding('utf8');
     response.on('data', (text: string) => {
       restartTimer();
+      isWhole = text.endsWith('\n\n');
       this.#lastByteAt = performance.now();
       parser.feed(text);
       onEvent();
@@ -232,6 +237,7 @@ export class AgentStream {
       response.on('error', () => resolve());
     });
     clearTimeout(timer);
+    return isWhole;
   }
 
   /** A jump that stays after several looks is a hole. In the middle of a connection it is always worth another look. */
