@@ -61,24 +61,23 @@ export function readMessage(json: string, agentSessionId: string): Said {
   try {
     value = JSON.parse(json);
   } catch {
-    return { type: 'unreadable', text: cleanText(json) };
+    return unreadable(json);
   }
   const message = envelope.safeParse(value);
-  if (!message.success) return { type: 'unreadable', text: cleanText(json) };
+  if (!message.success) return unreadable(json);
   const { id, method, params } = message.data;
-  const unreadable: Said = { type: 'unreadable', text: cleanText(json) };
   if (method === undefined) {
-    return id === undefined ? unreadable : readResponse(id, message.data);
+    return id === undefined ? unreadable(json) : readResponse(id, message.data);
   }
   switch (method) {
     case 'session/update': {
       const update = sessionUpdate.safeParse(params);
-      if (!update.success) return unreadable;
+      if (!update.success) return unreadable(json);
       if (update.data.sessionId !== agentSessionId) return { type: 'other' };
-      return readUpdate(update.data.update) ?? unreadable;
+      return readUpdate(update.data.update) ?? unreadable(json);
     }
     case 'session/request_permission': {
-      if (id === undefined) return unreadable;
+      if (id === undefined) return unreadable(json);
       const asked = permission.safeParse(params);
       // An agent that waits for an answer must get one.
       if (!asked.success || asked.data.sessionId !== agentSessionId)
@@ -90,11 +89,24 @@ export function readMessage(json: string, agentSessionId: string): Said {
     }
     case '_adapter/agent_exited':
       return { type: 'agentExited', code: agentExited.safeParse(params).data?.code ?? null };
-    case '_adapter/invalid_stdout':
-      return { type: 'unreadable', text: cleanText(invalidStdout.safeParse(params).data?.raw ?? json) };
+    case '_adapter/invalid_stdout': {
+      const { raw } = invalidStdout.safeParse(params).data ?? {};
+      return (raw !== undefined && readRefused(raw, agentSessionId)) || unreadable(raw ?? json);
+    }
     default:
       return id === undefined ? { type: 'other' } : { type: 'call', rpcId: id, method };
   }
+}
+
+function unreadable(text: string): Said {
+  return { type: 'unreadable', text: cleanText(text) };
+}
+
+/** A line that the agent server refused as JSON, because of half a surrogate, but that can be read. */
+function readRefused(line: string, agentSessionId: string): Said | null {
+  const said = readMessage(line, agentSessionId);
+  // Only the agent server itself says what became of the agent.
+  return said.type === 'unreadable' || said.type === 'agentExited' ? null : said;
 }
 
 function readResponse(id: string | number | null, { result, error }: z.infer<typeof envelope>): Said {

@@ -158,7 +158,8 @@ export interface Groundcrew {
   createSession(input: CreateSessionInput): Promise<CreateSessionMutation['createSession']>;
   /**
    * Stores a prompt for a session and returns it; the agent gets the prompts of a session in their order, each once.
-   * `idempotencyKey` works as for createTask. A session that is ERROR or CLOSED rejects with INVALID_STATE.
+   * `state` is what it was when the server answered; the session's prompts show how it goes on. `idempotencyKey` works as for
+   * createTask. A session that is ERROR or CLOSED rejects with INVALID_STATE.
    */
   sendPrompt(input: SendPromptInput): Promise<SendPromptMutation['sendPrompt']>;
   /** Takes back a prompt that is QUEUED. One that the agent has got rejects with INVALID_STATE. */

@@ -94,6 +94,21 @@ const table: readonly [string, unknown, Said | Said['type']][] = [
     { method: '_adapter/invalid_stdout', params: { raw: 'oops' } },
     { type: 'unreadable', text: 'oops' },
   ],
+  [
+    'a line that the agent server refused because of half a character',
+    {
+      method: '_adapter/invalid_stdout',
+      params: {
+        raw: JSON.stringify(update({ sessionUpdate: 'agent_message_chunk', content: text('a\ud800') })),
+      },
+    },
+    { type: 'chunk', kind: 'agent_message', messageId: null, text: 'a\ud800' },
+  ],
+  [
+    'a line that pretends to be of the agent server',
+    { method: '_adapter/invalid_stdout', params: { raw: '{"method":"_adapter/agent_exited"}' } },
+    'unreadable',
+  ],
   ['a notification that nobody knows', { method: 'x' }, 'other'],
   ['an array', [], 'unreadable'],
 ];

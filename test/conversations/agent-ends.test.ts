@@ -118,11 +118,16 @@ describe('I20 an agent that ends', () => {
   it('makes its session an ERROR when it cannot be started again', async () => {
     const { sessionId, taskId, agent, copy } = await conversations.open();
     await conversations.running(taskId);
+    await send(sessionId, 'never given');
     const failing = conversations.failOnRestart();
     agent.send({ method: '_adapter/agent_exited', params: { code: 1 } });
     await waitFor(async () => (await sessionOf(sessionId)).status === 'ERROR');
     expect(await sessionOf(sessionId)).toMatchObject({ activity: 'NONE', error: { code: 'AGENT_FAILED' } });
     await copy.until(({ list }) => list.at(-1)?.stopReason === 'FAILED');
+    const { node } = await ask<{ node: { undeliveredPrompts: unknown[] } }>(
+      `{ node(id: "${sessionId}") { ... on Session { undeliveredPrompts { text state } } } }`,
+    );
+    expect(node.undeliveredPrompts).toEqual([{ text: 'never given', state: 'FAILED' }]);
     const refusal = await conversations.app.refusal(
       `mutation { sendPrompt(input: { sessionId: "${sessionId}", text: "x" }) { id } }`,
     );

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { OwnTime } from '../support/own-time.ts';
@@ -6,8 +7,9 @@ import { never } from '../support/scripted-provider.ts';
 import type { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** CONTRACT.md, promise 4: work of a worker that was killed goes on within this many milliseconds. */
+/** CONTRACT.md, promise 4: work of a worker that was killed, or that hangs, goes on within this many milliseconds. */
 const takeoverMs = 2_000;
+const rescueMs = 15_000;
 
 let conversations: ConversationApp;
 let processes: GroundcrewProcesses;
@@ -18,6 +20,10 @@ beforeAll(async () => {
   conversations = await startConversationApp('api');
   const { stored, provider } = conversations.app;
   processes = await GroundcrewProcesses.create({ DATABASE_URL: stored.url, ...provider.env });
+});
+// A worker that one test leaves would follow the sessions of the next.
+afterEach(() => {
+  for (const worker of processes.started) worker.kill('SIGKILL');
 });
 afterAll(async () => {
   await processes[Symbol.asyncDispose]();
@@ -77,6 +83,43 @@ it('I16 another worker goes on where the store ends when the follower is killed,
   expect(agent.prompts).toHaveLength(1);
 });
 
+it('I16 another worker goes on within 15 seconds when the follower hangs, which writes nothing more when it comes back', async () => {
+  const hanging = await processes.startWorker({ LOG_LEVEL: 'warn' });
+  const { taskId, agent, given, copy } = await conversations.open();
+  await conversations.running(taskId);
+  agent.sayText('one ');
+  await copy.until(({ list }) => list[1]?.text === 'one ');
+  await processes.startWorker();
+  hanging.kill('SIGSTOP');
+  const stoppedAt = time.now();
+  agent.sayText('two ');
+  await copy.until(({ list }) => list[1]?.text === 'one two ', 60_000);
+  expect(time.now() - stoppedAt).toBeLessThan(rescueMs);
+  hanging.kill('SIGCONT');
+  agent.sayText('three');
+  await hanging.waitForLine(/was declared dead/, 30_000, 'stderr');
+  agent.respond(given.id, { stopReason: 'end_turn' });
+  await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+  expect(shown(copy).slice(1)).toEqual(['one two three', 'END_TURN']);
+});
+
+it('I20 a turn ends by the response on its request also when the follower that got it is killed', async () => {
+  const { app } = conversations;
+  const first = await processes.startWorker();
+  const { agent, given, copy } = await conversations.open();
+  await processes.startWorker();
+  await waitFor(async () => (await stateOf(given.id)) === 'ACCEPTED');
+  agent.answerPost(given.id, { stopReason: 'end_turn' });
+  await waitFor(async () => {
+    const { rows } = await sql`select from prompt where id = ${given.id} and response is not null`.execute(
+      app.stored.db.kysely,
+    );
+    return rows.length > 0;
+  });
+  first.kill('SIGKILL');
+  await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+});
+
 it('I18 no prompt reaches the agent twice or out of order when followers are killed while they send', async () => {
   let worker = await processes.startWorker();
   const { agent, given: first, sessionId } = await conversations.open('0');
@@ -123,10 +166,16 @@ describe('I18 an agent that is silent while its follower is killed', () => {
     const second = await send(sessionId, 'second');
     await agent.nextPrompt();
     agent.onPrompt = undefined;
-    const worker = await processes.startWorker();
-    onTestFinished(() => worker.kill('SIGKILL'));
+    await processes.startWorker();
     const third = await send(sessionId, 'third');
     await waitFor(async () => (await stateOf(second)) === 'UNKNOWN', 30_000);
+    const { node } = await ask<{ node: { undeliveredPrompts: unknown[]; prompts: unknown[] } }>(
+      `{ node(id: "${sessionId}") { ... on Session { undeliveredPrompts { id state } prompts { id state } } } }`,
+    );
+    expect(node).toEqual({
+      undeliveredPrompts: [{ id: second, state: 'UNKNOWN' }],
+      prompts: [{ id: third, state: 'QUEUED' }],
+    });
     return { ...conversation, second, third };
   }
 
@@ -180,11 +229,11 @@ describe('I18 an agent that is silent while its follower is killed', () => {
 
 it('I20 an agent is started again, with a notice, when the follower is killed while it does that', async () => {
   const { app, agents } = conversations;
-  const first = await processes.startWorker();
+  await processes.startWorker();
   const { taskId, sessionId, agent, copy } = await conversations.open();
   await conversations.running(taskId);
   const opened = agents.agents.size;
-  const next = await processes.startWorker();
+  await processes.startWorker();
   const killed = app.provider.on(
     'createSession',
     (turn) => {
@@ -201,12 +250,11 @@ it('I20 an agent is started again, with a notice, when the follower is killed wh
   expect(shown(copy).slice(1)).toEqual(['last words', 'FAILED', 'AGENT_RESTARTED']);
   await send(sessionId, 'are you there');
   expect(await (await agents.agent(opened + 1)).nextPrompt()).toMatchObject({ text: 'are you there' });
-  for (const worker of [first, next]) worker.kill('SIGKILL');
 });
 
 it('I20 an agent that does not stop is ended when the follower is killed while it does that', async () => {
   const { app } = conversations;
-  const workers = [await processes.startWorker(), await processes.startWorker()];
+  for (let count = 0; count < 2; count += 1) await processes.startWorker();
   const { taskId, sessionId, agent, copy } = await conversations.open();
   await conversations.running(taskId);
   const ending = app.provider.on('endSession', ({ call }) => {
@@ -219,7 +267,6 @@ it('I20 an agent that does not stop is ended when the follower is killed while i
   expect(copy.list.map(({ stopReason }) => stopReason)).toContain('CANCELED');
   expect(ending.calls).toHaveLength(2);
   ending.remove();
-  for (const worker of workers) worker.kill('SIGKILL');
 });
 
 it('I20 an agent that ends again and again is given up, also when its followers change', async () => {
@@ -246,5 +293,4 @@ it('I20 an agent that ends again and again is given up, also when its followers 
     return node.status === 'ERROR' && node;
   });
   expect(error).toMatchObject({ code: 'AGENT_FAILED' });
-  worker.kill('SIGKILL');
 });

@@ -1,3 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -100,6 +103,53 @@ describe('I18 a prompt', () => {
     const { agent, given, copy } = await conversations.open();
     agent.answerPost(given.id, { stopReason: 'end_turn' });
     await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+  });
+
+  it('is not ACCEPTED before the agent server answers, which may never read it', async () => {
+    const { agents } = conversations;
+    const { sessionId, agent, given, copy } = await conversations.open();
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+    agents.answersHealth = false;
+    const prompt = await send(sessionId, 'hello');
+    await agent.nextPrompt();
+    const before = agents.healthChecks;
+    await waitFor(() => agents.healthChecks >= before + 2);
+    expect(await promptOf(prompt.id)).toMatchObject({ state: 'SENDING' });
+    agents.answersHealth = true;
+    await waitFor(async () => (await promptOf(prompt.id)).state === 'ACCEPTED');
+    expect(agent.prompts).toHaveLength(2);
+  });
+
+  it('goes back into the queue when the worker stood still before it was sent, and is sent once', async () => {
+    const { app } = conversations;
+    const { sessionId, taskId, agent, given, copy } = await conversations.open();
+    await conversations.running(taskId);
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await waitFor(async () => (await sessionOf(sessionId)).activity === 'IDLE');
+    // The write that says that the prompt is being sent takes longer than a worker may stand still.
+    const client = new Client(app.stored.url);
+    await client.connect();
+    await client.query('begin');
+    await client.query('select from conversation where session_id = $1 for update', [sessionId]);
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const prompt = await send(sessionId, 'hello');
+    await waitFor(async () => {
+      const waiting = sql`select from pg_stat_activity where ${rows[0]?.pid} = any(pg_blocking_pids(pid))`;
+      return (await waiting.execute(app.stored.db.kysely)).rows.length > 0;
+    });
+    await delay(5_500);
+    await client.query('rollback');
+    await client.end();
+    expect((await agent.nextPrompt()).text).toBe('hello');
+    agent.respond(prompt.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.filter(({ stopReason }) => stopReason).length === 2);
+    const { task } = await ask<{ task: { events: { nodes: { kind: string }[] } } }>(
+      `{ task(id: "${taskId}") { events(first: 100) { nodes { kind } } } }`,
+    );
+    const kinds = task.events.nodes.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'prompt.sending')).toHaveLength(3);
+    expect(agent.prompts).toHaveLength(2);
   });
 
   it('is refused by a session of a task that was canceled', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
+import { returns } from '../support/scripted-provider.ts';
+import { startSilentProxy } from '../support/silent-proxy.ts';
 import { itemFields, TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -78,6 +80,26 @@ describe('I16 a transcript', () => {
     agent.respond(given.id, { stopReason: 'end_turn' });
     await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
     expect(copy.list[1]?.text).toBe(said);
+  });
+
+  it('has all that was said over connections that a proxy cuts whenever they are idle', async () => {
+    const { app, agents } = conversations;
+    await using proxy = await startSilentProxy(agents.endpoint.baseUrl, { cutsIdleAfterMs: 300 });
+    const proxied = app.provider.on('ensureAgent', returns({ ...agents.endpoint, baseUrl: proxy.url }));
+    const { agent, given, copy } = await open();
+    proxied.remove();
+    let said = '';
+    for (let round = 0; round < 4; round += 1) {
+      const before = agent.connections;
+      await waitFor(() => agent.connections >= before + 2);
+      said += `${round} `;
+      agent.sayText(`${round} `);
+      await copy.until(({ list }) => list[1]?.text === said);
+    }
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+    expect(copy.list).toHaveLength(3);
+    expect(agent.prompts).toHaveLength(1);
   });
 
   it('says that messages were lost when the agent server does not have them any more', async () => {

@@ -46,6 +46,8 @@ export class ScriptedAgent {
   readonly #waiting = new Map<string | number, ServerResponse>();
   /** Called with each prompt that comes from now on. */
   onPrompt: ((prompt: GivenPrompt) => void) | undefined;
+  /** How often somebody began to read. */
+  connections = 0;
   #isDead = false;
   #lastId = 0;
   #seenPrompts = 0;
@@ -146,6 +148,7 @@ export class ScriptedAgent {
     response.flushHeaders();
     for (const { id, frame } of this.#ring) if (id > after) response.write(frame);
     this.#readers.add(response);
+    this.connections += 1;
     response.once('close', () => this.#readers.delete(response));
   }
 
@@ -170,6 +173,10 @@ export class ScriptedAgent {
 export class ScriptedAgentServer implements AsyncDisposable {
   readonly endpoint: { readonly baseUrl: string; readonly token: string };
   readonly agents = new Map<string, ScriptedAgent>();
+  /** Whether it says that it is healthy. False: who asks waits until it is true again. */
+  answersHealth = true;
+  /** How often it was asked. */
+  healthChecks = 0;
   readonly #server: Server;
   readonly #sockets = new Set<ServerResponse>();
 
@@ -215,6 +222,8 @@ export class ScriptedAgentServer implements AsyncDisposable {
       return;
     }
     if (pathname === '/v1/health') {
+      this.healthChecks += 1;
+      await waitFor(() => this.answersHealth || response.closed, 60_000);
       response.writeHead(200).end('{}');
       return;
     }

@@ -11,7 +11,15 @@ export interface SilentProxy extends AsyncDisposable {
   cut(): void;
 }
 
-export async function startSilentProxy(serverUrl: string): Promise<SilentProxy> {
+export interface SilentProxyOptions {
+  /** Milliseconds without a byte after which a connection is cut, as load balancers do. Left out: never. */
+  readonly cutsIdleAfterMs?: number;
+}
+
+export async function startSilentProxy(
+  serverUrl: string,
+  { cutsIdleAfterMs = 0 }: SilentProxyOptions = {},
+): Promise<SilentProxy> {
   const target = new URL(serverUrl);
   const links = new Set<{ silenced: boolean }>();
   const sockets = new Set<Socket>();
@@ -25,6 +33,7 @@ export async function startSilentProxy(serverUrl: string): Promise<SilentProxy> 
       [upstream, client],
     ] as const) {
       sockets.add(from);
+      from.setTimeout(cutsIdleAfterMs, () => from.destroy());
       from.on('data', (chunk) => {
         if (!link.silenced) to.write(chunk);
       });

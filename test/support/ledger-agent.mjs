@@ -1,5 +1,6 @@
 // An ACP agent that notes in a file what it was given. ledger-agent.mjs FILE [load|resume]: it remembers its sessions.
-// A prompt `wait` lasts until it is canceled, `deaf` for ever; any other is answered with its text.
+// A prompt `wait` lasts until it is canceled, `deaf` for ever, `for N` N seconds; any other ends at once. Its text is said first,
+// and after `half` characters in halves.
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -39,8 +40,15 @@ for await (const line of createInterface({ input: process.stdin })) {
     const text = params.prompt.map((block) => block.text).join('');
     note(`prompt ${text}`);
     say(`You say: ${text}`);
+    if (text === 'half') for (const half of ['\ud83d', '\ude00 \ud800', ' end']) say(half);
+    const seconds = /^for (\d+)$/.exec(text)?.[1];
     if (text === 'wait' || text === 'deaf') waiting = { id, text };
-    else send({ id, result: { stopReason: 'end_turn' } });
+    else if (seconds) {
+      setTimeout(() => {
+        say(' and at last');
+        send({ id, result: { stopReason: 'end_turn' } });
+      }, Number(seconds) * 1_000);
+    } else send({ id, result: { stopReason: 'end_turn' } });
   } else if (method === 'session/cancel' && waiting?.text === 'wait') {
     send({ id: waiting.id, result: { stopReason: 'cancelled' } });
   }
