@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { type Logger, withLogFields } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -23,6 +24,7 @@ import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
 import { isLocalRequest, isVerbose, replyMetrics } from './http/metrics.ts';
 import { refusalOfSource } from './http/request-source.ts';
 import { replyWebPage } from './http/web-page.ts';
+import { ReadinessAskers } from './readiness-askers.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
 import { GraphqlWebSocket } from './websocket/graphql-websocket.ts';
@@ -72,7 +74,10 @@ export class App<Viewer, Context extends object> {
   readonly #server: Server;
   readonly #graphqlHttp: GraphqlHttp;
   readonly #graphqlWebSocket: GraphqlWebSocket<Viewer, Context>;
+  readonly #readinessAskers = new ReadinessAskers();
   #stopped: Promise<void> | undefined;
+  /** Before, idle connections stay open: their clients may be about to send a request, and are told with its answer. */
+  #isClosing = false;
 
   constructor(options: AppOptions<Viewer, Context>, tuning: Tuning = defaultTuning) {
     this.#options = options;
@@ -116,15 +121,20 @@ export class App<Viewer, Context extends object> {
     return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}` };
   }
 
-  /** Reports "not ready" at once, closes all sockets with 1012, finishes running requests, then closes the port. Idempotent. */
+  /**
+   * Reports "not ready" at once, and serves until load balancers were told. Then closes all sockets with 1012, finishes running
+   * requests, and closes the port. Idempotent.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
   }
 
   async #stop(): Promise<void> {
+    await delay(this.#readinessAskers.patience());
     // The port stays open while sockets are closed, so that load balancers can read "not ready".
     await this.#graphqlWebSocket.drain();
+    this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = setTimeout(() => this.#server.closeAllConnections(), this.#tuning.finishTimeout);
     await closed;
@@ -134,9 +144,9 @@ export class App<Viewer, Context extends object> {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     response.setHeader('x-content-type-options', 'nosniff');
     if (this.#stopped) response.setHeader('connection', 'close');
-    // A keep-alive connection whose request was running when the stop began is idle only now.
+    // A keep-alive connection whose request was running when the port was closed is idle only now.
     response.once('close', () => {
-      if (this.#stopped) setImmediate(() => this.#server.closeIdleConnections());
+      if (this.#isClosing) setImmediate(() => this.#server.closeIdleConnections());
       const path = pathOf(request);
       this.#options.metrics.requestAnswered(countedPaths.has(path) ? path : 'other', response.statusCode);
     });
@@ -173,6 +183,7 @@ export class App<Viewer, Context extends object> {
         if (await this.#refuseStranger(request, response)) return;
         return replyText(response, 200, await this.#options.healthReport());
       case '/readyz':
+        this.#readinessAskers.asked();
         if (this.#stopped) return replyText(response, 503, 'The server is stopping.\n');
         return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
       default:
