@@ -6,9 +6,15 @@ import { interrupt, isInterrupted } from './load-process.ts';
 import { benchConversations } from './suites/conversations.ts';
 import { benchCreate } from './suites/create.ts';
 import { benchCreateClients } from './suites/create-clients.ts';
+import { benchMillion } from './suites/million.ts';
 import { benchProvisioning } from './suites/provisioning.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, tasks: { type: 'string' } },
+});
 
 const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   realtime: benchRealtime,
@@ -17,13 +23,11 @@ const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   provisioning: benchProvisioning,
   conversations: benchConversations,
   'row-security': benchRowSecurity,
+  million: () => benchMillion(values.tasks === undefined ? undefined : Number(values.tasks)),
 };
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'string' } },
-});
-const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+/** Those that take many minutes and gigabytes run only when they are asked for. */
+const usual = Object.keys(suites).filter((name) => name !== 'million');
+const chosen = positionals.length > 0 ? positionals : usual;
 const unknown = chosen.find((name) => !Object.hasOwn(suites, name));
 if (unknown !== undefined) {
   process.stderr.write(`bench: no suite ${unknown}; there is ${Object.keys(suites).join(', ')}\n`);
