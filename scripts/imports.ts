@@ -36,6 +36,19 @@ export const parts: readonly Part[] = [
     packages: ['prom-client'],
   },
   {
+    folder: 'tracing',
+    purpose: 'records spans with OpenTelemetry, which is loaded only where it is asked for',
+    parts: [basics],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/context-async-hooks',
+      '@opentelemetry/core',
+      '@opentelemetry/exporter-trace-otlp-proto',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
+    ],
+  },
+  {
     folder: 'webhooks',
     purpose: 'sends a signed message to a receiver: which URLs and addresses it may have, and one attempt',
     parts: [],
@@ -81,7 +94,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'tasks',
     purpose: 'the use cases: what may be asked of tasks',
-    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'repository', 'webhooks'],
+    parts: ['tasks/domain', 'tasks/store', 'tasks/store/view', 'tables', 'repository', 'webhooks', 'tracing'],
     packages: ['zod'],
   },
   {
@@ -115,6 +128,7 @@ export const parts: readonly Part[] = [
       'git',
       'webhooks',
       'metrics',
+      'tracing',
       'db',
       basics,
     ],
@@ -148,7 +162,7 @@ export const parts: readonly Part[] = [
   {
     folder: 'server',
     purpose: 'HTTP and WebSocket: credentials, limits, how errors leave',
-    parts: ['realtime', 'tasks/domain', 'metrics', basics],
+    parts: ['realtime', 'tasks/domain', 'metrics', 'tracing', basics],
     packages: ['@graphql-yoga/render-graphiql', 'graphql', 'graphql-ws', 'graphql-yoga', 'ws'],
   },
   {
@@ -220,6 +234,7 @@ export const parts: readonly Part[] = [
       'tables',
       'db',
       'server',
+      'tracing',
       basics,
     ],
     packages: ['pg'],

@@ -1,8 +1,10 @@
+import packageJson from '../../package.json' with { type: 'json' };
 import { onShutdownSignal } from '../app/shutdown-signals.ts';
 import { type Role, startGroundcrew } from '../app/start.ts';
 import { untilAborted } from '../app/until-aborted.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
+import { startTracing } from '../tracing/start-tracing.ts';
 
 /** Serves until a signal stops it. Returns the exit code. */
 export async function serve(role: Role): Promise<number> {
@@ -13,6 +15,12 @@ export async function serve(role: Role): Promise<number> {
   process.on('uncaughtException', (error) => logger.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled'));
 
+  const stopTracing = await startTracing({
+    env: process.env,
+    serviceName: role === 'start' ? 'groundcrew' : `groundcrew-${role}`,
+    version: packageJson.version,
+    warn: (message) => logger.warn({ from: 'opentelemetry' }, message),
+  });
   const shutdown = onShutdownSignal(logger);
   const groundcrew = await startGroundcrew(role, config, logger, shutdown).catch((error: unknown) => {
     if (shutdown.aborted) return undefined;
@@ -29,5 +37,6 @@ export async function serve(role: Role): Promise<number> {
   );
   if (failure) logger.fatal({ err: failure }, 'cannot go on');
   await groundcrew.stop();
+  await stopTracing();
   return failure ? 1 : 0;
 }

@@ -13,6 +13,7 @@ import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { type Logger, withLogFields } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { RateLimitedError, UnauthenticatedError } from '../tasks/domain/errors.ts';
+import { inSpan } from '../tracing/tracing.ts';
 import { type Authenticate, addressOf, credentialOf } from './auth/credentials.ts';
 import { type Logins, replyLogin, replyLogout } from './auth/login.ts';
 import { SignInCodes } from './auth/sign-in-codes.ts';
@@ -152,12 +153,24 @@ export class App<Viewer, Context extends object> {
     });
     const requestId = requestIdOf(request);
     response.setHeader('x-request-id', requestId);
-    const routed = withLogFields({ requestId }, () => this.#route(request, response));
+    const routed = withLogFields({ requestId }, () => this.#routeInSpan(request, response));
     routed.catch((error: unknown) => {
       const translated = this.#translateError(error);
       if (response.headersSent) response.destroy();
       else replyError(response, translated.extensions.retryable ? 503 : 500, translated);
     });
+  }
+
+  /** Probes and metrics come every few seconds, and nobody looks for them. */
+  #routeInSpan(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request);
+    if (path !== '/graphql' && path !== '/login') return this.#route(request, response);
+    const { method = '', headers } = request;
+    const parent = headers.traceparent === undefined ? undefined : String(headers.traceparent);
+    const attributes = { 'http.request.method': method, 'http.route': path };
+    return inSpan({ name: `${method} ${path}`, kind: 'server', attributes, parent }, () =>
+      this.#route(request, response),
+    );
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { describeRefusal, parseRepoUrl, type RepoUrl } from '../repository/repo-url.ts';
 import type { Database } from '../tables/database.ts';
+import { currentTraceparent } from '../tracing/tracing.ts';
 import { IdempotencyConflictError, InvalidInputError, QuotaExceededError } from './domain/errors.ts';
 import { newId } from './domain/id.ts';
 import type { Task } from './domain/task.ts';
@@ -96,7 +97,14 @@ export class TaskCreator {
       createdAt: at,
       revision: 1,
       updatedAt: at,
-      state: createTaskState({ at, title: input.title, branchName: input.branchName, sessionId, agent }),
+      state: createTaskState({
+        at,
+        title: input.title,
+        branchName: input.branchName,
+        sessionId,
+        agent,
+        traceparent: currentTraceparent(),
+      }),
     };
   }
 }

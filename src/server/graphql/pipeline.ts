@@ -15,6 +15,7 @@ import {
   validateExecutionArgs,
 } from 'graphql';
 import type { Metrics } from '../../metrics/metrics.ts';
+import { inSpan } from '../../tracing/tracing.ts';
 import type { ApiErrorCode } from './error-codes.ts';
 import { edgeError, publicCodeOf } from './errors.ts';
 import { operationLimits, operationLimitsRule } from './limits.ts';
@@ -122,9 +123,9 @@ export class GraphqlPipeline {
   /** Runs queries and mutations. One that takes too long is answered with an error; what it has begun may still end. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
     const startedAt = performance.now();
-    const result = this.#run(args);
+    const { type, field } = countedOperation(args.document, args.operationName);
+    const result = inSpan({ name: `${type} ${field}` }, () => this.#run(args));
     const measured = (ended: ExecutionResult) => {
-      const { type, field } = countedOperation(args.document, args.operationName);
       this.#metrics.operationEnded(type, field, (performance.now() - startedAt) / 1_000);
       const [error] = ended.errors ?? [];
       if (error) this.#metrics.operationFailed(type, field, publicCodeOf(error));

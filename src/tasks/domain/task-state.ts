@@ -20,6 +20,7 @@ export function createTaskState(input: {
   branchName: string | null;
   sessionId: string;
   agent: string;
+  traceparent?: string | undefined;
 }): TaskState {
   return {
     status: 'init_enqueue_provision',
@@ -35,6 +36,7 @@ export function createTaskState(input: {
     sandbox: null,
     sessions: [newSession(input.sessionId, input.agent, 'pending_provision', input.at)],
     readyAt: null,
+    ...(input.traceparent === undefined ? {} : { traceparent: input.traceparent }),
   };
 }
 

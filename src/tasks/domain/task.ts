@@ -64,6 +64,8 @@ export interface TaskState {
   /** Oldest first; the first one was stored together with the task. */
   readonly sessions: readonly [Session, ...Session[]];
   readonly readyAt: Timestamp | null;
+  /** The header `traceparent` of the call that created the task, where the server traces. */
+  readonly traceparent?: string;
 }
 
 export interface Project {

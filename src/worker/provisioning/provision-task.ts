@@ -1,6 +1,7 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import { isLeaseValid, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
+import { inSpan } from '../../tracing/tracing.ts';
 import type { ActiveTask } from '../active-tasks.ts';
 import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
 
@@ -21,7 +22,16 @@ export async function provisionTask(taskId: string, dependencies: ProvisionDepen
     );
     if (!leased) return;
     active.leased(leased.lease);
-    await new Provisioning(dependencies, leased, active.lost).run();
+    const provisioning = new Provisioning(dependencies, leased, active.lost);
+    await inSpan(
+      {
+        name: 'provisionTask',
+        kind: 'consumer',
+        attributes: { 'groundcrew.task.id': taskId },
+        parent: leased.task.state.traceparent,
+      },
+      () => provisioning.run(),
+    );
   } catch (error) {
     if (!(error instanceof LeaseLostError)) throw error;
     dependencies.logger.info({ taskId }, 'another worker has the task, or the task was closed');

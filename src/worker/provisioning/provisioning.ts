@@ -16,6 +16,7 @@ import { requeueRelease } from '../../tasks/store/sandbox-ledger.ts';
 import { readSessionPrompt } from '../../tasks/store/session-prompts.ts';
 import type { LeasedTask } from '../../tasks/store/task-leases.ts';
 import type { TaskWrites } from '../../tasks/store/task-writes.ts';
+import { inSpan } from '../../tracing/tracing.ts';
 import type { ActiveTasks } from '../active-tasks.ts';
 import { runAttempt } from '../attempt.ts';
 import { isReachable, type Locations } from '../locations.ts';
@@ -197,7 +198,18 @@ export class Provisioning {
           log: (line) => logger.info({ line }, 'provider'),
           onLateCompletion: () => this.#onLateCompletion(),
         },
-        (context) => target.run(this.#stepWork(context.signal), context),
+        (context) =>
+          inSpan(
+            {
+              name: target.step,
+              attributes: {
+                'groundcrew.task.id': this.#copy.task.id,
+                'groundcrew.attempt': attempt.attempt,
+                'groundcrew.provider': this.#copy.task.provider,
+              },
+            },
+            () => target.run(this.#stepWork(context.signal), context),
+          ),
       );
     } catch (error) {
       if (this.#lost.aborted) throw this.#lost.reason;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { sandboxKey } from '../../../tasks/domain/external-keys.ts';
+import { inSpan } from '../../../tracing/tracing.ts';
 import { StepError } from '../failure.ts';
-import { type Step, storableText } from './step.ts';
+import { callOf, type Step, storableText } from './step.ts';
 
 /** Characters of JSON. */
 const maxMetadata = 65_536;
@@ -24,16 +25,14 @@ function isStorable(value: unknown): boolean {
 
 /** Has the provider make the sandbox under the task's key: after a crash, it adopts what an earlier attempt made. */
 export const createSandbox: Step = async ({ task, provider }, context) => {
-  const answer = await provider.createSandbox(
-    {
-      key: sandboxKey(task.id),
-      taskId: task.id,
-      repoUrl: task.repoUrl,
-      branch: task.state.branchName ?? '',
-      baseRef: task.baseRef,
-    },
-    context,
-  );
+  const request = {
+    key: sandboxKey(task.id),
+    taskId: task.id,
+    repoUrl: task.repoUrl,
+    branch: task.state.branchName ?? '',
+    baseRef: task.baseRef,
+  };
+  const answer = await inSpan(callOf('createSandbox'), () => provider.createSandbox(request, context));
   const ref = sandboxRef.safeParse(answer);
   if (!ref.success) {
     throw new StepError('SANDBOX_FAILED', `Provider ${provider.name} did not answer with a valid sandbox.`);

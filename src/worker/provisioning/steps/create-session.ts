@@ -2,9 +2,10 @@ import { z } from 'zod';
 import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
 import { sessionKey } from '../../../tasks/domain/external-keys.ts';
 import type { Session } from '../../../tasks/domain/task.ts';
+import { inSpan } from '../../../tracing/tracing.ts';
 import { StepError } from '../failure.ts';
 import { startAgent } from './ensure-agent.ts';
-import { type Step, type StepWork, sandboxOf, storableText } from './step.ts';
+import { callOf, type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
 /** Opens the task's first session with the agent, and hands over its prompt. */
 export const createSession: Step = async (work, context) => {
@@ -49,7 +50,9 @@ async function open(
   const { provider } = work;
   const prompt = await work.readPrompt(session.id);
   const request = { key: sessionKey(session.id), agent: session.agent, prompt };
-  const answer: unknown = await provider.createSession(sandboxOf(work), endpoint, request, context);
+  const answer: unknown = await inSpan(callOf('createSession'), () =>
+    provider.createSession(sandboxOf(work), endpoint, request, context),
+  );
   const opened = openedSession.safeParse(answer);
   if (!opened.success) {
     throw new StepError('SESSION_FAILED', `Provider ${provider.name} did not answer with a session.`);

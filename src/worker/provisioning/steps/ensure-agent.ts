@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
+import { inSpan } from '../../../tracing/tracing.ts';
 import { StepError } from '../failure.ts';
-import { type Step, type StepWork, sandboxOf, storableText } from './step.ts';
+import { callOf, type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
 export const agentEndpoint = z.object({
   baseUrl: storableText(2_000),
@@ -20,7 +21,9 @@ export async function startAgent(
   context: StepContext,
 ): Promise<AgentEndpoint> {
   const { provider } = work;
-  const answer = await provider.ensureAgent(sandboxOf(work), { agent }, context);
+  const answer = await inSpan(callOf('ensureAgent'), () =>
+    provider.ensureAgent(sandboxOf(work), { agent }, context),
+  );
   const endpoint = agentEndpoint.safeParse(answer);
   if (!endpoint.success) {
     throw new StepError('AGENT_FAILED', `Provider ${provider.name} did not answer with a valid endpoint.`);

@@ -5,6 +5,7 @@ import type { Task } from '../../../tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
 import type { Connection } from '../../../tasks/domain/transcript/connection.ts';
 import type { WorkerData } from '../../../tasks/store/write-task.ts';
+import type { SpanDescription } from '../../../tracing/tracing.ts';
 import { StepError } from '../failure.ts';
 
 /** What a step works on. */
@@ -29,6 +30,11 @@ export type StepResult =
 
 /** Works outside of the database, with no transaction open. Throws when it fails; `toTaskFailure` reads what it throws. */
 export type Step = (work: StepWork, context: StepContext) => Promise<StepResult>;
+
+/** The span of a call of the provider. */
+export function callOf(method: keyof SandboxProvider): SpanDescription {
+  return { name: `provider ${method}`, kind: 'client' };
+}
 
 /** Throws StepError SANDBOX_GONE when the task has none. */
 export function sandboxOf(work: StepWork): SandboxRef {
