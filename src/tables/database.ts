@@ -4,6 +4,7 @@ import { answerTimeoutMs } from '../db/connection.ts';
 import { ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from '../db/connection-pool.ts';
 import { DatabaseClock } from '../db/database-clock.ts';
+import { KyselyPool } from './kysely-pool.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
 
@@ -15,6 +16,7 @@ export class Database {
   readonly kysely: Kysely<Tables>;
   readonly clock: DatabaseClock;
   readonly #transaction: Transaction<Tables> | undefined;
+  readonly #reads: KyselyPool;
 
   constructor(
     orm: MikroORM,
@@ -23,6 +25,7 @@ export class Database {
   ) {
     this.orm = orm;
     this.pool = pool;
+    this.#reads = new KyselyPool(pool);
     this.#transaction = within?.transaction;
     this.kysely = within?.transaction ?? (orm.em.fork() as EntityManager).getKysely<Tables>();
     this.clock = within?.clock ?? new DatabaseClock(() => readClock(this.kysely));
@@ -52,6 +55,20 @@ export class Database {
       .setIsolationLevel('repeatable read')
       .setAccessMode('read only')
       .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
+  }
+
+  /**
+   * The rows of a statement whose text never changes, without a query builder in between: for what is read at each revision. In a
+   * transaction it would not be a part of it.
+   */
+  async read<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    const client = await this.#reads.connect();
+    try {
+      const { rows } = await client.query<Row>(text, values);
+      return rows;
+    } finally {
+      client.release();
+    }
   }
 
   /** Throws ReadOnlyDatabaseError while the database takes no writes. */

@@ -14,30 +14,45 @@ export interface RevisionRange {
   readonly after: number;
 }
 
+const eventColumns = `id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
+  status as event_status, step as event_step, error as event_error, state as event_state, at as event_at, actor as event_actor`;
+
+const revisionsOfOne = `
+  select 0 as place, ${eventColumns} from task_event where task_id = $1 and revision > $2
+  order by revision limit ${feedPageSize}`;
+
+// Not arrays and `unnest`: PostgreSQL estimates those by their length, and plans the statement at each execution.
+const revisionsOfMany = `
+  select wanted.place, event.*
+  from jsonb_to_recordset($1::jsonb) as wanted (place int, id text, after int)
+  cross join lateral (
+    select ${eventColumns} from task_event where task_id = wanted.id and revision > wanted.after
+    order by revision limit ${feedPageSize}
+  ) event
+  order by wanted.place, event.event_revision`;
+
 /**
  * For each range the task as it was at each of its revisions, oldest first, up to `feedPageSize` of them; in the order of
  * the ranges, all in one query.
  */
 export async function readRevisions(db: Database, ranges: readonly RevisionRange[]): Promise<Task[][]> {
-  const wanted = JSON.stringify(ranges.map(({ task, after }, place) => ({ place, id: task.id, after })));
-  // Not arrays and `unnest`: PostgreSQL estimates those by their length, and plans the statement at each execution.
-  const { rows } = await sql<EventRow & { place: number }>`
-    select wanted.place, event.*
-    from jsonb_to_recordset(${wanted}::jsonb) as wanted (place int, id text, after int)
-    cross join lateral (
-      select id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
-        status as event_status, step as event_step, error as event_error, state as event_state, at as event_at,
-        actor as event_actor
-      from task_event where task_id = wanted.id and revision > wanted.after
-      order by revision limit ${sql.lit(feedPageSize)}
-    ) event
-    order by wanted.place, event.event_revision
-  `.execute(db.kysely);
+  const rows = await readEvents(db, ranges);
   const pages: Task[][] = ranges.map(() => []);
   for (const row of rows) {
     pages[row.place]?.push(toTaskEvent((ranges[row.place] as RevisionRange).task, row).task);
   }
   return pages;
+}
+
+function readEvents(
+  db: Database,
+  ranges: readonly RevisionRange[],
+): Promise<(EventRow & { place: number })[]> {
+  const [first] = ranges;
+  // Most reads are of one task, and cheaper without the list.
+  if (first && ranges.length === 1) return db.read(revisionsOfOne, [first.task.id, first.after]);
+  const wanted = ranges.map(({ task, after }, place) => ({ place, id: task.id, after }));
+  return db.read(revisionsOfMany, [JSON.stringify(wanted)]);
 }
 
 /** The tasks as they are now, in no order; those that do not exist are left out. */
