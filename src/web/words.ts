@@ -56,6 +56,17 @@ export const toolCallStatuses = {
   CANCELED: { words: 'Stopped', tone: 'over' },
 } as const satisfies Record<ToolCallStatus, { words: string; tone: Tone }>;
 
+const planEntryStatuses: Readonly<Record<string, { words: string; tone: Tone }>> = {
+  pending: { words: 'Waiting', tone: 'waiting' },
+  in_progress: { words: 'Running', tone: 'busy' },
+  completed: { words: 'Done', tone: 'good' },
+};
+
+/** How far an agent is with a part of its plan. Agents may have other words for it. */
+export function planEntryWords(status: string): { words: string; tone: Tone } {
+  return planEntryStatuses[status] ?? { words: status, tone: 'waiting' };
+}
+
 /** What it means that a prompt is not delivered, as far as is known. */
 export function undeliveredWords(state: PromptState, error: string | undefined): string {
   if (state === 'UNKNOWN')

@@ -6,7 +6,7 @@ import type { StoredTasks } from '../support/stored-tasks.ts';
 export type GivenItem = { [K in ItemKind]: readonly [kind: K, text: string, data: DataOfKind[K]] }[ItemKind];
 
 /** An edit of a file, with what it has changed and put out. */
-export const edit: GivenItem = [
+export const edit: Extract<GivenItem, readonly ['tool_call', ...unknown[]]> = [
   'tool_call',
   'Written: 2 lines.',
   {

@@ -59,7 +59,7 @@ function LineRow({ line }: { readonly line: Line }) {
   return (
     <Tag className={`flex gap-2 no-underline ${look}`}>
       {/* Not part of what is copied, nor of what a screen reader says. */}
-      <span aria-hidden className="w-10 shrink-0 select-none text-right text-soft">
+      <span aria-hidden className="w-8 shrink-0 select-none text-right text-soft">
         {line.number}
       </span>
       <span aria-hidden className="shrink-0 select-none whitespace-pre">

@@ -1,7 +1,8 @@
 import { TriangleAlert } from 'lucide-react';
 import { memo } from 'react';
 import type { TranscriptItem } from '../../../client/client.ts';
-import { turnEndWords } from '../../words.ts';
+import { toneColor } from '../../components/badge.tsx';
+import { planEntryWords, turnEndWords } from '../../words.ts';
 import { AgentText } from './agent-text.tsx';
 import { Folded } from './folded.tsx';
 import { PlainText } from './plain-text.tsx';
@@ -41,10 +42,7 @@ export const Item = memo(function Item({ item, isOpen, onToggle }: ItemProps) {
           <p className="mb-1 text-soft text-xs">Plan</p>
           <ol className="flex flex-col gap-1">
             {item.entries.map((entry, index) => (
-              <li key={index} className="flex justify-between gap-3">
-                <PlainText>{entry.content}</PlainText>
-                <span className="shrink-0 text-soft text-xs">{entry.status.replaceAll('_', ' ')}</span>
-              </li>
+              <PlanEntry key={index} content={entry.content} status={entry.status} />
             ))}
           </ol>
         </div>
@@ -67,3 +65,13 @@ export const Item = memo(function Item({ item, isOpen, onToggle }: ItemProps) {
       return null;
   }
 });
+
+function PlanEntry({ content, status }: { readonly content: string; readonly status: string }) {
+  const { words, tone } = planEntryWords(status);
+  return (
+    <li className="flex items-baseline justify-between gap-3">
+      <PlainText>{content}</PlainText>
+      <span className={`shrink-0 text-xs ${toneColor[tone]}`}>{words}</span>
+    </li>
+  );
+}
