@@ -72,7 +72,7 @@ export async function startApi(options: ApiOptions, parts: AsyncDisposableStack)
   await hub.start();
   const services: Services = {
     taskDefaults,
-    taskCreator: new TaskCreator(db, taskDefaults),
+    taskCreator: new TaskCreator(db, taskDefaults, (count) => metrics.batchRun('create', count)),
     webhookPolicy: { allowPrivate: config.allowPrivateWebhooks },
     hub,
     tokenEnded: (id) => authority.ended(id),

@@ -18,6 +18,8 @@ export interface BatchQueueOptions<Item, Result> {
   readonly max: number;
   /** Returns a result for each item, in their order. Rejects only when it has written nothing, or cannot know. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** Called with the number of items of each run. */
+  readonly onRun?: ((count: number) => void) | undefined;
 }
 
 /**
@@ -55,6 +57,7 @@ export class BatchQueue<Item, Result> {
 
   async #runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     if (batch.length === 0) return;
+    this.#options.onRun?.(batch.length);
     try {
       const results = await this.#options.run(batch.map(({ item }) => item));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);

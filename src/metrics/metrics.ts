@@ -94,6 +94,24 @@ export class Metrics {
     labelNames: ['outcome'] as const,
     registers: this.#registers,
   });
+  readonly #batches = new Histogram({
+    name: 'groundcrew_batch_size',
+    help: 'How many creates, leases or changes of tasks, or transcripts went in one statement, by what they are.',
+    labelNames: ['of'] as const,
+    buckets: [1, 2, 5, 10, 25, 50, 100],
+    registers: this.#registers,
+  });
+  readonly #transcripts = new Histogram({
+    name: 'groundcrew_transcript_seconds',
+    help: 'Time from when a follower had something of a transcript to write until it was stored.',
+    buckets: deliveryBuckets,
+    registers: this.#registers,
+  });
+  readonly #holes = new Counter({
+    name: 'groundcrew_transcript_holes_total',
+    help: 'Holes in what agents said, each of which is a Notice in its transcript.',
+    registers: this.#registers,
+  });
   #figures: DatabaseFigures | undefined;
 
   readonly contentType = this.#registry.contentType;
@@ -164,6 +182,18 @@ export class Metrics {
 
   attemptFailed(step: string, provider: string, code: string): void {
     this.#attemptFailures.inc({ step, provider, code });
+  }
+
+  batchRun(of: 'create' | 'change' | 'transcript', count: number): void {
+    this.#batches.observe({ of }, count);
+  }
+
+  transcriptStored(seconds: number): void {
+    this.#transcripts.observe(seconds);
+  }
+
+  transcriptHole(): void {
+    this.#holes.inc();
   }
 
   tasksReclaimed(count: number): void {

@@ -29,10 +29,11 @@ export class TaskCreator {
   readonly #defaults: TaskDefaults;
   readonly #inserts: TaskInserts;
 
-  constructor(db: Database, defaults: TaskDefaults) {
+  /** `onRun` is called with the number of tasks of each statement. */
+  constructor(db: Database, defaults: TaskDefaults, onRun?: (count: number) => void) {
     this.#db = db;
     this.#defaults = defaults;
-    this.#inserts = new TaskInserts(db, defaults.maxActiveTasks);
+    this.#inserts = new TaskInserts(db, defaults.maxActiveTasks, onRun);
   }
 
   /**

@@ -195,7 +195,7 @@ export class Worker {
       ...this.#options,
       ...signals,
       activeTasks: this.#activeTasks,
-      writes: new TaskWrites(db),
+      writes: new TaskWrites(db, (count) => this.#options.metrics.batchRun('change', count)),
       workerId: () => this.#heartbeat.workerId,
       listings: new SharedListings({
         list: (repoUrl, signal) => listRemote(repoUrl, { allowLocal: allowLocalRepos, signal }),

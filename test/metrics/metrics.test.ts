@@ -79,6 +79,8 @@ describe('GET /metrics of npm start', () => {
       [labels('ensure_agent')]: 1,
       [labels('create_session')]: 1,
     });
+    const batches = Object.keys(await read(app.url, 'groundcrew_batch_size_count'));
+    expect(batches).toEqual(expect.arrayContaining(['{of="create"}', '{of="change"}']));
     const { '': delivered = 0 } = await read(app.url, 'groundcrew_delivery_seconds_count');
     expect(delivered).toBeGreaterThan(0);
     // In seconds by the clock of the database, which is this machine's.

@@ -32,12 +32,14 @@ export class TaskInserts {
   readonly maxLiving: number | undefined;
   readonly #queue: BatchQueue<TaskInsert, Task | null>;
 
-  constructor(db: Database, maxLiving?: number) {
+  /** `onRun` is called with the number of tasks of each statement. */
+  constructor(db: Database, maxLiving?: number, onRun?: (count: number) => void) {
     this.#db = db;
     this.maxLiving = maxLiving;
     this.#queue = new BatchQueue({
       max: maxTasks,
       run: (inserts) => insertTasks(this.#db, inserts, this.maxLiving),
+      onRun,
     });
   }
 

@@ -16,11 +16,12 @@ export class TaskWrites {
   readonly #leases: BatchQueue<LeaseRequest, LeasedTask | null>;
   readonly #writes: BatchQueue<TaskWrite, Written | null>;
 
-  constructor(db: Database) {
+  /** `onRun` is called with the number of leases or changes of each statement. */
+  constructor(db: Database, onRun?: (count: number) => void) {
     this.#db = db;
     const max = maxInStatement;
-    this.#leases = new BatchQueue({ max, run: (requests) => leaseUnlockedTasks(db, requests) });
-    this.#writes = new BatchQueue({ max, run: (writes) => writeUnlockedTasks(db, writes) });
+    this.#leases = new BatchQueue({ max, run: (requests) => leaseUnlockedTasks(db, requests), onRun });
+    this.#writes = new BatchQueue({ max, run: (writes) => writeUnlockedTasks(db, writes), onRun });
   }
 
   /** As `leaseTask`. */

@@ -3,6 +3,7 @@ import { AgentServer } from '../../agents/agent-server.ts';
 import { AgentStream, AgentStreamLostError, type StreamEvent } from '../../agents/agent-stream.ts';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Database } from '../../tables/database.ts';
 import { newId } from '../../tasks/domain/id.ts';
 import { type AgentEnd, type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
@@ -20,6 +21,7 @@ import { Turns } from './turns.ts';
 export interface FollowerOptions {
   readonly db: Database;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly writer: TranscriptWriter;
   readonly conversation: FollowedConversation;
   /** Are masked in all that the agent says. */
@@ -193,6 +195,7 @@ export class Follower {
     if ('from' in event) {
       for (const each of this.#mask.release()) this.#hear(each);
       const count = event.to - event.from + 1;
+      this.#options.metrics.transcriptHole();
       this.#draft.read = event.to;
       this.#draft.segment.addNotice(
         'MESSAGES_LOST',

@@ -1,6 +1,7 @@
 import { isConnectionError } from '../../db/connection-error.ts';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { runEvery } from '../../run-every.ts';
 import type { Providers } from '../../sandbox/registry.ts';
 import type { Database } from '../../tables/database.ts';
@@ -23,6 +24,7 @@ export interface FollowersOptions {
   readonly db: Database;
   readonly listener: WakeUpListener;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly providers: Providers;
   /** Of the sandboxes that this worker reaches. */
   readonly locations: readonly string[];
@@ -58,7 +60,7 @@ export class Followers {
 
   constructor(options: FollowersOptions) {
     this.#options = options;
-    this.#writer = new TranscriptWriter(options.db);
+    this.#writer = new TranscriptWriter(options.db, options.metrics);
     const { providers } = options;
     this.#secrets = providers.names.flatMap((name) => providers.get(name)?.secrets?.() ?? []);
   }
@@ -147,7 +149,7 @@ export class Followers {
   }
 
   #follow(conversation: FollowedConversation): void {
-    const { db, logger } = this.#options;
+    const { db, logger, metrics } = this.#options;
     const { sessionId } = conversation.lease;
     const lost = new AbortController();
     if (this.#stopping.signal.aborted) lost.abort(this.#stopping.signal.reason);
@@ -156,6 +158,7 @@ export class Followers {
     const follower = new Follower({
       db,
       logger,
+      metrics,
       writer: this.#writer,
       conversation,
       secrets: this.#secrets,

@@ -1,4 +1,5 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Database } from '../../tables/database.ts';
 import { FollowLostError } from '../../tasks/domain/transcript/connection.ts';
 import {
@@ -23,19 +24,23 @@ const maxCompany = 100;
  */
 export class TranscriptWriter {
   readonly #db: Database;
+  readonly #metrics: Metrics;
   #waiting: Waiting[] = [];
   #isWriting = false;
 
-  constructor(db: Database) {
+  constructor(db: Database, metrics: Metrics) {
     this.#db = db;
+    this.#metrics = metrics;
   }
 
   /** Resolves once the write is stored. Waits while the database is away. Rejects with FollowLostError. */
-  write(write: TranscriptWrite, signal: AbortSignal): Promise<void> {
+  async write(write: TranscriptWrite, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
     const waiting = { write, signal, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
     if (!this.#isWriting) void this.#writeWaiting();
-    return waiting.promise;
+    await waiting.promise;
+    this.#metrics.transcriptStored((performance.now() - startedAt) / 1_000);
   }
 
   /** The same for what is a revision of the task too: in a transaction of its own. */
@@ -69,6 +74,7 @@ export class TranscriptWriter {
     this.#isWriting = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, maxCompany);
+      this.#metrics.batchRun('transcript', batch.length);
       try {
         const written = await writeTranscripts(
           this.#db,
