@@ -51,23 +51,10 @@ describe('sendPrompt', () => {
 describe('answer', () => {
   it('answers a request of the agent, and a later answer with another option is refused', async () => {
     const { agent, taskId, sessionId } = await open();
-    agent.send({
-      id: 'ask',
-      method: 'session/request_permission',
-      params: {
-        sessionId: agent.sessionId,
-        toolCall: { toolCallId: 't', title: 'Delete' },
-        options: [
-          { optionId: 'yes', name: 'Allow', kind: 'allow_once' },
-          { optionId: 'no', name: 'Reject', kind: 'reject_once' },
-        ],
-      },
-    });
+    agent.ask('ask');
     await taskUntil(taskId, ({ openRequests }) => openRequests === 1);
-    const { node } = await conversations.app.ask<{ node: { requests: [{ id: string }] } }>(
-      `{ node(id: "${sessionId}") { ... on Session { requests { id } } } }`,
-    );
-    const requestId = node.requests[0].id;
+    const [request] = (await conversations.readSession(sessionId)).requests;
+    const requestId = request?.id as string;
     expect(await groundcrew.answer({ requestId, optionId: 'no' })).toMatchObject({ state: 'ANSWERED' });
     expect(await rejection(groundcrew.answer({ requestId, optionId: 'yes' }))).toMatchObject({
       code: 'INVALID_STATE',

@@ -3,7 +3,6 @@ import { createGroundcrew, type Groundcrew, type Transcript } from '../../src/cl
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { rejection } from '../support/rejection.ts';
 import { type SilentProxy, startSilentProxy } from '../support/silent-proxy.ts';
-import { itemFields } from '../support/transcript-copy.ts';
 
 let conversations: ConversationApp;
 let proxy: SilentProxy;
@@ -23,27 +22,7 @@ afterAll(async () => {
 const open = () => conversations.open();
 
 /** What the server holds, of the fields that the tests of the server read. */
-async function stored(sessionId: string) {
-  const items: unknown[] = [];
-  let after: string | null = null;
-  for (;;) {
-    const { node }: { node: StoredPage } = await conversations.app.ask(
-      `query ($id: ID!, $after: String) { node(id: $id) { ... on Session { sequence
-        items(first: 100, after: $after) { nodes { ${itemFields} } pageInfo { hasNextPage endCursor } } } } }`,
-      { id: sessionId, after },
-    );
-    items.push(...node.items.nodes);
-    if (!node.items.pageInfo.hasNextPage) return { sequence: node.sequence, items };
-    after = node.items.pageInfo.endCursor;
-  }
-}
-interface StoredPage {
-  readonly sequence: number;
-  readonly items: {
-    readonly nodes: unknown[];
-    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string };
-  };
-}
+const stored = (sessionId: string) => conversations.readTranscript(sessionId);
 
 const text = (transcript: Transcript) =>
   transcript.items.map((item) => (item.__typename === 'AgentMessage' ? item.text : '')).join('');

@@ -11,28 +11,9 @@ afterAll(() => conversations[Symbol.asyncDispose]());
 const ask = <T = Record<string, never>>(query: string) => conversations.app.ask<T>(query);
 const interrupt = (id: string, promptId?: string) =>
   ask(`mutation { interruptSession(id: "${id}"${promptId ? `, promptId: "${promptId}"` : ''}) { id } }`);
-const send = (sessionId: string, text: string) =>
-  ask<{ sendPrompt: { id: string } }>(
-    `mutation { sendPrompt(input: { sessionId: "${sessionId}", text: "${text}" }) { id } }`,
-  );
-const sessionOf = async (id: string) =>
-  (
-    await ask<{ node: { status: string; activity: string; error: { code: string } | null } }>(
-      `{ node(id: "${id}") { ... on Session { status activity error { code } } } }`,
-    )
-  ).node;
 const canceled = (ledger: readonly { method?: string }[]) =>
   ledger.filter(({ method }) => method === 'session/cancel').length;
 
-const permission = (sessionId: string) => ({
-  id: 7,
-  method: 'session/request_permission',
-  params: {
-    sessionId,
-    toolCall: { toolCallId: 't', title: 'Delete' },
-    options: [{ optionId: 'yes', name: 'Allow', kind: 'allow_once' }],
-  },
-});
 const requestsOf = async (sessionId: string, state: string) =>
   (
     await ask<{ agentRequests: { nodes: { id: string; session: { id: string } }[] } }>(
@@ -44,9 +25,9 @@ describe('I20 interruptSession', () => {
   it('asks the agent to stop, cancels what it waits for, and lets the queue go on', async () => {
     const { sessionId, taskId, agent, given, copy } = await conversations.open();
     await conversations.running(taskId);
-    agent.send(permission(agent.sessionId));
+    agent.ask(7);
     await waitFor(async () => (await requestsOf(sessionId, 'OPEN')).length === 1);
-    await send(sessionId, 'next');
+    await conversations.send(sessionId, 'next');
     await interrupt(sessionId);
     expect(await requestsOf(sessionId, 'CANCELED')).toHaveLength(1);
     await waitFor(() => canceled(agent.ledger) === 1);
@@ -88,7 +69,7 @@ describe('I20 an agent that ends', () => {
   it('fails its turn, expires its requests, and is started again with a notice', async () => {
     const { sessionId, taskId, agent, copy } = await conversations.open();
     await conversations.running(taskId);
-    agent.send(permission(agent.sessionId));
+    agent.ask(7);
     await waitFor(async () => (await requestsOf(sessionId, 'OPEN')).length === 1);
     const renamed = conversations.renameOnRestart();
     const opened = conversations.agents.agents.size;
@@ -103,9 +84,9 @@ describe('I20 an agent that ends', () => {
       { __typename: 'Notice' },
     ]);
     expect(await requestsOf(sessionId, 'EXPIRED')).toHaveLength(1);
-    expect(await sessionOf(sessionId)).toMatchObject({ status: 'READY', activity: 'IDLE' });
+    expect(await conversations.readSession(sessionId)).toMatchObject({ status: 'READY', activity: 'IDLE' });
 
-    await send(sessionId, 'are you there');
+    await conversations.send(sessionId, 'are you there');
     const next = await conversations.agents.agent(opened + 1);
     const prompt = await next.nextPrompt();
     next.sayText('yes');
@@ -118,16 +99,18 @@ describe('I20 an agent that ends', () => {
   it('makes its session an ERROR when it cannot be started again', async () => {
     const { sessionId, taskId, agent, copy } = await conversations.open();
     await conversations.running(taskId);
-    await send(sessionId, 'never given');
+    await conversations.send(sessionId, 'never given');
     const failing = conversations.failOnRestart();
     agent.send({ method: '_adapter/agent_exited', params: { code: 1 } });
-    await waitFor(async () => (await sessionOf(sessionId)).status === 'ERROR');
-    expect(await sessionOf(sessionId)).toMatchObject({ activity: 'NONE', error: { code: 'AGENT_FAILED' } });
+    await waitFor(async () => (await conversations.readSession(sessionId)).status === 'ERROR');
+    expect(await conversations.readSession(sessionId)).toMatchObject({
+      activity: 'NONE',
+      error: { code: 'AGENT_FAILED' },
+    });
     await copy.until(({ list }) => list.at(-1)?.stopReason === 'FAILED');
-    const { node } = await ask<{ node: { undeliveredPrompts: unknown[] } }>(
-      `{ node(id: "${sessionId}") { ... on Session { undeliveredPrompts { text state } } } }`,
-    );
-    expect(node.undeliveredPrompts).toEqual([{ text: 'never given', state: 'FAILED' }]);
+    expect((await conversations.readSession(sessionId)).undeliveredPrompts).toMatchObject([
+      { text: 'never given', state: 'FAILED' },
+    ]);
     const refusal = await conversations.app.refusal(
       `mutation { sendPrompt(input: { sessionId: "${sessionId}", text: "x" }) { id } }`,
     );
@@ -140,7 +123,7 @@ it('I20 cancelTask ends the running turn as CANCELED, with all that it waits for
   const { sessionId, taskId, agent, given, copy } = await conversations.open();
   await conversations.running(taskId);
   agent.sayText('half a sent');
-  agent.send(permission(agent.sessionId));
+  agent.ask(7);
   await waitFor(async () => (await requestsOf(sessionId, 'OPEN')).length === 1);
   await ask(`mutation { cancelTask(id: "${taskId}") { id } }`);
   await copy.until(({ list }) => list.at(-1)?.stopReason === 'CANCELED');

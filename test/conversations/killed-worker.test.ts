@@ -32,21 +32,8 @@ afterAll(async () => {
 
 const ask = <T>(query: string, variables?: Readonly<Record<string, unknown>>) =>
   conversations.app.ask<T>(query, variables);
-const send = async (sessionId: string, text: string) => {
-  const { sendPrompt } = await ask<{ sendPrompt: { id: string } }>(
-    'mutation ($input: SendPromptInput!) { sendPrompt(input: $input) { id } }',
-    { input: { sessionId, text } },
-  );
-  return sendPrompt.id;
-};
-
-const stateOf = async (id: string) => {
-  const { node } = await ask<{ node: { state: string } }>(
-    'query ($id: ID!) { node(id: $id) { ... on Prompt { state } } }',
-    { id },
-  );
-  return node.state;
-};
+const send = async (sessionId: string, text: string) => (await conversations.send(sessionId, text)).id;
+const stateOf = async (id: string) => (await conversations.readPrompt(id)).state;
 const shown = (copy: TranscriptCopy) =>
   copy.list.map(({ text, stopReason, code }) => stopReason ?? code ?? text);
 
@@ -169,10 +156,7 @@ describe('I18 an agent that is silent while its follower is killed', () => {
     await processes.startWorker();
     const third = await send(sessionId, 'third');
     await waitFor(async () => (await stateOf(second)) === 'UNKNOWN', 30_000);
-    const { node } = await ask<{ node: { undeliveredPrompts: unknown[]; prompts: unknown[] } }>(
-      `{ node(id: "${sessionId}") { ... on Session { undeliveredPrompts { id state } prompts { id state } } } }`,
-    );
-    expect(node).toEqual({
+    expect(await conversations.readSession(sessionId)).toMatchObject({
       undeliveredPrompts: [{ id: second, state: 'UNKNOWN' }],
       prompts: [{ id: third, state: 'QUEUED' }],
     });
@@ -287,10 +271,8 @@ it('I20 an agent that ends again and again is given up, also when its followers 
       await copy.until(({ list }) => list.filter(({ code }) => code === 'AGENT_RESTARTED').length === time);
   }
   const { error } = await waitFor(async () => {
-    const { node } = await ask<{ node: { status: string; error: { code: string } | null } }>(
-      `{ node(id: "${sessionId}") { ... on Session { status error { code } } } }`,
-    );
-    return node.status === 'ERROR' && node;
+    const session = await conversations.readSession(sessionId);
+    return session.status === 'ERROR' && session;
   });
   expect(error).toMatchObject({ code: 'AGENT_FAILED' });
 });

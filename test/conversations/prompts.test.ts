@@ -13,33 +13,14 @@ afterAll(() => conversations[Symbol.asyncDispose]());
 
 const ask = <T = Record<string, never>>(query: string, variables?: Record<string, unknown>) =>
   conversations.app.ask<T>(query, variables);
-const send = async (sessionId: string, text: string, idempotencyKey?: string) => {
-  const { sendPrompt } = await ask<{ sendPrompt: { id: string; state: string } }>(
-    'mutation ($input: SendPromptInput!) { sendPrompt(input: $input) { id state text } }',
-    { input: { sessionId, text, idempotencyKey } },
-  );
-  return sendPrompt;
-};
-const sessionOf = async (id: string) =>
-  (
-    await ask<{ node: { activity: string; prompts: { id: string; text: string; state: string }[] } }>(
-      `{ node(id: "${id}") { ... on Session { activity prompts { id text state } } } }`,
-    )
-  ).node;
-const promptOf = async (id: string) =>
-  (
-    await ask<{ node: { state: string; error: { code: string; message: string } | null } }>(
-      `{ node(id: "${id}") { ... on Prompt { state error { code message } } } }`,
-    )
-  ).node;
 
 describe('I18 a prompt', () => {
   it('waits for the one before it, and each reaches the agent once and in order', async () => {
     const { sessionId, agent, given, copy, taskId } = await conversations.open('first');
     const texts = ['second', 'third', 'fourth'];
-    for (const text of texts) await send(sessionId, text);
+    for (const text of texts) await conversations.send(sessionId, text);
     await conversations.running(taskId);
-    expect(await sessionOf(sessionId)).toMatchObject({
+    expect(await conversations.readSession(sessionId)).toMatchObject({
       activity: 'WORKING',
       prompts: [
         { text: 'first', state: 'ACCEPTED' },
@@ -62,13 +43,13 @@ describe('I18 a prompt', () => {
       ...texts,
     ]);
     expect(agent.prompts.map(({ text }) => text)).toEqual(['first', ...texts]);
-    await waitFor(async () => (await sessionOf(sessionId)).activity === 'IDLE');
+    await waitFor(async () => (await conversations.readSession(sessionId)).activity === 'IDLE');
   });
 
   it('is stored once for an idempotency key, and refused for another text', async () => {
     const { sessionId } = await conversations.open();
-    const first = await send(sessionId, 'again', 'key-1');
-    expect(await send(sessionId, 'again', 'key-1')).toEqual(first);
+    const first = await conversations.send(sessionId, 'again', 'key-1');
+    expect(await conversations.send(sessionId, 'again', 'key-1')).toEqual(first);
     const refusal = await conversations.app.refusal(
       'mutation ($input: SendPromptInput!) { sendPrompt(input: $input) { id } }',
       { input: { sessionId, text: 'other', idempotencyKey: 'key-1' } },
@@ -78,12 +59,12 @@ describe('I18 a prompt', () => {
 
   it('can be taken back while it is queued, and not later', async () => {
     const { sessionId, agent, given } = await conversations.open();
-    const queued = await send(sessionId, 'never mind');
+    const queued = await conversations.send(sessionId, 'never mind');
     const remove = `mutation ($id: ID!) { removePrompt(id: $id) { state } }`;
     for (let time = 0; time < 2; time += 1) {
       expect(await ask(remove, { id: queued.id })).toEqual({ removePrompt: { state: 'REMOVED' } });
     }
-    const last = await send(sessionId, 'go on');
+    const last = await conversations.send(sessionId, 'go on');
     agent.respond(given.id, { stopReason: 'end_turn' });
     expect((await agent.nextPrompt()).text).toBe('go on');
     expect(await conversations.app.refusal(remove, { id: last.id })).toMatchObject({ code: 'INVALID_STATE' });
@@ -91,11 +72,14 @@ describe('I18 a prompt', () => {
 
   it('fails with what the agent says, and the next one goes on', async () => {
     const { sessionId, agent, given, copy } = await conversations.open();
-    await send(sessionId, 'next');
+    await conversations.send(sessionId, 'next');
     agent.fail(given.id, 'no model');
     await copy.until(({ list }) => list[1]?.stopReason === 'FAILED');
     expect(copy.list[1]).toMatchObject({ error: { code: 'PROMPT_FAILED', message: 'no model' } });
-    expect(await promptOf(given.id)).toMatchObject({ state: 'FAILED', error: { message: 'no model' } });
+    expect(await conversations.readPrompt(given.id)).toMatchObject({
+      state: 'FAILED',
+      error: { message: 'no model' },
+    });
     expect((await agent.nextPrompt()).text).toBe('next');
   });
 
@@ -111,13 +95,13 @@ describe('I18 a prompt', () => {
     agent.respond(given.id, { stopReason: 'end_turn' });
     await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
     agents.answersHealth = false;
-    const prompt = await send(sessionId, 'hello');
+    const prompt = await conversations.send(sessionId, 'hello');
     await agent.nextPrompt();
     const before = agents.healthChecks;
     await waitFor(() => agents.healthChecks >= before + 2);
-    expect(await promptOf(prompt.id)).toMatchObject({ state: 'SENDING' });
+    expect(await conversations.readPrompt(prompt.id)).toMatchObject({ state: 'SENDING' });
     agents.answersHealth = true;
-    await waitFor(async () => (await promptOf(prompt.id)).state === 'ACCEPTED');
+    await waitFor(async () => (await conversations.readPrompt(prompt.id)).state === 'ACCEPTED');
     expect(agent.prompts).toHaveLength(2);
   });
 
@@ -126,14 +110,14 @@ describe('I18 a prompt', () => {
     const { sessionId, taskId, agent, given, copy } = await conversations.open();
     await conversations.running(taskId);
     agent.respond(given.id, { stopReason: 'end_turn' });
-    await waitFor(async () => (await sessionOf(sessionId)).activity === 'IDLE');
+    await waitFor(async () => (await conversations.readSession(sessionId)).activity === 'IDLE');
     // The write that says that the prompt is being sent takes longer than a worker may stand still.
     const client = new Client(app.stored.url);
     await client.connect();
     await client.query('begin');
     await client.query('select from conversation where session_id = $1 for update', [sessionId]);
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-    const prompt = await send(sessionId, 'hello');
+    const prompt = await conversations.send(sessionId, 'hello');
     await waitFor(async () => {
       const waiting = sql`select from pg_stat_activity where ${rows[0]?.pid} = any(pg_blocking_pids(pid))`;
       return (await waiting.execute(app.stored.db.kysely)).rows.length > 0;
@@ -163,10 +147,6 @@ describe('I18 a prompt', () => {
 });
 
 describe('I19 a request', () => {
-  const options = [
-    { optionId: 'yes', name: 'Allow', kind: 'allow_once' },
-    { optionId: 'no', name: 'Reject', kind: 'reject_once' },
-  ];
   const answer = (requestId: string, optionId: string) =>
     [
       'mutation ($input: AnswerAgentRequestInput!) { answerAgentRequest(input: $input) { state answer } }',
@@ -175,15 +155,7 @@ describe('I19 a request', () => {
 
   async function asked() {
     const conversation = await conversations.open();
-    conversation.agent.send({
-      id: 41,
-      method: 'session/request_permission',
-      params: {
-        sessionId: conversation.agent.sessionId,
-        toolCall: { toolCallId: 't1', title: 'Delete all', kind: 'execute' },
-        options,
-      },
-    });
+    conversation.agent.ask(41, 'Delete all');
     const request = await waitFor(async () => {
       const { node } = await ask<{ node: { requests: { id: string }[] } }>(
         `{ node(id: "${conversation.sessionId}") { ... on Session { requests { id title state toolCall { title } options { id kind } } } } }`,
@@ -224,9 +196,9 @@ describe('I19 a request', () => {
     expect(agent.ledger.filter(({ id }) => id === 41)).toMatchObject([
       { result: { outcome: { outcome: 'selected', optionId: chosen } } },
     ]);
-    expect((await sessionOf(sessionId)).activity).toBe('WORKING');
+    expect((await conversations.readSession(sessionId)).activity).toBe('WORKING');
     agent.respond(given.id, { stopReason: 'end_turn' });
-    await waitFor(async () => (await sessionOf(sessionId)).activity === 'IDLE');
+    await waitFor(async () => (await conversations.readSession(sessionId)).activity === 'IDLE');
   });
 
   it('is CANCELED when its turn ends without it', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { returns } from '../support/scripted-provider.ts';
 import { startSilentProxy } from '../support/silent-proxy.ts';
-import { itemFields, TranscriptCopy } from '../support/transcript-copy.ts';
+import { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let conversations: ConversationApp;
@@ -12,12 +12,7 @@ beforeAll(async () => {
 afterAll(() => conversations[Symbol.asyncDispose]());
 
 const open = (prompt?: string) => conversations.open(prompt);
-const stored = async (sessionId: string) => {
-  const { node } = await conversations.app.ask<{ node: { sequence: number; items: { nodes: unknown[] } } }>(
-    `{ node(id: "${sessionId}") { ... on Session { sequence items(first: 100) { nodes { ${itemFields} } } } } }`,
-  );
-  return { sequence: node.sequence, items: node.items.nodes };
-};
+const stored = (sessionId: string) => conversations.readTranscript(sessionId);
 
 describe('I16 a transcript', () => {
   it('shows a turn as it happens, and as it is stored', async () => {

@@ -8,7 +8,7 @@ import {
   startScriptedAgentServer,
 } from './scripted-agent-server.ts';
 import { fails, type Rule, returns } from './scripted-provider.ts';
-import { TranscriptCopy } from './transcript-copy.ts';
+import { type CopiedItem, itemFields, TranscriptCopy } from './transcript-copy.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface OpenConversation {
@@ -20,6 +20,30 @@ export interface OpenConversation {
   /** The transcript, live. */
   readonly copy: TranscriptCopy;
 }
+
+export interface ReadPrompt {
+  readonly id: string;
+  readonly text: string;
+  readonly state: string;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface ReadSession {
+  readonly status: string;
+  readonly activity: string;
+  readonly error: { readonly code: string } | null;
+  readonly prompts: readonly ReadPrompt[];
+  readonly undeliveredPrompts: readonly ReadPrompt[];
+  /** The open ones. */
+  readonly requests: readonly { readonly id: string }[];
+}
+
+export interface ReadTranscript {
+  readonly sequence: number;
+  readonly items: readonly CopiedItem[];
+}
+
+const promptFields = 'id text state error { code message }';
 
 /** Groundcrew in this process, with agents that the test scripts. */
 export interface ConversationApp extends AsyncDisposable {
@@ -34,6 +58,19 @@ export interface ConversationApp extends AsyncDisposable {
   failOnRestart(): Rule;
   /** Waits until the task is RUNNING. */
   running(taskId: string): Promise<void>;
+  send(sessionId: string, text: string, idempotencyKey?: string): Promise<ReadPrompt>;
+  readPrompt(id: string): Promise<ReadPrompt>;
+  readSession(id: string): Promise<ReadSession>;
+  /** All of it, as the server holds it. */
+  readTranscript(sessionId: string): Promise<ReadTranscript>;
+}
+
+interface TranscriptPage {
+  readonly sequence: number;
+  readonly items: {
+    readonly nodes: readonly CopiedItem[];
+    readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string };
+  };
 }
 
 export async function startConversationApp(role: 'start' | 'api' = 'start'): Promise<ConversationApp> {
@@ -66,6 +103,42 @@ export async function startConversationApp(role: 'start' | 'api' = 'start'): Pro
         const { task } = await app.ask<{ task: { status: string } }>(`{ task(id: "${taskId}") { status } }`);
         return task.status === 'RUNNING';
       });
+    },
+    async send(sessionId, text, idempotencyKey) {
+      const { sendPrompt } = await app.ask<{ sendPrompt: ReadPrompt }>(
+        `mutation ($input: SendPromptInput!) { sendPrompt(input: $input) { ${promptFields} } }`,
+        { input: { sessionId, text, idempotencyKey } },
+      );
+      return sendPrompt;
+    },
+    async readPrompt(id) {
+      const { node } = await app.ask<{ node: ReadPrompt }>(
+        `query ($id: ID!) { node(id: $id) { ... on Prompt { ${promptFields} } } }`,
+        { id },
+      );
+      return node;
+    },
+    async readSession(id) {
+      const { node } = await app.ask<{ node: ReadSession }>(
+        `query ($id: ID!) { node(id: $id) { ... on Session { status activity error { code } requests { id }
+          prompts { ${promptFields} } undeliveredPrompts { ${promptFields} } } } }`,
+        { id },
+      );
+      return node;
+    },
+    async readTranscript(sessionId) {
+      const items: CopiedItem[] = [];
+      let after: string | null = null;
+      for (;;) {
+        const { node }: { node: TranscriptPage } = await app.ask(
+          `query ($id: ID!, $after: String) { node(id: $id) { ... on Session { sequence
+            items(first: 100, after: $after) { nodes { ${itemFields} } pageInfo { hasNextPage endCursor } } } } }`,
+          { id: sessionId, after },
+        );
+        items.push(...node.items.nodes);
+        if (!node.items.pageInfo.hasNextPage) return { sequence: node.sequence, items };
+        after = node.items.pageInfo.endCursor;
+      }
     },
     async [Symbol.asyncDispose]() {
       await socket.close();

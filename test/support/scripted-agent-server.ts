@@ -83,6 +83,17 @@ export class ScriptedAgent {
     this.say({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: chunk }, ...more });
   }
 
+  /** Asks for leave to use a tool. The answer has the same id. */
+  ask(id: string | number, title = 'Delete'): void {
+    const toolCall = { toolCallId: `call-${id}`, title, kind: 'execute' };
+    const options = [
+      { optionId: 'yes', name: 'Allow', kind: 'allow_once' },
+      { optionId: 'no', name: 'Reject', kind: 'reject_once' },
+    ];
+    const params = { sessionId: this.sessionId, toolCall, options };
+    this.send({ id, method: 'session/request_permission', params });
+  }
+
   respond(id: string | number, result: unknown): void {
     this.send({ id, result });
   }
