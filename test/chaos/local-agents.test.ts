@@ -137,7 +137,9 @@ seededTest(
       prompts.map(({ text, state }) => `${text} ${state}`),
     );
     await ask('mutation ($id: ID!) { cancelTask(id: $id) { id } }', { id: task.id });
-    await waitFor(async () => (await readdir(join(servers, '..')).catch(() => [])).length === 0, settledMs);
+    // Not the sandbox's own folder: it gets another name first, and its processes end before it goes.
+    const sandboxes = join(processes.dataDir, 'sandboxes');
+    await waitFor(async () => (await readdir(sandboxes)).length === 0, settledMs, 'the sandbox is released');
   },
 );
 
