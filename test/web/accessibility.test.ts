@@ -1,7 +1,7 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { describeInBrowser, Site, type View } from './browser.ts';
+import { describeInBrowser, Site } from './browser.ts';
 import { edit, markdown, storeConversation, storeRequest, storeUndelivered } from './stored-conversation.ts';
 
 /** What axe finds wrong, in a form that a failed test can show. `rules`: these alone. */
@@ -57,62 +57,67 @@ const sizes = {
 describeInBrowser('the page', () => {
   const site = Site.forTests('api');
 
-  /** Shows each state of the page and calls `check` at it. */
-  async function forEachState(check: (page: Page, state: string) => Promise<void>): Promise<void> {
-    const view: View = { reducedMotion: 'reduce' };
-    const { page } = await site.visit(view);
-    const history = page.getByRole('list', { name: 'History' }).getByRole('listitem');
-    const ids: Record<string, string> = {};
-    for (const status of ['init_create_sandbox', 'running', 'error', 'canceled'] as const)
-      ids[status] = await site.app.createIn(status);
+  type Check = (state: string) => Promise<void>;
 
-    await page.goto('/');
-    await page.getByRole('list', { name: 'Tasks' }).getByRole('listitem').nth(3).waitFor();
-    await check(page, 'the list');
-    await page.keyboard.press('?');
-    await page.getByRole('dialog').waitFor();
-    await check(page, 'the keys');
-    await page.goto('/?q=nowhere-to-be-found');
-    await page.getByRole('heading', { name: 'No task matches.' }).waitFor();
-    await check(page, 'the empty list');
+  /** Parts of the page. Each shows its states, and calls `check` at each of them. */
+  const parts: Record<string, (page: Page, check: Check) => Promise<void>> = {
+    async 'the list'(page, check) {
+      for (const status of ['init_create_sandbox', 'running', 'error', 'canceled'] as const)
+        await site.app.createIn(status);
+      await page.goto('/');
+      await page.getByRole('list', { name: 'Tasks' }).getByRole('listitem').nth(3).waitFor();
+      await check('filled');
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
+      await check('with the keys');
+      await page.goto('/?q=nowhere-to-be-found');
+      await page.getByRole('heading', { name: 'No task matches.' }).waitFor();
+      await check('empty');
+    },
 
-    await page.goto('/new');
-    await page.getByText('More settings').click();
-    await check(page, 'the form');
-    await page.getByLabel('Repository').fill('no repository');
-    await page.getByLabel('Prompt').fill('Say hello');
-    await page.getByRole('button', { name: 'Create task' }).click();
-    await page.locator('[aria-invalid=true]').waitFor();
-    await check(page, 'the form with an error');
-    await page.getByLabel('Repository').fill('');
+    async 'the form'(page, check) {
+      await page.goto('/new');
+      await page.getByText('More settings').click();
+      await check('at first');
+      await page.getByLabel('Repository').fill('no repository');
+      await page.getByLabel('Prompt').fill('Say hello');
+      await page.getByRole('button', { name: 'Create task' }).click();
+      await page.locator('[aria-invalid=true]').waitFor();
+      await check('with an error');
+    },
 
-    for (const [status, id] of Object.entries(ids)) {
-      await page.goto(`/tasks/${id}`);
-      await history.first().waitFor();
-      await check(page, `a task: ${status}`);
-    }
-    await page.goto(`/tasks/${ids.running}`);
-    await page.getByRole('button', { name: 'Archive' }).click();
-    await page.getByRole('alertdialog').waitFor();
-    await check(page, 'the question before a task is archived');
+    async 'a task'(page, check) {
+      for (const status of ['init_create_sandbox', 'error', 'canceled', 'running'] as const) {
+        await page.goto(`/tasks/${await site.app.createIn(status)}`);
+        await page.getByRole('list', { name: 'History' }).getByRole('listitem').first().waitFor();
+        await check(status);
+      }
+      await page.getByRole('button', { name: 'Archive' }).click();
+      await page.getByRole('alertdialog').waitFor();
+      await check('with a question');
+    },
 
-    await page.goto(`/tasks/${await createConversation()}`);
-    const log = page.getByRole('log', { name: 'Transcript' });
-    await log.getByText('Thought').click();
-    await log.getByText('Edit src/health.ts').click();
-    await log.getByRole('insertion').first().waitFor();
-    await log.getByRole('heading', { name: 'What I changed' }).waitFor();
-    await page.getByRole('group', { name: 'Run the tests' }).waitFor();
-    await page.getByRole('list', { name: 'Messages not delivered' }).getByText('And the logs').waitFor();
-    await check(page, 'a conversation');
+    async 'a conversation'(page, check) {
+      await page.goto(`/tasks/${await createConversation()}`);
+      const log = page.getByRole('log', { name: 'Transcript' });
+      await log.getByText('Thought').click();
+      await log.getByText('Edit src/health.ts').click();
+      await log.getByRole('insertion').first().waitFor();
+      await log.getByRole('heading', { name: 'What I changed' }).waitFor();
+      await page.getByRole('group', { name: 'Run the tests' }).waitFor();
+      await page.getByRole('list', { name: 'Messages not delivered' }).getByText('And the logs').waitFor();
+      await check('with all that it may show');
+    },
 
-    const signedOut = await site.visitSignedOut(view);
-    await signedOut.page.goto('/login');
-    await signedOut.page.getByLabel('API token').fill('wrong');
-    await signedOut.page.getByRole('button', { name: 'Sign in' }).click();
-    await signedOut.page.getByText('This token is not valid.').waitFor();
-    await check(signedOut.page, 'the login');
-  }
+    async 'the login'(page, check) {
+      await page.context().clearCookies();
+      await page.goto('/login');
+      await page.getByLabel('API token').fill('wrong');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('This token is not valid.').waitFor();
+      await check('with an error');
+    },
+  };
 
   /** A task with all that a conversation may show. */
   async function createConversation(): Promise<string> {
@@ -133,23 +138,27 @@ describeInBrowser('the page', () => {
   }
 
   // Each state is loaded once and then shown in other sizes and colors, of which only those are looked at that may differ.
-  it('cuts nothing off, has all controls in reach, and nothing that axe finds wrong, in each size and theme', async () => {
-    await forEachState(async (page, state) => {
-      for (const [size, viewport] of Object.entries(sizes)) {
-        await page.setViewportSize(viewport);
-        expect(await overflow(page), `${state} ${size}`).toBe(0);
-        expect(await unreachable(page), `${state} ${size}`).toEqual([]);
-      }
-      expect(await violations(page), `${state} in the light theme`).toEqual([]);
-      await page.emulateMedia({ colorScheme: 'dark' });
-      expect(await violations(page, ['color-contrast']), `${state} in the dark theme`).toEqual([]);
-      await page.emulateMedia({ colorScheme: 'light' });
-      // What is hidden on a screen was not looked at.
-      await page.setViewportSize(sizes['on a phone']);
-      expect(await violations(page), `${state} on a phone`).toEqual([]);
-      await page.setViewportSize(sizes['on a screen']);
-    });
-  });
+  it.each(Object.keys(parts))(
+    'of %s cuts nothing off, has all controls in reach, and nothing that axe finds wrong, in each size and theme',
+    async (part) => {
+      const { page } = await site.visit({ reducedMotion: 'reduce' });
+      await parts[part]?.(page, async (state) => {
+        for (const [size, viewport] of Object.entries(sizes)) {
+          await page.setViewportSize(viewport);
+          expect(await overflow(page), `${state} ${size}`).toBe(0);
+          expect(await unreachable(page), `${state} ${size}`).toEqual([]);
+        }
+        expect(await violations(page), `${state} in the light theme`).toEqual([]);
+        await page.emulateMedia({ colorScheme: 'dark' });
+        expect(await violations(page, ['color-contrast']), `${state} in the dark theme`).toEqual([]);
+        await page.emulateMedia({ colorScheme: 'light' });
+        // What is hidden on a screen was not looked at.
+        await page.setViewportSize(sizes['on a phone']);
+        expect(await violations(page), `${state} on a phone`).toEqual([]);
+        await page.setViewportSize(sizes['on a screen']);
+      });
+    },
+  );
 
   it('moves nothing for a visitor who wants reduced motion', async () => {
     const id = await site.app.createIn('init_create_sandbox');

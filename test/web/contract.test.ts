@@ -1,6 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
+import { announcements } from './announcements.ts';
 import { describeInBrowser, Site } from './browser.ts';
 
 const named = (page: Page | Locator, role: Parameters<Page['getByRole']>[0], name: string) =>
@@ -10,22 +11,6 @@ const focused = (page: Page) =>
     const { activeElement } = document;
     return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent ?? '';
   });
-
-/** The words that a screen reader is given, as they come. */
-async function announcements(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const heard: string[] = [];
-    Object.assign(globalThis, { heard });
-    new MutationObserver((records) => {
-      for (const { target } of records) {
-        const element = target instanceof Element ? target : target.parentElement;
-        const region = element?.closest('[role="status"], [role="alert"], [aria-live]');
-        if (region && region.getAttribute('aria-live') !== 'off') heard.push(region.textContent ?? '');
-      }
-    }).observe(document.body, { subtree: true, childList: true, characterData: true });
-  });
-  return () => page.evaluate(() => (globalThis as unknown as { heard: string[] }).heard);
-}
 
 describeInBrowser('what the page promises to those who find their way by roles and names', () => {
   const site = Site.forTests('api');

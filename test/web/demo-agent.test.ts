@@ -29,7 +29,6 @@ describeInBrowser('the demo agent on the page of a task', () => {
       .poll(() => site.app.ask(requests), { timeout: 60_000 })
       .toMatchObject({ agentRequests: { nodes: [{ title: 'Greet everybody' }] } });
     const request = page.getByRole('group', { name: 'Greet everybody', exact: true });
-    expect(await request.count()).toBe(0);
     await page.clock.fastForward('01:00:00');
     await page.getByRole('status').getByText('Connection lost').waitFor();
     proxy.silent = false;

@@ -50,7 +50,7 @@ const answer = await database.answers();
 - [ ] documentation
 `;
 
-/** Stores what was said and done in the first session of a task, as the worker that follows it does. */
+/** Stores what was said and done in the first session of a task. It is not open, so that no worker follows it. */
 export async function storeConversation(
   stored: StoredTasks,
   taskId: string,
@@ -60,7 +60,7 @@ export async function storeConversation(
   const sessionId = session?.id as string;
   await stored.sql(
     `insert into conversation (session_id, task_id, connection, is_open, sequence, position)
-     values (?, ?, '{}', true, ?, ?)`,
+     values (?, ?, '{}', false, ?, ?)`,
     [sessionId, taskId, items.length, items.length],
   );
   for (const [index, [kind, text, data]] of items.entries())

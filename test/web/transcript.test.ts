@@ -1,8 +1,21 @@
+import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { startScriptedAgentServer } from '../support/scripted-agent-server.ts';
 import { returns } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { announcements } from './announcements.ts';
 import { describeInBrowser, Site } from './browser.ts';
+
+/** The parts of the accessibility tree that announce their changes. */
+async function liveRegions(page: Page): Promise<{ role: string; live: string }[]> {
+  const cdp = await page.context().newCDPSession(page);
+  const { nodes } = await cdp.send('Accessibility.getFullAXTree');
+  await cdp.detach();
+  return nodes.flatMap(({ role, properties = [] }) => {
+    const live = properties.find(({ name }) => name === 'live');
+    return live ? [{ role: String(role?.value), live: String(live.value.value) }] : [];
+  });
+}
 
 describeInBrowser('the transcript on the page of a task', () => {
   const site = Site.forTests('start');
@@ -73,6 +86,39 @@ describeInBrowser('the transcript on the page of a task', () => {
     await log.getByRole('listitem').getByText('☑ done').waitFor();
     // The heading of the page stays the only one of its level.
     expect(await log.page().getByRole('heading', { level: 1 }).count()).toBe(1);
+  });
+
+  it('is spoken in no piece by a screen reader, which says only when the agent asks and when it has finished', async () => {
+    await using opened = await open();
+    const { agent, prompt, page, log } = opened;
+    await log.getByText('Say hello').waitFor();
+    const heard = await announcements(page);
+    for (const piece of ['I ', 'look ', 'around. ', 'Then I ask.']) {
+      agent.sayText(piece);
+      await log.getByText(piece.trim()).waitFor();
+    }
+    agent.send({
+      id: 7,
+      method: 'session/request_permission',
+      params: {
+        sessionId: agent.sessionId,
+        toolCall: { toolCallId: 'delete', title: 'Delete all logs' },
+        options: [{ optionId: 'no', name: 'Reject', kind: 'reject_once' }],
+      },
+    });
+    await page.getByRole('button', { name: 'Reject', exact: true }).click();
+    await waitFor(() => agent.ledger.some(({ id: rpc, method }) => rpc === 7 && method === undefined));
+    agent.respond(prompt.id, { stopReason: 'end_turn' });
+    await log.getByText('The agent has finished.').waitFor();
+    await waitFor(async () => (await heard()).includes('The agent has finished.'));
+    expect(await heard()).toEqual([
+      'The agent waits for an answer: Delete all logs',
+      'The agent has finished.',
+    ]);
+    // As the browser hands it over.
+    const regions = await liveRegions(page);
+    expect(regions).toContainEqual({ role: 'paragraph', live: 'polite' });
+    expect(regions.filter(({ role, live }) => role === 'log' || live !== 'polite')).toEqual([]);
   });
 
   it('shows markup, links and images of an agent without running, loading or hiding anything', async () => {

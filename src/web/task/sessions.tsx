@@ -13,6 +13,7 @@ import { messageOf } from './actions.tsx';
 import { Composer } from './composer.tsx';
 import { Requests } from './requests.tsx';
 import { Section } from './section.tsx';
+import { Announcement } from './transcript/announcement.tsx';
 import { Transcript } from './transcript/transcript.tsx';
 import { useTranscript } from './transcript/use-transcript.ts';
 import { Undelivered } from './undelivered.tsx';
@@ -63,7 +64,7 @@ export function Sessions({ task }: { readonly task: Task }) {
         {task.sessions.map((session, index) => (
           <Tabs.Panel key={session.id} value={session.id} className="flex flex-col gap-4 p-4">
             <SessionState session={session} />
-            <Conversation sessionId={session.id} prompt={index === 0 ? task.prompt : undefined} />
+            <Conversation session={session} prompt={index === 0 ? task.prompt : undefined} />
             <Requests requests={session.requests} />
             <Undelivered sessionId={session.id} revision={task.revision} />
             <Composer session={session} />
@@ -76,18 +77,19 @@ export function Sessions({ task }: { readonly task: Task }) {
 
 /** Until the agent has got the first prompt, that alone is shown. */
 function Conversation({
-  sessionId,
+  session,
   prompt,
 }: {
-  readonly sessionId: string;
+  readonly session: Session;
   readonly prompt: string | undefined;
 }) {
-  const { transcript, error } = useTranscript(sessionId);
+  const { transcript, error } = useTranscript(session.id);
   const isEmpty = !transcript || transcript.items.length === 0;
   return (
     <>
       {isEmpty && prompt !== undefined && <Prompt text={prompt} />}
       <Transcript transcript={transcript ?? emptyTranscript} />
+      <Announcement transcript={transcript} requests={session.requests} />
       {error && <p className="text-bad">The transcript cannot be shown: {error}</p>}
     </>
   );

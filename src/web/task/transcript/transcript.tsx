@@ -31,6 +31,8 @@ export function Transcript({ transcript }: { readonly transcript: TranscriptData
       ref={element}
       role="log"
       aria-label="Transcript"
+      // A log is read out as it grows, also by rows that come with scrolling. Announcement says what is news.
+      aria-live="off"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
       tabIndex={0}
       onScroll={onScroll}
