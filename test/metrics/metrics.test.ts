@@ -94,12 +94,21 @@ describe('GET /metrics of npm start', () => {
   });
 
   it('does not count what a subscriber missed as late', async () => {
+    // Of a task that nobody changes any more.
+    await using repository = await createGitRepository();
+    const id = await app.create({ repoUrl: repository.path });
+    await waitFor(async () => {
+      const { task } = await app.ask<{ task: { status: string } }>(
+        'query ($id: ID!) { task(id: $id) { status } }',
+        { id },
+      );
+      return task.status === 'RUNNING';
+    });
     const before = await read(app.url, 'groundcrew_delivery_seconds_count');
-    const task = await app.stored.create();
     const client = await connect(app.url, { token: app.token });
     const subscription = client.subscribe({
       query: 'subscription ($id: ID!) { taskUpdated(id: $id, afterRevision: 0) { revision } }',
-      variables: { id: task.id },
+      variables: { id },
     });
     await subscription.next();
     await client.close();
