@@ -72,12 +72,15 @@ function useFollowedEnd(
   const lastTop = useRef(0);
   useLayoutEffect(() => {
     const log = element.current;
-    if (log && follows.current) log.scrollTop = log.scrollHeight;
+    if (!log || !follows.current) return;
+    log.scrollTop = log.scrollHeight;
+    // It is farther up than before where rows were measured to be lower than expected; the reader has not moved it.
+    lastTop.current = log.scrollTop;
   }, [element, transcript, size]);
   return () => {
     const log = element.current;
     if (!log) return;
-    // Rows that are measured move the end away too; only a reader moves the view back.
+    // Rows that are measured move the end away too; only a reader moves the view up.
     if (log.scrollHeight - log.scrollTop - log.clientHeight <= nearEnd) follows.current = true;
     else if (log.scrollTop < lastTop.current) follows.current = false;
     lastTop.current = log.scrollTop;
