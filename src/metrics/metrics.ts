@@ -66,7 +66,7 @@ export class Metrics {
   });
   readonly #delivery = new Histogram({
     name: 'groundcrew_delivery_seconds',
-    help: 'Time from the commit of a revision, by the clock of the database, until it was written to a socket.',
+    help: 'Time from the commit of a revision, by the clock of the database, until it was written to a socket; of one message a millisecond.',
     buckets: deliveryBuckets,
     registers: this.#registers,
   });
