@@ -71,6 +71,12 @@ export class Site {
     ]);
   }
 
+  /** Cancels the task when the caller has ended: the agent of a server that is gone would be started again on the next test's. */
+  cancelAtEnd(id: string): AsyncDisposable {
+    const cancel = () => this.app.ask('mutation ($id: ID!) { cancelTask(id: $id) { id } }', { id });
+    return { [Symbol.asyncDispose]: async () => void (await cancel()) };
+  }
+
   async #stop(): Promise<void> {
     await this.app?.[Symbol.asyncDispose]();
     await this.repository?.[Symbol.asyncDispose]();

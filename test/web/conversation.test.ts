@@ -14,7 +14,9 @@ describeInBrowser('the conversation on the page of a task', () => {
     site.app.provider.on('ensureAgent', returns(agents.endpoint));
     site.app.provider.on('createSession', agents.opensSessions());
     const { page } = await site.visit();
-    await page.goto(`/tasks/${await site.app.create({ repoUrl: site.repository.path, prompt: 'First' })}`);
+    const id = await site.app.create({ repoUrl: site.repository.path, prompt: 'First' });
+    await using _task = site.cancelAtEnd(id);
+    await page.goto(`/tasks/${id}`);
     const message = page.getByRole('textbox', { name: 'Message', exact: true });
     const queue = page.getByRole('list', { name: 'Queued prompts' });
     await message.fill('Second');
@@ -44,6 +46,7 @@ describeInBrowser('the conversation on the page of a task', () => {
     site.app.provider.on('ensureAgent', returns(agents.endpoint));
     site.app.provider.on('createSession', agents.opensSessions());
     const id = await site.app.create({ repoUrl: site.repository.path, prompt: 'Clean up' });
+    await using _task = site.cancelAtEnd(id);
     const agent = await agents.agent();
     const prompt = await agent.nextPrompt();
     const { page } = await site.visit();

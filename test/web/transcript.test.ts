@@ -30,7 +30,11 @@ describeInBrowser('the transcript on the page of a task', () => {
     const { page } = await site.visit({ viewport: { width: 900, height: 700 } });
     await page.goto(`/tasks/${id}`);
     const log = page.getByRole('log', { name: 'Transcript', exact: true });
-    return { agents, agent, prompt, page, log, [Symbol.asyncDispose]: () => agents[Symbol.asyncDispose]() };
+    const end = async () => {
+      await site.cancelAtEnd(id)[Symbol.asyncDispose]();
+      await agents[Symbol.asyncDispose]();
+    };
+    return { agents, agent, prompt, page, log, [Symbol.asyncDispose]: end };
   }
 
   it('shows prompt, thoughts, tool calls, plan and answer as they come, and still after a reload', async () => {
