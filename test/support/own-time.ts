@@ -29,8 +29,18 @@ export class OwnTime {
 /** For what happens in the process of the tests. */
 export const ownTime = new OwnTime();
 
+/** Milliseconds that the main thread of a process ran, or was ready to run and did not. */
+export function ranOrWaited(pid: number): number | undefined {
+  try {
+    const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+    return (Number(ran) + Number(waited)) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Milliseconds that the main thread of a process was ready to run and did not run. */
-export function waitedForProcessor(pid: number): number | undefined {
+function waitedForProcessor(pid: number): number | undefined {
   try {
     const [, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
     return Number(waited) / 1e6;

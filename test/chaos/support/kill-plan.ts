@@ -1,6 +1,6 @@
 import type { StepName } from '../../../src/tasks/domain/status.ts';
 import { stepNames } from '../../../src/tasks/domain/status.ts';
-import { waitedForProcessor } from '../../support/own-time.ts';
+import { ranOrWaited } from '../../support/own-time.ts';
 import type { StartedProcess } from '../../support/processes.ts';
 import { type Method, never } from '../../support/scripted-provider.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -61,7 +61,7 @@ export class KillPlan {
       const cell = byUrl.get(url);
       if (!cell) return;
       // The start of that `git` is no part of what the product promises.
-      await this.#visit(cell, 'ensure_name', 'called', pid, waitedForProcessor(ownPid));
+      await this.#visit(cell, 'ensure_name', 'called', pid, ranOrWaited(ownPid));
       await this.#visit(cell, 'ensure_name', 'made', pid);
     });
     for (const [step, method] of Object.entries(methods) as [keyof typeof methods, Method][]) {
