@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -107,7 +107,8 @@ export class GraphqlWebSocket<Viewer, Context extends object> {
         client,
         address,
         upgradeCredential,
-        logFields: { socketId: randomUUID() },
+        // Not `randomUUID`, whose fifteen pieces the socket would keep: half a kilobyte.
+        logFields: { socketId: randomBytes(16).toString('hex') },
         viewer: undefined,
         forgetEnd: undefined,
         operations: 0,
