@@ -1,15 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { returns } from '../support/scripted-provider.ts';
 import { startSilentProxy } from '../support/silent-proxy.ts';
 import { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+/** One that JSON escapes. */
+const secret = 'a "secret" \\ of the agents';
+
 let conversations: ConversationApp;
 beforeAll(async () => {
+  vi.stubEnv('ANTHROPIC_API_KEY', secret);
   conversations = await startConversationApp();
 });
-afterAll(() => conversations[Symbol.asyncDispose]());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await conversations[Symbol.asyncDispose]();
+});
 
 const open = (prompt?: string) => conversations.open(prompt);
 const stored = (sessionId: string) => conversations.readTranscript(sessionId);
@@ -133,6 +140,37 @@ describe('I16 a transcript', () => {
     agent.answerPost(given.id, { stopReason: 'end_turn' });
     await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
     expect(copy.list[1]?.text).toBe('before and after');
+  });
+
+  it('shows no secret of the agents, also in lines that the agent server refuses', async () => {
+    const { agent, given, copy } = await open();
+    const update = {
+      sessionUpdate: 'tool_call',
+      toolCallId: 't1',
+      title: secret,
+      rawInput: { [secret]: JSON.stringify({ key: secret }) },
+    };
+    // Half a character makes the line one that is no JSON for the agent server.
+    const refused = JSON.stringify({
+      method: 'session/update',
+      params: { sessionId: agent.sessionId, update: { ...update, toolCallId: 't2', kind: '\ud83d' } },
+    });
+    agent.say(update);
+    agent.send({ method: '_adapter/invalid_stdout', params: { raw: refused } });
+    agent.send({ method: '_adapter/invalid_stdout', params: { raw: `key: ${JSON.stringify(secret)}` } });
+    agent.fail(given.id, `The key ${JSON.stringify(secret)} is refused.`);
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    const call = { __typename: 'ToolCall', title: '[secret]', input: { '[secret]': '{"key":"[secret]"}' } };
+    expect(copy.list.slice(1)).toMatchObject([
+      call,
+      call,
+      { __typename: 'Notice', text: 'A message of the agent could not be read: key: "[secret]"' },
+      { __typename: 'TurnEnd', error: { message: 'The key "[secret]" is refused.' } },
+    ]);
+    const rows = await conversations.app.stored.sql(
+      'select to_jsonb(item) from transcript_item item union all select to_jsonb(prompt) from prompt',
+    );
+    expect(JSON.stringify(rows)).not.toContain('of the agents');
   });
 
   it('gives a client that comes back what it has missed, and nothing twice', async () => {

@@ -1,5 +1,5 @@
 import { readMessage } from '../../agents/acp-message.ts';
-import { AgentServer } from '../../agents/agent-server.ts';
+import { AgentServer, AgentServerError } from '../../agents/agent-server.ts';
 import { AgentStream, AgentStreamLostError, type StreamEvent } from '../../agents/agent-stream.ts';
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Logger } from '../../log.ts';
@@ -166,10 +166,15 @@ export class Follower {
     else this.#agenda.at('look', notSentPauseMs, () => this.hint());
   }
 
-  /** Resolves with what the agent server answers, without secrets. */
+  /** Resolves with what the agent server answers, and rejects with what it says, without secrets. */
   async #post(message: object, onWritten?: () => void): Promise<string> {
     const { server } = this.#options.conversation.connection;
-    return this.#mask.maskJson(await this.#server.post(server, message, this.#stopping.signal, onWritten));
+    try {
+      return this.#mask.maskJson(await this.#server.post(server, message, this.#stopping.signal, onWritten));
+    } catch (error) {
+      if (!(error instanceof AgentServerError)) throw error;
+      throw new AgentServerError(this.#mask.maskText(error.message), error.status);
+    }
   }
 
   async #deliver(answers: readonly PendingAnswer[]): Promise<void> {

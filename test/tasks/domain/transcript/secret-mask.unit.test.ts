@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Said } from '../../../../src/tasks/domain/transcript/said.ts';
 import { SecretMask } from '../../../../src/tasks/domain/transcript/secret-mask.ts';
 
@@ -31,9 +31,49 @@ it('shows no secret, in whatever pieces it is said, and nothing else differently
   );
 });
 
-it('finds a secret with quotes in a message', () => {
-  const mask = new SecretMask(['a"b\\c']);
-  expect(mask.maskJson(JSON.stringify({ output: ['x a"b\\c y'] }))).toBe('{"output":["x [secret] y"]}');
+describe('a secret with characters that JSON escapes', () => {
+  const secret = 'a"b\\c/d';
+  const mask = new SecretMask([secret]);
+
+  it('is masked in a message, which stays as it is otherwise', () => {
+    const message = '{ "output": ["x a\\"b\\\\c/d y", "\\u00e9"], "at": 12345678901234567890 }';
+    expect(mask.maskJson(message)).toBe(
+      '{ "output": ["x [secret] y", "\\u00e9"], "at": 12345678901234567890 }',
+    );
+  });
+
+  it('is masked however a message escapes it', () => {
+    for (const form of ['a\\"b\\\\c\\/d', 'a\\u0022b\\u005Cc/d', '\\u0061\\"b\\\\c/d'])
+      expect(mask.maskJson(`["x ${form}"]`)).toBe('["x [secret]"]');
+  });
+
+  it('is masked in a line of JSON that a message quotes', () => {
+    const line = (text: string) => JSON.stringify({ method: 'session/update', params: [text, '\ud83d'] });
+    const quoted = (text: string) => JSON.stringify({ params: { raw: line(line(text)) } });
+    expect(mask.maskJson(quoted(`x ${secret}`))).toBe(quoted('x [secret]'));
+    const unusual = JSON.stringify({ raw: '{"text":"a\\u0022b\\\\c/d"}' });
+    expect(mask.maskJson(unusual)).toBe(JSON.stringify({ raw: '{"text":"[secret]"}' }));
+  });
+
+  it('is masked as JSON in what an agent says, in whatever pieces', () => {
+    const text = `It says ${JSON.stringify({ token: secret })}, or ${JSON.stringify(JSON.stringify([secret]))}.`;
+    for (let length = 1; length < text.length; length += 1) {
+      const cut = new SecretMask([secret]);
+      const pieces = text.match(new RegExp(`.{1,${length}}`, 'g')) ?? [];
+      const passed = [...pieces.flatMap((piece) => cut.pass(chunk(piece))), ...cut.pass(end)];
+      expect(textOf(passed)).toBe('It says {"token":"[secret]"}, or "[\\"[secret]\\"]".');
+    }
+  });
+
+  it('is masked in a line that is no message', () => {
+    const [said] = mask.pass({ type: 'unreadable', text: `Error: ${JSON.stringify(secret)} or ${secret}` });
+    expect(said).toEqual({ type: 'unreadable', text: 'Error: "[secret]" or [secret]' });
+  });
+
+  it('is found in a megabyte of quotes and backslashes without delay', () => {
+    for (const piece of ['"\\"', '\\"', '"', '\\'])
+      expect(mask.maskText(piece.repeat(300_000) + secret)).toContain('[secret]');
+  });
 });
 
 it('passes everything on at once when there is no secret', () => {
