@@ -32,6 +32,7 @@ import {
   TasksUpdatedDocument,
   TaskUpdatedDocument,
 } from './generated/graphql.ts';
+import { LateAnswers } from './late-answers.ts';
 import { QueryRefetcher } from './query-refetcher.ts';
 import type { Transcript } from './transcript.ts';
 import { watch } from './watch.ts';
@@ -218,6 +219,7 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
       ? {}
       : { authorization: `Bearer ${typeof token === 'string' ? token : await token()}` };
   const queries = new QueryRefetcher();
+  const late = new LateAnswers();
 
   const connection = new Connection({
     endpoint,
@@ -240,7 +242,9 @@ export function createGroundcrew(options: GroundcrewOptions): Groundcrew {
           if (fromCombinedError(error).code === 'UNAUTHENTICATED') options.onUnauthenticated?.();
         },
       }),
+      late.restore,
       groundcrewCache(),
+      late.guard,
       queries.exchange,
       fetchExchange,
       subscriptionExchange({
