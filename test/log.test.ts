@@ -48,7 +48,7 @@ it('names the request, the socket, the job and the task in the lines that are lo
   const refused = 'mutation { cancelTask(id: "task_x") { id } }';
   const own = await post(refused);
   const requestId = own.headers.get('x-request-id');
-  expect(requestId).toMatch(/^[0-9a-f]{32}$/);
+  expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
   await waitFor(logged({ msg: 'operation failed', code: 'NOT_FOUND', requestId }));
 
   const given = await post(refused, { 'x-request-id': 'proxy-7' });
