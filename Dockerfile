@@ -1,4 +1,4 @@
-# Both roles of Groundcrew: an API server, unless the container's command is `node src/main.ts worker`.
+# Both roles of Groundcrew: an API server, unless the container's command is `node src/launch.js worker`.
 # compose.yaml is a whole installation; docs/operations.md says how to run it.
 
 FROM node:24.21.0-bookworm-slim AS build
@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.client.json tsconfig.web.json vite.config.ts ./
+COPY scripts ./scripts
 COPY src ./src
 RUN npm run prepare
 # The image has a Node of its own, and no PostgreSQL: DATABASE_URL names one.
@@ -34,4 +35,4 @@ EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GROUNDCREW_METRICS_PORT ?? process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--"]
-CMD ["node", "src/main.ts", "api"]
+CMD ["node", "src/launch.js", "api"]

@@ -25,7 +25,7 @@ describe('examples/watch-task.mjs', () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'groundcrew-readme-'));
     await using repository = await createGitRepository();
     const token = 'token-of-the-test';
-    const server = startProcess(['node', 'src/main.ts', 'start'], {
+    const server = startProcess(['node', 'src/launch.js', 'start'], {
       env: {
         DATABASE_URL: database.url,
         GROUNDCREW_DATA_DIR: dataDir,

@@ -86,7 +86,9 @@ it('the image and compose.yaml start commands that src/main.ts has', () => {
     .getJSONStrings()
     .map((each) => each.getJSONValue());
   const commands = [image, ...own.flatMap(([, { command }]) => (command ? [command as string[]] : []))];
-  expect(commands.map((command) => command.slice(0, 2))).toEqual(commands.map(() => ['node', 'src/main.ts']));
+  expect(commands.map((command) => command.slice(0, 2))).toEqual(
+    commands.map(() => ['node', 'src/launch.js']),
+  );
   const roles = commands.map((command) => command[2]);
   expect(roles).toEqual(['api', 'worker', 'worker']);
   for (const role of roles) expect(main).toMatch(new RegExp(`^ {2}${role}: async`, 'm'));

@@ -38,9 +38,9 @@ it('the files that the image has are enough for an API server and a worker that 
     GROUNDCREW_TOKEN: GroundcrewProcesses.token,
     LOG_LEVEL: 'info',
   };
-  const api = startProcess(['node', 'src/main.ts', 'api'], { cwd: folder, env });
+  const api = startProcess(['node', 'src/launch.js', 'api'], { cwd: folder, env });
   const workersEnv = { ...env, GROUNDCREW_METRICS_PORT: '0' };
-  const worker = startProcess(['node', 'src/main.ts', 'worker'], { cwd: folder, env: workersEnv });
+  const worker = startProcess(['node', 'src/launch.js', 'worker'], { cwd: folder, env: workersEnv });
   const url = new URL((await api.waitForLine(/^groundcrew ready on (http:\S+)$/))[1] as string);
   const [, port] = await worker.waitForLine(/"port":(\d+),"msg":"serving metrics"/, 30_000, 'stderr');
 

@@ -19,12 +19,12 @@ export interface ApiProcess extends StartedProcess {
   readonly url: string;
 }
 
-/** Names the environment variable with the program that tests start instead of `src/main.ts`; see `bundled-program.ts`. */
+/** Names the environment variable with the program that tests start instead of `src/launch.js`; see `bundled-program.ts`. */
 export const programName = 'GROUNDCREW_TEST_RUN_PROGRAM';
 
 /** The path of the program, which takes a command as its argument. */
 export function program(): string {
-  return process.env[programName] ?? 'src/main.ts';
+  return process.env[programName] ?? 'src/launch.js';
 }
 
 /** A provider whose sandboxes are only names and whose methods answer at once. */
