@@ -10,7 +10,14 @@ if (!chromiumPath) {
   );
 }
 
-export const describeInBrowser = describe.runIf(chromiumPath);
+/**
+ * Skips its tests where there is no Chromium. A test is repeated when a page has crashed, and for no other reason: now and then
+ * Chromium 156 reads through a null pointer while it leaves a page for another one. A page that crashes it each time still fails.
+ */
+export function describeInBrowser(name: string, tests: () => void): void {
+  const retry = { count: 2, condition: /\b(page|target) crashed\b/i };
+  describe.runIf(chromiumPath)(name, { retry }, tests);
+}
 
 /** How a visitor sees the page. */
 export type View = NonNullable<Parameters<Browser['newContext']>[0]>;
