@@ -4,7 +4,8 @@ import { join, relative } from 'node:path';
 import { type Part, parts } from './imports.ts';
 
 // Fails when a file of `src` imports what the allow list in imports.ts does not name, when the list names what nothing
-// imports, and when ARCHITECTURE.md shows another list. `--write` puts the list into ARCHITECTURE.md.
+// imports or has parts that import each other in a circle, and when ARCHITECTURE.md shows another list. `--write` puts the
+// list into ARCHITECTURE.md. Circles of files are found by Biome's rule noImportCycles.
 
 const entry = 'main.ts';
 const basics = parts[0] as Part;
@@ -27,7 +28,20 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
-const problems: string[] = [];
+/** The parts from one back to itself; undefined when the part imports nothing that leads back. */
+function circleFrom(folder: string, way: readonly string[] = [folder]): readonly string[] | undefined {
+  for (const next of parts.find((part) => part.folder === way.at(-1))?.parts ?? []) {
+    if (next === folder) return [...way, next];
+    const circle = way.includes(next) ? undefined : circleFrom(folder, [...way, next]);
+    if (circle) return circle;
+  }
+  return undefined;
+}
+
+const problems: string[] = parts.flatMap(({ folder }) => {
+  const circle = circleFrom(folder);
+  return circle ? `scripts/imports.ts has a circle: ${circle.join(' → ')}` : [];
+});
 const used = new Map<Part, Set<string>>(parts.map((part) => [part, new Set()]));
 
 for (const file of readdirSync('src', { recursive: true, encoding: 'utf8' }).sort()) {

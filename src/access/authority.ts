@@ -10,7 +10,7 @@ import { findLogin } from '../tasks/store/logins.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { hashToken, judgeTokenText } from '../tasks/token-text.ts';
 import { type FoundCredential, type KnownCredential, KnownCredentials } from './known-credentials.ts';
-import { hashOfLogin, hashOfOwnersLogin, isLoginSecret } from './logins.ts';
+import { hashOfLogin, hashOfOwnersLogin, isLoginSecret } from './login-secret.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 export interface AuthorityOptions {

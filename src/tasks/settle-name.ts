@@ -1,7 +1,7 @@
 import { isBranchTaken } from '../repository/branch-name.ts';
 import { branchNamesFromTitle, titleFromPrompt } from './domain/naming.ts';
 import type { Task } from './domain/task.ts';
-import type { Change } from './store/write-task.ts';
+import type { Change } from './store/task-write.ts';
 
 /**
  * The change that settles the title and the branch: what the client gave stays, the rest is derived. The branch is unique among

@@ -1,5 +1,5 @@
 import type { StepContext } from '../sandbox/provider.ts';
-import { StepError } from './provisioning/failure.ts';
+import { StepError } from './failure.ts';
 
 export interface Attempt {
   readonly number: number;

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { currentProcess, type ProcessIdentity } from '../../process-identity.ts';
 import { LocalSandboxError } from './errors.ts';
-import type { LocalFolders } from './folders.ts';
 import { sandboxMarker } from './processes.ts';
 
 /** The paths of one sandbox. Nothing in this file touches the disk. */
@@ -25,7 +24,7 @@ export interface LocalSandbox extends SandboxPaths {
 
 /** Throws when the key is no safe name of a folder: it could leave the folder, or be taken for an option. */
 export function localSandbox(
-  folders: Pick<LocalFolders, 'sandboxes' | 'location'>,
+  folders: { readonly sandboxes: string; readonly location: string },
   key: string,
 ): LocalSandbox {
   const paths = pathsIn(key, join(folders.sandboxes, safeName(key)));

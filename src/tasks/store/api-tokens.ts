@@ -5,7 +5,7 @@ import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import type { ApiToken, TokenScope, Workspace } from '../domain/viewer.ts';
 import { insertAudit } from './audit-log.ts';
-import { tokenChannel } from './credential-ends.ts';
+import { credentialEndChannel } from './credential-channels.ts';
 import { toTimestamp } from './task-rows.ts';
 
 export type ApiTokenRow = Omit<Selectable<Tables['api_token']>, 'hash'>;
@@ -78,7 +78,7 @@ export async function revokeApiToken(
     ), audit as (${insertAudit({ actor, action: 'token.revoked' }, 'revoked')})
     select found.id, found.workspace_id, found.name, found.prefix, found.scopes, found.task_id, found.created_at,
       found.expires_at, coalesce(revoked.revoked_at, found.revoked_at) as revoked_at, found.last_used_at,
-      pg_notify(${sql.lit(tokenChannel)}, found.id)
+      pg_notify(${sql.lit(credentialEndChannel)}, found.id)
     from found left join revoked on true
   `.execute(db.kysely);
   return rows[0] ? toApiToken(rows[0]) : null;

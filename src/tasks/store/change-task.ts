@@ -9,7 +9,8 @@ import {
 } from '../domain/task-machine.ts';
 import { planWrite, type WritePlan } from '../domain/write-plan.ts';
 import { selectTasks, toTask } from './task-rows.ts';
-import { type Change, type TaskWrite, type Written, writeTask } from './write-task.ts';
+import type { Change, TaskWrite, Written } from './task-write.ts';
+import { writeTask } from './write-task.ts';
 
 export type ChangeResult =
   /** `leaseReleased`: the write also released the lease; the caller must stop. */

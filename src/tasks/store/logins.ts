@@ -5,7 +5,7 @@ import type { Timestamp } from '../domain/task.ts';
 import type { ApiToken, Workspace } from '../domain/viewer.ts';
 import { toApiToken } from './api-tokens.ts';
 import { insertAudit } from './audit-log.ts';
-import { tokenChannel } from './credential-ends.ts';
+import { credentialEndChannel } from './credential-channels.ts';
 import { toTimestamp } from './task-rows.ts';
 
 export interface NewLogin {
@@ -40,7 +40,7 @@ export async function endLogin(db: Database, id: string, actor: string): Promise
     with ended as (
       update login set ended_at = now() where id = ${id} and ended_at is null returning id, workspace_id
     ), audit as (${insertAudit({ actor, action: 'login.ended' }, 'ended')})
-    select pg_notify(${sql.lit(tokenChannel)}, id) from ended
+    select pg_notify(${sql.lit(credentialEndChannel)}, id) from ended
   `.execute(db.kysely);
 }
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { sandboxKey } from '../domain/external-keys.ts';
 import { newId } from '../domain/id.ts';
 import { systemActor } from '../domain/viewer.ts';
-import type { TaskWrite } from './write-task.ts';
+import type { TaskWrite } from './task-write.ts';
 
 /** PostgreSQL's planner expects one record of this format: it takes a value to be one of 200 where it knows nothing. */
 export const recordFormat = 1;

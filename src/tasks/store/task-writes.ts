@@ -1,7 +1,8 @@
 import { BatchQueue } from '../../db/batch-queue.ts';
 import type { Database } from '../../tables/database.ts';
 import { type LeasedTask, type LeaseRequest, leaseTask, leaseUnlockedTasks } from './task-leases.ts';
-import { type TaskWrite, type Written, writeTask, writeUnlockedTasks } from './write-task.ts';
+import type { TaskWrite, Written } from './task-write.ts';
+import { writeTask, writeUnlockedTasks } from './write-task.ts';
 
 /** What one statement takes is bounded, so that none waits long for one that runs. */
 const maxInStatement = 100;

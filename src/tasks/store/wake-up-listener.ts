@@ -5,7 +5,12 @@ import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../../tables/database.ts';
-import { heardChannel, joinKeepers, sayHeard, tokenChannel } from './credential-ends.ts';
+import {
+  acknowledgeEnd,
+  acknowledgementChannel,
+  credentialEndChannel,
+  lockAsCredentialCache,
+} from './credential-channels.ts';
 import {
   followChannel,
   parseTranscriptWakeUp,
@@ -21,8 +26,8 @@ export interface WakeUpSubscriber {
   wakeUp(wakeUp: WakeUp): void;
   /** A token was revoked, or a login ended. */
   credentialEnded?(id: string): void;
-  /** Another server, or this one, has heard that a credential ended: the process of the database that it listens with. */
-  endHeard?(pid: number, id: string): void;
+  /** A server, perhaps this one, has acknowledged that a credential ended. `pid` is the database's process that it listens on. */
+  endAcknowledged?(pid: number, id: string): void;
   /** A transcript has changed. */
   transcriptChanged?(wakeUp: TranscriptWakeUp): void;
   /** There is a session that nobody follows. */
@@ -38,7 +43,7 @@ export interface WakeUpListenerOptions {
   readonly logger: Logger;
   /** Of the same process; see `PersistentConnection`. */
   readonly pool?: ConnectionPool | undefined;
-  /** Whether the process keeps credentials: those who end one wait until it has heard. */
+  /** Whether the process caches credentials: those who end one wait until it has acknowledged that. */
   readonly keepsCredentials?: boolean | undefined;
 }
 
@@ -59,11 +64,18 @@ export class WakeUpListener {
       setUp: async (client) => {
         client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
         await client.query(
-          [taskChannel, tokenChannel, heardChannel, transcriptChannel, followChannel, echoChannel]
+          [
+            taskChannel,
+            credentialEndChannel,
+            acknowledgementChannel,
+            transcriptChannel,
+            followChannel,
+            echoChannel,
+          ]
             .map((each) => `listen ${each}`)
             .join('; '),
         );
-        if (options.keepsCredentials) await client.query(joinKeepers);
+        if (options.keepsCredentials) await client.query(lockAsCredentialCache);
         if (this.#hasListened) for (const subscriber of this.#subscribers) subscriber.reconnected?.();
         this.#hasListened = true;
       },
@@ -113,15 +125,15 @@ export class WakeUpListener {
   }
 
   #notify(client: Client, channel: string, payload: string): void {
-    if (channel === tokenChannel) {
+    if (channel === credentialEndChannel) {
       for (const subscriber of this.#subscribers) subscriber.credentialEnded?.(payload);
       // A connection that is lost is replaced, and what was not heard on it counts as not confirmed.
-      if (this.#keepsCredentials) client.query(sayHeard, [payload]).catch(() => {});
+      if (this.#keepsCredentials) client.query(acknowledgeEnd, [payload]).catch(() => {});
       return;
     }
-    if (channel === heardChannel) {
+    if (channel === acknowledgementChannel) {
       const [pid, id = ''] = payload.split(' ');
-      for (const subscriber of this.#subscribers) subscriber.endHeard?.(Number(pid), id);
+      for (const subscriber of this.#subscribers) subscriber.endAcknowledged?.(Number(pid), id);
       return;
     }
     if (channel === echoChannel) {

@@ -4,7 +4,7 @@ import { retryWhileUnavailable } from '../../db/retry.ts';
 import type { Database } from '../../tables/database.ts';
 import { type AgentEnd, type Connection, FollowLostError } from '../../tasks/domain/transcript/connection.ts';
 import { type FollowedConversation, failOpening, readOpening } from '../../tasks/store/conversations.ts';
-import { toTaskFailure } from '../provisioning/failure.ts';
+import { toTaskFailure } from '../failure.ts';
 import type { TranscriptDraft } from './transcript-draft.ts';
 import { agentGone, type Turns } from './turns.ts';
 

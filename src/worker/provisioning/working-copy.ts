@@ -7,8 +7,8 @@ import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
 import { settledName } from '../../tasks/settle-name.ts';
 import { type ChangeResult, changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
+import type { TaskWrite } from '../../tasks/store/task-write.ts';
 import type { TaskWrites } from '../../tasks/store/task-writes.ts';
-import type { TaskWrite } from '../../tasks/store/write-task.ts';
 import type { StepResult } from './steps/step.ts';
 
 export interface WorkingCopyOptions {

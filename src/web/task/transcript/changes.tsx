@@ -1,8 +1,6 @@
-import type { TranscriptItem } from '../../../client/client.ts';
 import { lazyModule } from '../../lazy-module.ts';
 import { Block, TextBlock } from './block.tsx';
-
-export type FileChange = Extract<TranscriptItem, { __typename: 'ToolCall' }>['changes'][number];
+import type { FileChange } from './file-change.tsx';
 
 const useFileChange = lazyModule(() => import('./file-change.tsx'));
 

@@ -1,8 +1,10 @@
 import { structuredPatch } from 'diff';
 import { memo } from 'react';
-import type { FileChange } from './changes.tsx';
+import type { TranscriptItem } from '../../../client/client.ts';
 
 // A chunk of its own, which is loaded when a tool call with changes of files is unfolded.
+
+export type FileChange = Extract<TranscriptItem, { __typename: 'ToolCall' }>['changes'][number];
 
 /** Milliseconds. Two long texts without a line in common take many seconds to compare. */
 const timeoutMs = 200;

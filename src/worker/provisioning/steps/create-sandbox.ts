@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sandboxKey } from '../../../tasks/domain/external-keys.ts';
 import { inSpan } from '../../../tracing/tracing.ts';
-import { StepError } from '../failure.ts';
+import { StepError } from '../../failure.ts';
 import { callOf, type Step, storableText } from './step.ts';
 
 /** Characters of JSON. */

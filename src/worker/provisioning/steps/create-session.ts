@@ -3,7 +3,7 @@ import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
 import { sessionKey } from '../../../tasks/domain/external-keys.ts';
 import type { Session } from '../../../tasks/domain/task.ts';
 import { inSpan } from '../../../tracing/tracing.ts';
-import { StepError } from '../failure.ts';
+import { StepError } from '../../failure.ts';
 import { startAgent } from './ensure-agent.ts';
 import { callOf, type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AgentEndpoint, StepContext } from '../../../sandbox/provider.ts';
 import { inSpan } from '../../../tracing/tracing.ts';
-import { StepError } from '../failure.ts';
+import { StepError } from '../../failure.ts';
 import { callOf, type Step, type StepWork, sandboxOf, storableText } from './step.ts';
 
 export const agentEndpoint = z.object({

@@ -4,9 +4,9 @@ import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/
 import type { Task } from '../../../tasks/domain/task.ts';
 import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
 import type { Connection } from '../../../tasks/domain/transcript/connection.ts';
-import type { WorkerData } from '../../../tasks/store/write-task.ts';
+import type { WorkerData } from '../../../tasks/store/task-write.ts';
 import type { SpanDescription } from '../../../tracing/tracing.ts';
-import { StepError } from '../failure.ts';
+import { StepError } from '../../failure.ts';
 
 /** What a step works on. */
 export interface StepWork {

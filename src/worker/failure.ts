@@ -1,8 +1,8 @@
-import { isDatabaseError } from '../../db/connection-error.ts';
-import { redact } from '../../redact.ts';
-import type { TaskErrorCode } from '../../tasks/domain/error-codes.ts';
-import type { StepName } from '../../tasks/domain/status.ts';
-import type { TaskFailure } from '../../tasks/domain/task.ts';
+import { isDatabaseError } from '../db/connection-error.ts';
+import { redact } from '../redact.ts';
+import type { TaskErrorCode } from '../tasks/domain/error-codes.ts';
+import type { StepName } from '../tasks/domain/status.ts';
+import type { TaskFailure } from '../tasks/domain/task.ts';
 
 /** A failure that carries its public code, and says whether another attempt may help. */
 export class StepError extends Error {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { stepNames } from '../../../src/tasks/domain/status.ts';
-import { StepError, toTaskFailure } from '../../../src/worker/provisioning/failure.ts';
+import { stepNames } from '../../src/tasks/domain/status.ts';
+import { StepError, toTaskFailure } from '../../src/worker/failure.ts';
 
 const error = (message: string, properties: object = {}) => Object.assign(new Error(message), properties);
 const messageOf = (message: string) => toTaskFailure(error(message), 'create_sandbox').message;
