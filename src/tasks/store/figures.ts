@@ -1,10 +1,10 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 
 /** What operators watch, of all workspaces. Each part reads a partial index or a small table, however much is stored. */
 export async function readFigures(db: Database) {
-  const seconds = (instant: string) =>
-    sql.raw(`greatest(0, coalesce(extract(epoch from now() - ${instant}), 0))::float8`);
+  const seconds = (instant: RawBuilder<unknown>) =>
+    sql`greatest(0, coalesce(extract(epoch from now() - ${instant}), 0))::float8`;
   const { rows } = await sql<{ [name in (typeof names)[number]]: number }>`
     select waiting.*, leased.*, job.*, releasing.*, conversation.*, prompt.*, request.*, delivery.*,
       (select count(*)::int from webhook where failing_since is not null and is_enabled) as "webhooksFailing",
@@ -13,7 +13,7 @@ export async function readFigures(db: Database) {
     from (
       select count(*)::int as "tasksWaiting",
         count(*) filter (where wake_at < now() - interval '10 seconds')::int as "tasksOverdue",
-        ${seconds('min(wake_at)')} as "oldestTaskSeconds"
+        ${seconds(sql`min(wake_at)`)} as "oldestTaskSeconds"
       from task where wake_at is not null and leased_by is null
     ) waiting, (
       select count(*)::int as "tasksLeased" from task where leased_by is not null
@@ -21,7 +21,7 @@ export async function readFigures(db: Database) {
       select count(*) filter (where locked_at is null and attempts < max_attempts and run_at <= now())::int as "jobsReady",
         count(*) filter (where locked_at is not null)::int as "jobsRunning",
         count(*) filter (where locked_at is null and attempts >= max_attempts)::int as "jobsFailed",
-        ${seconds(`min(greatest(run_at, created_at)) filter (where locked_at is null and attempts < max_attempts)`)} as "oldestJobSeconds"
+        ${seconds(sql`min(greatest(run_at, created_at)) filter (where locked_at is null and attempts < max_attempts)`)} as "oldestJobSeconds"
       from graphile_worker.jobs
     ) job, (
       select count(*)::int as "sandboxesReleasing",
@@ -35,7 +35,7 @@ export async function readFigures(db: Database) {
         count(*) filter (where state = 'unknown')::int as "promptsUnknown"
       from prompt where state in ('queued', 'sending', 'accepted', 'unknown')
     ) prompt, (
-      select coalesce(sum(open.count), 0)::int as "requestsOpen", ${seconds('min(open.oldest)')} as "oldestRequestSeconds"
+      select coalesce(sum(open.count), 0)::int as "requestsOpen", ${seconds(sql`min(open.oldest)`)} as "oldestRequestSeconds"
       from workspace cross join lateral (
         select count(*), min(created_at) as oldest from agent_request
         where agent_request.workspace_id = workspace.id and agent_request.state = 'open'
