@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { TaskEventKind } from '../tasks/domain/machine-event.ts';
 import type { StepName, TaskStatus } from '../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../tasks/domain/task.ts';
-import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
 import type { AgentEnd, Connection } from '../tasks/domain/transcript/connection.ts';
 import type { ItemData, ItemKind } from '../tasks/domain/transcript/item.ts';
 import type { PromptState } from '../tasks/domain/transcript/prompt.ts';

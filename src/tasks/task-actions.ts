@@ -1,7 +1,7 @@
 import { InvalidStateError, NotFoundError } from './domain/errors.ts';
+import type { MachineEvent } from './domain/machine-event.ts';
 import type { TaskStatus } from './domain/status.ts';
 import type { Task } from './domain/task.ts';
-import type { MachineEvent } from './domain/task-machine.ts';
 import { changeTask } from './store/change-task.ts';
 import { closeConversations } from './store/close-conversations.ts';
 import { findTask } from './store/view/task-queries.ts';

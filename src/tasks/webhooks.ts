@@ -8,7 +8,7 @@ import {
   QuotaExceededError,
 } from './domain/errors.ts';
 import { isId, uuidOfId } from './domain/id.ts';
-import { taskEventKinds } from './domain/task-machine.ts';
+import { taskEventKinds } from './domain/machine-event.ts';
 import type { Webhook, WebhookDelivery } from './domain/webhook.ts';
 import { idempotencyKey, parseInput } from './input.ts';
 import { findIdempotentResult, hashInput } from './store/idempotency-keys.ts';

@@ -7,7 +7,7 @@ import type {
   TaskStatus,
   ToolCallStatus,
 } from '../client/client.ts';
-import type { TaskEventKind } from '../tasks/domain/task-machine.ts';
+import type { TaskEventKind } from '../tasks/domain/machine-event.ts';
 
 // What the API's enums are called on the page. A value that the API adds is a compile error here.
 

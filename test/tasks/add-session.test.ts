@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addSession } from '../../src/tasks/add-session.ts';
 import { newId } from '../../src/tasks/domain/id.ts';
+import type { NewMachineEvent } from '../../src/tasks/domain/machine-event.ts';
 import type { Task } from '../../src/tasks/domain/task.ts';
-import type { NewMachineEvent } from '../../src/tasks/domain/task-machine.ts';
 import type { CreateSessionInput } from '../../src/tasks/input.ts';
 import { readSessionPrompt } from '../../src/tasks/store/session-prompts.ts';
 import { findTask } from '../../src/tasks/store/view/task-queries.ts';

@@ -1,5 +1,6 @@
+import type { MachineEvent, MachineEventType, TaskEventKind } from './machine-event.ts';
 import { type StepName, statusOfStep, type TaskAction, type TaskStatus, taskActions } from './status.ts';
-import type { Sandbox, Steps, TaskFailure, TaskState, Timestamp } from './task.ts';
+import type { Steps, TaskFailure, TaskState, Timestamp } from './task.ts';
 import {
   closeTask,
   currentStep,
@@ -18,68 +19,6 @@ import {
 } from './task-state.ts';
 import { addMs } from './timestamp.ts';
 
-/** What can happen to a task. Each accepted event is one revision. */
-export type MachineEvent =
-  | { type: 'stepStarted'; at: Timestamp; step: StepName; timeoutMs: number }
-  /**
-   * `retryMs` is the pause before the next attempt, and null when the step is given up. `backTo` names an earlier step whose result is gone; provisioning
-   * continues with that step.
-   */
-  | {
-      type: 'stepFailed';
-      at: Timestamp;
-      step: StepName;
-      error: TaskFailure;
-      retryMs: number | null;
-      backTo?: StepName;
-    }
-  /**
-   * The worker stops in the middle of the step, or has not come back after an outage of the database: not a failure, and no
-   * attempt is used up.
-   */
-  | { type: 'stepInterrupted'; at: Timestamp; step: StepName }
-  | { type: 'nameSettled'; at: Timestamp; title: string; branchName: string }
-  | { type: 'sandboxCreated'; at: Timestamp; sandbox: Sandbox }
-  | { type: 'agentStarted'; at: Timestamp }
-  /** `isFollowed`: the session has a transcript, and takes prompts. */
-  | { type: 'sessionOpened'; at: Timestamp; sessionId: string; isFollowed?: boolean }
-  | { type: 'provisioned'; at: Timestamp }
-  | { type: 'sessionAdded'; at: Timestamp; sessionId: string; agent: string }
-  | { type: 'sessionStarted'; at: Timestamp; sessionId: string; timeoutMs: number }
-  | {
-      type: 'sessionFailed';
-      at: Timestamp;
-      sessionId: string;
-      error: TaskFailure;
-      retryMs: number | null;
-    }
-  | { type: 'sessionInterrupted'; at: Timestamp; sessionId: string }
-  /** Something happened in the conversation of a session. What is left out is unchanged. */
-  | {
-      type: 'conversationChanged';
-      at: Timestamp;
-      sessionId: string;
-      kind: ConversationEventKind;
-      isWorking?: boolean;
-      /** By how many the open requests become more or fewer; null: none is left. */
-      requests?: number | null;
-      error?: TaskFailure;
-    }
-  /** The agent of a session is gone, and cannot be started again. */
-  | { type: 'sessionLost'; at: Timestamp; sessionId: string; error: TaskFailure }
-  | { type: 'taskRetried'; at: Timestamp }
-  | { type: 'taskCanceled'; at: Timestamp }
-  | { type: 'taskArchived'; at: Timestamp }
-  /** The folder that holds the sandbox was moved. */
-  | { type: 'sandboxMoved'; at: Timestamp; cwd: string }
-  | { type: 'sandboxReleased'; at: Timestamp };
-
-export type MachineEventType = MachineEvent['type'];
-/** What happens, without the time: that is known when it is written. */
-export type NewMachineEvent = WithoutTime<MachineEvent>;
-type WithoutTime<E> = E extends MachineEvent ? Omit<E, 'at'> : never;
-type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
-
 /** What an accepted event leads to: the state from then on, and what the history shows. */
 export interface Transition {
   readonly state: TaskState;
@@ -87,45 +26,6 @@ export interface Transition {
   readonly step: StepName | null;
   readonly error: TaskFailure | null;
 }
-
-/** What can happen in a conversation that changes its task. */
-export const conversationEventKinds = [
-  'prompt.queued',
-  'prompt.removed',
-  'prompt.sending',
-  'prompt.accepted',
-  'prompt.unknown',
-  'turn.ended',
-  'turn.interrupted',
-  'request.opened',
-  'request.answered',
-  'agent.restarted',
-] as const;
-export type ConversationEventKind = (typeof conversationEventKinds)[number];
-
-export const taskEventKinds = [
-  'task.created',
-  'task.named',
-  'task.status_changed',
-  'task.retried',
-  'task.canceled',
-  'task.archived',
-  'step.started',
-  'step.failed',
-  'step.interrupted',
-  'sandbox.created',
-  'sandbox.moved',
-  'sandbox.released',
-  'agent.started',
-  'session.created',
-  'session.started',
-  'session.ready',
-  'session.failed',
-  'session.interrupted',
-  'session.lost',
-  ...conversationEventKinds,
-] as const;
-export type TaskEventKind = (typeof taskEventKinds)[number];
 
 const untilRunning = ['stepStarted', 'sessionAdded', 'conversationChanged', 'taskCanceled'] as const;
 const whileAttempting = [...untilRunning, 'stepFailed', 'stepInterrupted'] as const;
@@ -187,6 +87,8 @@ export function transition(state: TaskState, event: MachineEvent): Transition | 
   return apply(state, event);
 }
 
+type EventOf<T extends MachineEventType> = Extract<MachineEvent, { type: T }>;
+
 const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<T>) => Transition | null } = {
   stepStarted(state, { step: name, at, timeoutMs }) {
     const step = currentStep(state);
@@ -204,12 +106,11 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       name === 'create_session'
         ? withFirstSession(next, { status: 'pending_session_create' })
         : next.sessions;
-    return {
-      state: { ...next, status, sessions },
-      kind: status === state.status ? 'step.started' : 'task.status_changed',
-      step: name,
-      error: null,
-    };
+    return transitionTo(
+      { ...next, status, sessions },
+      status === state.status ? 'step.started' : 'task.status_changed',
+      name,
+    );
   },
 
   stepFailed(state, { step: name, at, error, retryMs, backTo }) {
@@ -229,32 +130,28 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
         name === 'create_session' ? withFirstSession(next, { status: 'error', error }) : next.sessions;
       next = { ...withoutNextAttempts(next), status: 'error', error, sessions };
     }
-    return { state: next, kind: 'step.failed', step: name, error };
+    return transitionTo(next, 'step.failed', name, error);
   },
 
   stepInterrupted(state, { step: name, at }) {
     if (!runningStep(state, name)) return null;
     const next = withStep(state, name, { state: 'pending', finishedAt: at, deadlineAt: null });
-    return { state: next, kind: 'step.interrupted', step: name, error: null };
+    return transitionTo(next, 'step.interrupted', name);
   },
 
   nameSettled(state, { at, title, branchName }) {
     const next = withStepSucceeded(state, 'ensure_name', at);
-    return (
-      next && { state: { ...next, title, branchName }, kind: 'task.named', step: 'ensure_name', error: null }
-    );
+    return next && transitionTo({ ...next, title, branchName }, 'task.named', 'ensure_name');
   },
 
   sandboxCreated(state, { at, sandbox }) {
     const next = withStepSucceeded(state, 'create_sandbox', at);
-    return (
-      next && { state: { ...next, sandbox }, kind: 'sandbox.created', step: 'create_sandbox', error: null }
-    );
+    return next && transitionTo({ ...next, sandbox }, 'sandbox.created', 'create_sandbox');
   },
 
   agentStarted(state, { at }) {
     const next = withStepSucceeded(state, 'ensure_agent', at);
-    return next && { state: next, kind: 'agent.started', step: 'ensure_agent', error: null };
+    return next && transitionTo(next, 'agent.started', 'ensure_agent');
   },
 
   sessionOpened(state, { at, sessionId, isFollowed }) {
@@ -270,12 +167,12 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       const next = withStepSucceeded(state, 'create_session', at);
       if (!next) return null;
       const sessions = withFirstSession(next, { ...ready, error: null });
-      return { state: { ...next, sessions }, kind: 'session.ready', step: 'create_session', error: null };
+      return transitionTo({ ...next, sessions }, 'session.ready', 'create_session');
     }
     const session = startingSession(state, sessionId);
     if (!session) return null;
     const next = withSession(state, sessionId, { ...ready, error: null, failures: 0 });
-    return { state: next, kind: 'session.ready', step: null, error: null };
+    return transitionTo(next, 'session.ready');
   },
 
   provisioned(state, { at }) {
@@ -283,23 +180,16 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     const sessions = mapSessions(state, (session) =>
       session.status === 'pending_provision' ? { ...session, status: 'pending_session_create' } : session,
     );
-    return {
-      state: { ...state, status: 'running', sessions, readyAt: state.readyAt ?? at },
-      kind: 'task.status_changed',
-      step: null,
-      error: null,
-    };
+    return transitionTo(
+      { ...state, status: 'running', sessions, readyAt: state.readyAt ?? at },
+      'task.status_changed',
+    );
   },
 
   sessionAdded(state, { at, sessionId, agent }) {
     const status = state.status === 'running' ? 'pending_session_create' : 'pending_provision';
     const session = newSession(sessionId, agent, status, at);
-    return {
-      state: { ...state, sessions: [...state.sessions, session] },
-      kind: 'session.created',
-      step: null,
-      error: null,
-    };
+    return transitionTo({ ...state, sessions: [...state.sessions, session] }, 'session.created');
   },
 
   sessionStarted(state, { at, sessionId, timeoutMs }) {
@@ -311,7 +201,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       deadlineAt: addMs(at, timeoutMs),
       nextAttemptAt: null,
     });
-    return { state: next, kind: 'session.started', step: null, error: null };
+    return transitionTo(next, 'session.started');
   },
 
   sessionFailed(state, { at, sessionId, error, retryMs }) {
@@ -324,13 +214,13 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       nextAttemptAt: nextAttemptAt(at, retryMs),
       error,
     });
-    return { state: next, kind: 'session.failed', step: null, error };
+    return transitionTo(next, 'session.failed', null, error);
   },
 
   sessionInterrupted(state, { sessionId }) {
     if (!startingSession(state, sessionId)) return null;
     const next = withSession(state, sessionId, { deadlineAt: null });
-    return { state: next, kind: 'session.interrupted', step: null, error: null };
+    return transitionTo(next, 'session.interrupted');
   },
 
   conversationChanged(state, { sessionId, kind, isWorking, requests, error }) {
@@ -340,7 +230,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       ...(isWorking === undefined ? {} : { isWorking }),
       ...(requests === undefined ? {} : { openRequests: openRequestsAfter(session, requests) }),
     });
-    return { state: next, kind, step: null, error: error ?? null };
+    return transitionTo(next, kind, null, error ?? null);
   },
 
   sessionLost(state, { sessionId, error }) {
@@ -352,7 +242,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       isWorking: false,
       openRequests: 0,
     });
-    return { state: next, kind: 'session.lost', step: null, error };
+    return transitionTo(next, 'session.lost', null, error);
   },
 
   taskRetried(state) {
@@ -364,40 +254,38 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
       each.state === 'failed' ? { ...each, state: 'pending', failures: 0, nextAttemptAt: null } : each,
     ) as unknown as Steps;
     const sessions = withFirstSession(next, { status: 'pending_provision', error: null });
-    return {
-      state: { ...next, steps, sessions, status: 'init_enqueue_provision', error: null },
-      kind: 'task.retried',
-      step: step.name,
-      error: null,
-    };
+    return transitionTo(
+      { ...next, steps, sessions, status: 'init_enqueue_provision', error: null },
+      'task.retried',
+      step.name,
+    );
   },
 
-  taskCanceled: (state, { at }) => ({
-    state: closeTask(state, 'canceled', at),
-    kind: 'task.canceled',
-    step: null,
-    error: null,
-  }),
+  taskCanceled: (state, { at }) => transitionTo(closeTask(state, 'canceled', at), 'task.canceled'),
 
-  taskArchived: (state, { at }) => ({
-    state: closeTask(state, 'archived', at),
-    kind: 'task.archived',
-    step: null,
-    error: null,
-  }),
+  taskArchived: (state, { at }) => transitionTo(closeTask(state, 'archived', at), 'task.archived'),
 
   sandboxMoved(state, { cwd }) {
     if (!state.sandbox || state.sandbox.cwd === cwd) return null;
     const sandbox = { ...state.sandbox, cwd };
-    return { state: { ...state, sandbox }, kind: 'sandbox.moved', step: null, error: null };
+    return transitionTo({ ...state, sandbox }, 'sandbox.moved');
   },
 
   sandboxReleased(state) {
     if (!state.sandbox) return null;
-    return { state: { ...state, sandbox: null }, kind: 'sandbox.released', step: null, error: null };
+    return transitionTo({ ...state, sandbox: null }, 'sandbox.released');
   },
 };
 
 function nextAttemptAt(at: Timestamp, retryMs: number | null): Timestamp | null {
   return retryMs === null ? null : addMs(at, retryMs);
+}
+
+function transitionTo(
+  state: TaskState,
+  kind: TaskEventKind,
+  step: StepName | null = null,
+  error: TaskFailure | null = null,
+): Transition {
+  return { state, kind, step, error };
 }

@@ -1,6 +1,6 @@
+import type { MachineEvent } from './machine-event.ts';
 import { nextWork, type Work } from './next-work.ts';
 import type { TaskState, Timestamp } from './task.ts';
-import type { MachineEvent } from './task-machine.ts';
 import { msBetween } from './timestamp.ts';
 
 /** What one accepted event does besides changing the state. The store only carries it out. */

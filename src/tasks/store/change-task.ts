@@ -1,12 +1,8 @@
 import type { Database } from '../../tables/database.ts';
 import { type Lease, LeaseLostError } from '../domain/lease.ts';
+import type { MachineEvent, NewMachineEvent } from '../domain/machine-event.ts';
 import type { Task, TaskState, Timestamp } from '../domain/task.ts';
-import {
-  type MachineEvent,
-  type NewMachineEvent,
-  type Transition,
-  transition,
-} from '../domain/task-machine.ts';
+import { type Transition, transition } from '../domain/task-machine.ts';
 import { planWrite, type WritePlan } from '../domain/write-plan.ts';
 import { selectTasks, toTask } from './task-rows.ts';
 import type { Change, TaskWrite, Written } from './task-write.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
+import type { NewMachineEvent } from '../domain/machine-event.ts';
 import type { TaskFailure } from '../domain/task.ts';
-import type { NewMachineEvent } from '../domain/task-machine.ts';
 import { type Connection, type FollowLease, FollowLostError } from '../domain/transcript/connection.ts';
 import type { PromptState } from '../domain/transcript/prompt.ts';
 import type { RequestOption, RequestState, RpcId } from '../domain/transcript/request.ts';

@@ -1,7 +1,7 @@
 import type { Database } from '../../tables/database.ts';
+import type { NewMachineEvent } from '../domain/machine-event.ts';
 import { nextWork } from '../domain/next-work.ts';
 import type { TaskState, Timestamp } from '../domain/task.ts';
-import type { NewMachineEvent } from '../domain/task-machine.ts';
 import { changeTask, readTask } from './change-task.ts';
 
 /** Ends the attempt that is running for a task, if there is one, without a failure: its next attempt may start at once. */

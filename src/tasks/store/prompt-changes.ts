@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
-import type { NewMachineEvent } from '../domain/task-machine.ts';
+import type { NewMachineEvent } from '../domain/machine-event.ts';
 import { changeTask } from './change-task.ts';
 import {
   changePrompt,

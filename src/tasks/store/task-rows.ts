@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Tables } from '../../tables/tables.ts';
+import type { TaskEventKind } from '../domain/machine-event.ts';
 import type { Task, TaskEvent, Timestamp } from '../domain/task.ts';
-import type { TaskEventKind } from '../domain/task-machine.ts';
 import { ownerActor, systemActor } from '../domain/viewer.ts';
 
 /** A task with its project: the columns that every read of a task selects. */

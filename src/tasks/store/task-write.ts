@@ -1,6 +1,7 @@
 import type { Lease } from '../domain/lease.ts';
+import type { NewMachineEvent } from '../domain/machine-event.ts';
 import type { Task, Timestamp } from '../domain/task.ts';
-import type { NewMachineEvent, Transition } from '../domain/task-machine.ts';
+import type { Transition } from '../domain/task-machine.ts';
 import type { WritePlan } from '../domain/write-plan.ts';
 import type { NewIdempotencyKey } from './idempotency-keys.ts';
 

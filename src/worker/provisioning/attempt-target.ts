@@ -1,6 +1,6 @@
+import type { NewMachineEvent } from '../../tasks/domain/machine-event.ts';
 import type { StepName } from '../../tasks/domain/status.ts';
 import type { AttemptState, TaskFailure, TaskState } from '../../tasks/domain/task.ts';
-import type { NewMachineEvent } from '../../tasks/domain/task-machine.ts';
 import { stepOf } from '../../tasks/domain/task-state.ts';
 import { createSandbox } from './steps/create-sandbox.ts';
 import { createLaterSession, createSession } from './steps/create-session.ts';

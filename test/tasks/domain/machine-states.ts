@@ -1,11 +1,11 @@
-import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
-import type { Task, TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
 import {
   conversationEventKinds,
   type MachineEvent,
   type MachineEventType,
-  transition,
-} from '../../../src/tasks/domain/task-machine.ts';
+} from '../../../src/tasks/domain/machine-event.ts';
+import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
+import type { Task, TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
+import { transition } from '../../../src/tasks/domain/task-machine.ts';
 import { createTaskState } from '../../../src/tasks/domain/task-state.ts';
 
 // States to try the machine in, made by the machine itself, and every event that could happen in them.

@@ -1,4 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
+import {
+  conversationEventKinds,
+  type MachineEventType,
+  taskEventKinds,
+} from '../../../src/tasks/domain/machine-event.ts';
 import { nextWork } from '../../../src/tasks/domain/next-work.ts';
 import {
   statusOfStep,
@@ -9,14 +14,7 @@ import {
   taskStatuses,
 } from '../../../src/tasks/domain/status.ts';
 import type { TaskState } from '../../../src/tasks/domain/task.ts';
-import {
-  availableActions,
-  conversationEventKinds,
-  type MachineEventType,
-  type Transition,
-  taskEventKinds,
-  transition,
-} from '../../../src/tasks/domain/task-machine.ts';
+import { availableActions, type Transition, transition } from '../../../src/tasks/domain/task-machine.ts';
 import { currentStep, stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { type SeededRandom, seeded } from '../../support/seeded-random.ts';
 import {

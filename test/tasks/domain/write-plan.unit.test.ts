@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { MachineEvent, MachineEventType } from '../../../src/tasks/domain/machine-event.ts';
 import type { TaskState } from '../../../src/tasks/domain/task.ts';
-import {
-  type MachineEvent,
-  type MachineEventType,
-  transition,
-} from '../../../src/tasks/domain/task-machine.ts';
+import { transition } from '../../../src/tasks/domain/task-machine.ts';
 import { planWrite, type WritePlan } from '../../../src/tasks/domain/write-plan.ts';
 import {
   after,

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
 import { newId } from '../../../src/tasks/domain/id.ts';
 import { LeaseLostError } from '../../../src/tasks/domain/lease.ts';
+import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts';
 import { type TaskStatus, taskStatuses } from '../../../src/tasks/domain/status.ts';
 import type { Task } from '../../../src/tasks/domain/task.ts';
-import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
 import { changeTask, readTask } from '../../../src/tasks/store/change-task.ts';
 import { findTask } from '../../../src/tasks/store/view/task-queries.ts';
 import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { NewMachineEvent } from '../../../src/tasks/domain/task-machine.ts';
+import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts';
 import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import type { LeasedTask } from '../../../src/tasks/store/task-leases.ts';
 import { TaskWrites } from '../../../src/tasks/store/task-writes.ts';

@@ -1,37 +1,10 @@
 import type { TaskFailure } from '../task.ts';
 import { cutOutput } from './cut-output.ts';
-import type {
-  DataOfKind,
-  ItemChange,
-  ItemData,
-  ItemKind,
-  PlanData,
-  ToolCallData,
-  TranscriptItem,
-} from './item.ts';
+import type { DataOfKind, ItemChange, ItemData, ItemKind, PlanData, TranscriptItem } from './item.ts';
+import { changeOf, type ItemDraft, setOutput, type ToolCallDraft } from './item-draft.ts';
+import type { NoticeCode } from './notice-codes.ts';
 import type { Said, ToolCallSaid } from './said.ts';
-
-/** An item that may still change, with what of it is not stored yet. */
-interface Draft<K extends ItemKind = ItemKind> {
-  readonly position: number;
-  readonly kind: K;
-  data: DataOfKind[K];
-  /** The length of the text, in UTF-16 code units. */
-  length: number;
-  isStored: boolean;
-  isComplete: boolean;
-  /** Not only text was added. */
-  isChanged: boolean;
-  /** Text to add to what is stored. */
-  tail: string;
-  /** Takes the place of what is stored. */
-  replacement: string | null;
-}
-
-/** A tool call, with the output that its updates are compared with; null: what is stored was not read. */
-interface ToolCallDraft extends Draft<'tool_call'> {
-  output: string | null;
-}
+import { isUnfinished, mergeToolCall, outputIn } from './tool-call.ts';
 
 /** Where a transcript stands: what the store keeps of it between two followers. */
 export interface SegmentStart {
@@ -55,11 +28,11 @@ export class Segment {
   #turnPosition: number;
   #promptId: string | null;
   /** The message or thought that the next chunk may belong to. */
-  #run: Draft<'agent_message'> | Draft<'agent_thought'> | null = null;
+  #run: ItemDraft<'agent_message'> | ItemDraft<'agent_thought'> | null = null;
   readonly #toolCalls = new Map<string, ToolCallDraft>();
-  #plan: Draft<'plan'> | null = null;
+  #plan: ItemDraft<'plan'> | null = null;
   /** Drafts that differ from what is stored, in the order of their first change. */
-  readonly #dirty = new Set<Draft>();
+  readonly #dirty = new Set<ItemDraft>();
   #dirtyLength = 0;
 
   constructor({ position, turnPosition, promptId, items }: SegmentStart) {
@@ -130,7 +103,7 @@ export class Segment {
     this.#promptId = null;
   }
 
-  addNotice(code: string, text: string): void {
+  addNotice(code: NoticeCode, text: string): void {
     this.#endRun();
     this.#insert('notice', { code }, text, true);
   }
@@ -229,15 +202,15 @@ export class Segment {
     this.#plan = null;
   }
 
-  #complete(draft: Draft): void {
+  #complete(draft: ItemDraft): void {
     draft.isComplete = true;
     draft.isChanged = true;
     this.#touch(draft, 0);
   }
 
-  #insert<K extends ItemKind>(kind: K, data: DataOfKind[K], text: string, isComplete: boolean): Draft<K> {
+  #insert<K extends ItemKind>(kind: K, data: DataOfKind[K], text: string, isComplete: boolean): ItemDraft<K> {
     this.#position += 1;
-    const draft: Draft<K> = {
+    const draft: ItemDraft<K> = {
       position: this.#position,
       kind,
       data,
@@ -248,11 +221,11 @@ export class Segment {
       tail: '',
       replacement: text,
     };
-    this.#touch(draft as unknown as Draft, text.length);
+    this.#touch(draft as unknown as ItemDraft, text.length);
     return draft;
   }
 
-  #touch(draft: Draft, length: number): void {
+  #touch(draft: ItemDraft, length: number): void {
     this.#dirty.add(draft);
     this.#dirtyLength += length;
   }
@@ -269,81 +242,19 @@ export class Segment {
       isChanged: false,
       tail: '',
       replacement: null,
-    } as Draft;
+    } as ItemDraft;
     if (item.kind === 'tool_call') {
-      const call = Object.assign(draft as Draft<'tool_call'>, {
+      const call = Object.assign(draft as ItemDraft<'tool_call'>, {
         output: item.isComplete ? null : item.text,
       });
       this.#toolCalls.set(item.data.toolCallId, call);
-    } else if (item.kind === 'plan') this.#plan = draft as Draft<'plan'>;
+    } else if (item.kind === 'plan') this.#plan = draft as ItemDraft<'plan'>;
     else if (item.kind === 'agent_message' || item.kind === 'agent_thought') {
-      this.#run = draft as Draft<'agent_message'>;
+      this.#run = draft as ItemDraft<'agent_message'>;
     }
   }
 }
 
-function changeOf(draft: Draft): ItemChange {
-  const { position, kind, data, isComplete, tail, replacement } = draft;
-  if (!draft.isStored) {
-    return { type: 'insert', position, kind, data, text: (replacement ?? '') + tail, isComplete };
-  }
-  if (draft.isChanged) {
-    const text = replacement === null ? null : replacement + tail;
-    return { type: 'update', position, data, text, tail: text === null ? tail : '', isComplete };
-  }
-  return { type: 'append', position, offset: draft.length - tail.length, text: tail };
-}
-
-/** Takes the output of an update. Returns how many bytes it has added to the end of the one before; NaN when it has not. */
-function setOutput(call: ToolCallDraft, text: string): number {
-  const before = call.output;
-  call.output = text;
-  call.length = text.length;
-  if (before === null || !text.startsWith(before)) {
-    call.replacement = text;
-    call.tail = '';
-    call.isChanged = true;
-    return Number.NaN;
-  }
-  const added = text.slice(before.length);
-  if (call.replacement === null) call.tail += added;
-  else call.replacement = text;
-  return byteLength(added);
-}
-
-function isUnfinished({ status }: ToolCallData): boolean {
-  return status === 'pending' || status === 'in_progress';
-}
-
-function mergeToolCall(known: ToolCallData | undefined, said: ToolCallSaid): ToolCallData {
-  return {
-    toolCallId: said.toolCallId,
-    title: said.title ?? known?.title ?? said.toolCallId,
-    kind: said.kind ?? known?.kind ?? 'other',
-    status: said.status ?? known?.status ?? 'pending',
-    input: said.input === undefined ? (known?.input ?? null) : said.input,
-    outputBytes: 0,
-    outputSource: known?.outputSource ?? 'none',
-    locations: said.locations ?? known?.locations ?? [],
-    changes: said.changes ?? known?.changes ?? [],
-  };
-}
-
-/** The output that an update brings: its text contents, or else its raw output as JSON. Null: it stays as it is. */
-function outputIn(
-  { texts, rawOutput }: ToolCallSaid,
-  source: ToolCallData['outputSource'],
-): { readonly output: string; readonly source: ToolCallData['outputSource'] } | null {
-  if (texts && texts.length > 0) return { output: texts.join('\n'), source: 'texts' };
-  const hasTexts = texts === undefined && source === 'texts';
-  if (rawOutput !== undefined && !hasTexts) return { output: JSON.stringify(rawOutput), source: 'raw' };
-  return texts && source === 'texts' ? { output: '', source: 'none' } : null;
-}
-
 function isSame(a: ItemData, b: ItemData): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function byteLength(text: string): number {
-  return Buffer.byteLength(text);
 }

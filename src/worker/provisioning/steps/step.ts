@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Remote } from '../../../git/remote.ts';
 import type { SandboxProvider, SandboxRef, StepContext } from '../../../sandbox/provider.ts';
+import type { NewMachineEvent } from '../../../tasks/domain/machine-event.ts';
 import type { Task } from '../../../tasks/domain/task.ts';
-import type { NewMachineEvent } from '../../../tasks/domain/task-machine.ts';
 import type { Connection } from '../../../tasks/domain/transcript/connection.ts';
 import type { WorkerData } from '../../../tasks/store/task-write.ts';
 import type { SpanDescription } from '../../../tracing/tracing.ts';
