@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { apiErrorCodes } from '../src/server/graphql/error-codes.ts';
 import { closeCodes } from '../src/server/websocket/close-codes.ts';
 import { type ErrorDescription, taskErrorCodes } from '../src/tasks/domain/error-codes.ts';
+import { noticeCodes } from '../src/tasks/domain/transcript/notice-codes.ts';
 
 // `npm run generate` writes docs/errors.md; `npm run check` fails when it is stale.
 
@@ -17,7 +18,8 @@ function table(codes: Readonly<Record<string, Row>>): string {
 
 const page = `# Errors
 
-<!-- Written by npm run generate. Edit the tables in src instead: error-codes.ts and close-codes.ts. -->
+<!-- Written by npm run generate. Edit the tables in src instead: error-codes.ts, close-codes.ts and
+notice-codes.ts. -->
 
 ## Failed tasks, steps and sessions
 
@@ -37,6 +39,12 @@ ${table(apiErrorCodes)}
 The codes with which the server closes a WebSocket.
 
 ${table(closeCodes)}
+
+## Notices in transcripts
+
+The codes in the field \`code\` of a Notice, which is an item of a transcript and no error. More may come.
+
+${table(noticeCodes)}
 `;
 
 writeFileSync('docs/errors.md', page);

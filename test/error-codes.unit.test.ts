@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { apiErrorCodes } from '../src/server/graphql/error-codes.ts';
 import { closeCodes } from '../src/server/websocket/close-codes.ts';
 import { taskErrorCodes } from '../src/tasks/domain/error-codes.ts';
+import { noticeCodes } from '../src/tasks/domain/transcript/notice-codes.ts';
 
-const tables = { apiErrorCodes, taskErrorCodes, closeCodes };
+const tables = { apiErrorCodes, taskErrorCodes, closeCodes, noticeCodes };
 const descriptions = Object.entries(tables).flatMap(([name, table]) =>
   Object.entries(table).map(([code, description]) => [`${name}.${code}`, description] as const),
 );
