@@ -8,7 +8,7 @@ import { findLivingCredentials, findTokenByHash, recordTokenUse } from '../tasks
 import { confirmedForMs, endCredential } from '../tasks/store/credential-ends.ts';
 import { findLogin } from '../tasks/store/logins.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
-import { hashToken, judgeTokenText } from '../tasks/token-text.ts';
+import { classifyTokenText, hashToken } from '../tasks/token-text.ts';
 import { type FoundCredential, type KnownCredential, KnownCredentials } from './known-credentials.ts';
 import { hashOfLogin, hashOfOwnersLogin, isLoginSecret } from './login-secret.ts';
 import { WrongTokens } from './wrong-tokens.ts';
@@ -136,7 +136,7 @@ export class Authority {
     if (timingSafeEqual(hash, this.#ownersHash)) {
       return { viewer: owner, onEnd: () => this.#countSocket(owner) };
     }
-    const kind = judgeTokenText(text);
+    const kind = classifyTokenText(text);
     if (kind !== 'token') {
       await this.#wrong.count(address);
       throw new UnauthenticatedError(
@@ -164,7 +164,7 @@ export class Authority {
     if (this.#ended.has(key)) throw new UnauthenticatedError(messages[kind].ended);
     let found: Lookup = this.#known.get(key) ?? null;
     if (!found || !this.#isConfirmed(found)) {
-      await this.#wrong.turn(address);
+      await this.#wrong.waitForTurn(address);
       found = await this.#lookUp(question);
     }
     if (found === null) {

@@ -3,7 +3,7 @@ import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { RateLimitedError } from '../tasks/domain/errors.ts';
 
 /** Wrong tokens that an address may send in a minute before it is slowed down. */
-const freeTries = 100;
+const freeAttempts = 100;
 const windowSeconds = 60;
 /** Milliseconds between two lookups for an address that is slowed down. */
 const pauseMs = 100;
@@ -15,16 +15,16 @@ const maxWaiting = 20;
  * looked up ten times a second at most; right tokens go on working from there, since others may share the address.
  */
 export class WrongTokens {
-  readonly #tries = new RateLimiterMemory({ points: freeTries, duration: windowSeconds });
+  readonly #wrong = new RateLimiterMemory({ points: freeAttempts, duration: windowSeconds });
   readonly #turns = new Map<string, { waiting: number; last: Promise<void> }>();
 
   /** Resolves when a token of this address may be looked up. Throws RateLimitedError when too many wait already. */
-  async turn(address: string): Promise<void> {
+  async waitForTurn(address: string): Promise<void> {
     const from = networkOf(address);
-    const tries = await this.#tries.get(from);
-    if (!tries || tries.consumedPoints <= freeTries) return;
+    const wrong = await this.#wrong.get(from);
+    if (!wrong || wrong.consumedPoints <= freeAttempts) return;
     const turns = this.#turns.get(from) ?? { waiting: 0, last: Promise.resolve() };
-    if (turns.waiting >= maxWaiting) throw tooMany(tries.msBeforeNext);
+    if (turns.waiting >= maxWaiting) throw tooMany(wrong.msBeforeNext);
     this.#turns.set(from, turns);
     turns.waiting += 1;
     turns.last = turns.last.then(() => delay(pauseMs));
@@ -36,7 +36,7 @@ export class WrongTokens {
   /** Counts a wrong token. Throws RateLimitedError for an address that is slowed down. */
   async count(address: string): Promise<void> {
     try {
-      await this.#tries.consume(networkOf(address));
+      await this.#wrong.consume(networkOf(address));
     } catch (refusal) {
       throw tooMany((refusal as RateLimiterRes).msBeforeNext);
     }
@@ -45,7 +45,7 @@ export class WrongTokens {
 
 function tooMany(retryAfterMs: number): RateLimitedError {
   return new RateLimitedError(
-    `Too many wrong tokens from this address: at most ${freeTries} a minute are allowed.`,
+    `Too many wrong tokens from this address: at most ${freeAttempts} a minute are allowed.`,
     retryAfterMs,
   );
 }

@@ -27,7 +27,7 @@ export class ReadOnlyDatabaseError extends Error {
   }
 }
 
-/** Whether the database could not be reached or went away: nothing is wrong with the query, another try may help. */
+/** Whether the database could not be reached or went away: nothing is wrong with the query, and another attempt may help. */
 export function isConnectionError(error: unknown): boolean {
   return causesOf(error).some((cause) => {
     const code = codeOf(cause);

@@ -52,7 +52,7 @@ function connectionSection(key: string, value: string): string {
   return configSection(section, subsection, [[name, isHelper ? helperAtHome(value) : withHome(value)]]);
 }
 
-/** The tilde is the home of whoever runs git. */
+/** The tilde is the home folder of the user who runs git. */
 function withHome(value: string): string {
   return value.replace(/(^|[\s=])~(?=\/)/g, (_, before: string) => `${before}${homedir()}`);
 }

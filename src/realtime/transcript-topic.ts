@@ -26,7 +26,7 @@ export class TranscriptTopic {
   #backlog: ReadUpdates[] = [];
   /** How many reads the backlog had at the previous eviction pass. */
   #backlogAtLastEviction = 0;
-  /** Positions that the next read must cover besides the watermark, and whom to tell. */
+  /** Positions that the next read must cover in addition to the watermark, and whom to tell. */
   readonly #wanted = new Map<number, PromiseWithResolvers<void>>();
   #watermark: number;
   /** The newest number that is said to exist. */

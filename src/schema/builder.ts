@@ -62,7 +62,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
 });
 
-// A root field needs the scope of its type, and what it says itself besides: a new one cannot be open by oversight.
+// A root field needs the scope of its type, and those that it names in addition: a new one cannot be open by oversight.
 builder.queryType({ description: 'Reads data.', authScopes: { TASKS_READ: true } });
 builder.mutationType({ description: 'Changes data.', authScopes: { TASKS_WRITE: true } });
 builder.subscriptionType({

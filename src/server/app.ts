@@ -25,7 +25,7 @@ import { createGraphqlHttp, type GraphqlHttp } from './http/graphql-http.ts';
 import { isLocalRequest, isVerbose, replyMetrics } from './http/metrics.ts';
 import { refusalOfSource } from './http/request-source.ts';
 import { replyWebPage } from './http/web-page.ts';
-import { ReadinessAskers } from './readiness-askers.ts';
+import { ReadinessProbes } from './readiness-probes.ts';
 import { accepts, replyError, replyText } from './reply.ts';
 import { defaultTuning, type Tuning } from './tuning.ts';
 import { GraphqlWebSocket } from './websocket/graphql-websocket.ts';
@@ -35,7 +35,7 @@ export interface AppOptions<Viewer, Context extends object> {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** The origins whose pages may use the API with a token, besides the server's own. */
+  /** The origins whose pages may use the API with a token, in addition to the server's own. */
   readonly corsOrigins: readonly string[];
   /** Whether clients may ask for the schema. */
   readonly allowIntrospection: boolean;
@@ -75,7 +75,7 @@ export class App<Viewer, Context extends object> {
   readonly #server: Server;
   readonly #graphqlHttp: GraphqlHttp;
   readonly #graphqlWebSocket: GraphqlWebSocket<Viewer, Context>;
-  readonly #readinessAskers = new ReadinessAskers();
+  readonly #readinessProbes = new ReadinessProbes();
   #stopped: Promise<void> | undefined;
   /** Before, idle connections stay open: their clients may be about to send a request, and are told with its answer. */
   #isClosing = false;
@@ -132,7 +132,7 @@ export class App<Viewer, Context extends object> {
   }
 
   async #stop(): Promise<void> {
-    await delay(this.#readinessAskers.patience());
+    await delay(this.#readinessProbes.drainDelayMs());
     // The port stays open while sockets are closed, so that load balancers can read "not ready".
     await this.#graphqlWebSocket.drain();
     this.#isClosing = true;
@@ -177,7 +177,7 @@ export class App<Viewer, Context extends object> {
     const { readiness, logger, logins } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const path = pathOf(request);
-    // Health checks come from wherever the machine is looked after. What they tell, strangers may know; the verbose report asks.
+    // Health checks come from wherever the machine is looked after. Everybody may know what they tell; the verbose report asks for a credential.
     const refusal =
       path === '/healthz' || path === '/readyz' ? null : refusalOfSource(request, this.#options);
     if (refusal !== null) {
@@ -189,14 +189,14 @@ export class App<Viewer, Context extends object> {
         if (reads && accepts(request, 'text/html')) return replyGraphiql(request, response);
         return this.#graphqlHttp(request, response);
       case '/metrics':
-        if (await this.#refuseStranger(request, response)) return;
+        if (await this.#refuseUnlessOperator(request, response)) return;
         return replyMetrics(response, this.#options.metrics);
       case '/healthz':
         if (!isVerbose(request)) return replyText(response, 200, 'alive\n');
-        if (await this.#refuseStranger(request, response)) return;
+        if (await this.#refuseUnlessOperator(request, response)) return;
         return replyText(response, 200, await this.#options.healthReport());
       case '/readyz':
-        this.#readinessAskers.asked();
+        this.#readinessProbes.record();
         if (this.#stopped) return replyText(response, 503, 'The server is stopping.\n');
         return replyReadiness(response, { readiness, timeout: this.#tuning.readinessTimeout, logger });
       default:
@@ -212,7 +212,7 @@ export class App<Viewer, Context extends object> {
    * Refuses a request for what tells of all workspaces: it is for the owner, and without a credential for requests of this
    * machine on a loopback HOST. Returns whether the request was refused.
    */
-  async #refuseStranger(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  async #refuseUnlessOperator(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const { host, authenticate, isOperator } = this.#options;
     if (isLocalRequest(request, host)) return false;
     const refuse = (status: number, error: GraphQLError, headers?: OutgoingHttpHeaders) => {

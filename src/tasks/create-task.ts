@@ -19,7 +19,7 @@ export interface TaskDefaults {
   readonly defaultAgent: string;
   /** Whether a repository may be a path on the server. */
   readonly allowLocalRepos: boolean;
-  /** Living tasks of one workspace. Left out: no limit. */
+  /** The most tasks of one workspace that are neither CANCELED nor ARCHIVED. Left out: no limit. */
   readonly maxActiveTasks?: number | undefined;
 }
 

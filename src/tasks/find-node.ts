@@ -30,7 +30,7 @@ export type FoundNode =
 type Find = (view: View, ids: readonly string[]) => Promise<readonly FoundNode[]>;
 
 const findByKind = {
-  // To a task token its workspace is a stranger's.
+  // A task token does not see its workspace.
   workspace: async ({ viewer }) => (onlyTaskOf(viewer) === null ? [viewer.workspace] : []),
   project: (view, ids) => findProjects(view, ids),
   task: (view, ids) => findTasks(view, ids),
@@ -39,11 +39,11 @@ const findByKind = {
   token: (view, ids) => findApiTokens(view, ids),
   webhook: (view, ids) => findWebhooks(view, ids),
   delivery: (view, ids) => findDeliveries(view, ids),
-  // The API shows none; both are read by `npm run audit`.
-  login: async () => [],
   item: (view, ids) => findItems(view, ids),
   prompt: (view, ids) => findPrompts(view, ids),
   request: (view, ids) => findRequests(view, ids),
+  // The API shows neither; `npm run audit` reads both.
+  login: async () => [],
   audit: async () => [],
 } as const satisfies Record<IdKind, Find>;
 

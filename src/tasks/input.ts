@@ -63,13 +63,14 @@ export const createSessionInput = z.object({
   prompt: optional(text('prompt', maxPromptLength)),
   idempotencyKey,
 });
+export type CreateSessionInput = z.input<typeof createSessionInput>;
+
 export const sendPromptInput = z.object({
   sessionId: z.string(),
   text: text('text', maxPromptLength),
   idempotencyKey,
 });
 export type SendPromptInput = z.input<typeof sendPromptInput>;
-export type CreateSessionInput = z.input<typeof createSessionInput>;
 
 /** Throws InvalidInputError, which names the field, for the first value that is wrong. */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {

@@ -21,8 +21,10 @@ export function cancelTask(view: View, id: string): Promise<Task> {
   return act(view, id, 'canceled', 'taskCanceled', 'canceled');
 }
 
-/** Destroys the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. Throws InvalidStateError
- * unless the task is RUNNING or ERROR. */
+/**
+ * Destroys the sandbox in the background and keeps the task. An ARCHIVED task is returned as it is. Throws InvalidStateError
+ * unless the task is RUNNING or ERROR.
+ */
 export function archiveTask(view: View, id: string): Promise<Task> {
   return act(view, id, 'archived', 'taskArchived', 'archived');
 }

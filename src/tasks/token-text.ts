@@ -19,7 +19,7 @@ export function newTokenText(): string {
  * Whether a text can be a token. `mistyped`: it begins as one does and its checksum is wrong, so a character was changed or
  * is missing. Needs no database: what is no token is refused without a look into it.
  */
-export function judgeTokenText(text: string): 'token' | 'mistyped' | 'other' {
+export function classifyTokenText(text: string): 'token' | 'mistyped' | 'other' {
   if (!text.startsWith(beginning)) return 'other';
   const body = text.slice(0, -checksumLength);
   const complete = text.length === beginning.length + secretLength + checksumLength;

@@ -54,7 +54,7 @@ async function resolve(
   if (allowPrivate) return dns.lookup(hostname, { ...options, all: true });
   const addresses = isLocalName(hostname) ? [] : await lookUp(hostname);
   const allowed = addresses.filter(({ address }) => isPublicAddress(address));
-  // The same for a name that does not exist: whoever makes a webhook is not told which names the server's network has.
+  // The same for a name that does not exist: those who make webhooks are not told which names the server's network has.
   if (allowed.length === 0) {
     throw new AddressRefusedError('The name of the receiver does not resolve to a public address.');
   }

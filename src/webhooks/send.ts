@@ -46,7 +46,7 @@ export class MessageSender {
     try {
       const answer = await this.#request(receiver, message, AbortSignal.any([signal, timeout]));
       await discard(answer);
-      return judge(answer.statusCode ?? 0);
+      return outcomeOf(answer.statusCode ?? 0);
     } catch (error) {
       signal.throwIfAborted();
       return { accepted: false, status: null, error: describe(error, timeout.aborted) };
@@ -95,7 +95,7 @@ async function discard(answer: IncomingMessage): Promise<void> {
   answer.destroy();
 }
 
-function judge(status: number): Outcome {
+function outcomeOf(status: number): Outcome {
   if (status >= 200 && status < 300) return { accepted: true, status, error: null };
   const redirect = status >= 300 && status < 400 ? ' Redirects are not followed.' : '';
   return { accepted: false, status, error: `The receiver answered with HTTP status ${status}.${redirect}` };

@@ -3,7 +3,7 @@ import type { Providers } from '../sandbox/registry.ts';
 import type { Database } from '../tables/database.ts';
 import {
   findSandboxToRelease,
-  handOnRelease,
+  forwardRelease,
   recordSandboxReleased,
   scheduleReleaseRetry,
 } from '../tasks/store/sandbox-ledger.ts';
@@ -25,7 +25,7 @@ export async function releaseSandbox(key: string, dependencies: ReleaseDependenc
   const { db, providers, locations, interrupt } = dependencies;
   const sandbox = await findSandboxToRelease(db, key);
   if (!sandbox) return;
-  if (!isReachable(locations, sandbox.provider, sandbox.location)) return handOnRelease(db, sandbox);
+  if (!isReachable(locations, sandbox.provider, sandbox.location)) return forwardRelease(db, sandbox);
   const logger = dependencies.logger.child({ taskId: sandbox.taskId, sandbox: key });
   try {
     const provider = providers.get(sandbox.provider);

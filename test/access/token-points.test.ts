@@ -141,7 +141,7 @@ describe('the points of a token', () => {
   });
 });
 
-describe('the quota of living tasks', () => {
+describe('the quota of active tasks', () => {
   it('holds, also for creates at the same moment, and frees it with a task that is closed', async () => {
     const creator = new TaskCreator(stored.db, { ...stored.taskDefaults, maxActiveTasks: 2 });
     const create = () => creator.create(stored.view, { repoUrl, prompt: 'Fix the tests' });

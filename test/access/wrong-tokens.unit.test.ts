@@ -12,7 +12,7 @@ describe('wrong tokens', () => {
     });
     await wrong.count('192.0.2.2');
     // A right token of that address gets its turn, and only so many may wait.
-    const turns = await Promise.allSettled(Array.from({ length: 21 }, () => wrong.turn('192.0.2.1')));
+    const turns = await Promise.allSettled(Array.from({ length: 21 }, () => wrong.waitForTurn('192.0.2.1')));
     expect(turns.map(({ status }) => status)).toEqual([...Array(20).fill('fulfilled'), 'rejected']);
   });
 

@@ -226,7 +226,7 @@ let app: StartedApp;
 /** What another workspace has: every text of it holds this word. */
 let foreign: Ids;
 const foreignWord = 'foreignword';
-/** What the own workspace has besides the task of the task token. */
+/** What the own workspace has in addition to the task of the task token. */
 let neighbour: Ids;
 const neighbourWord = 'neighbourword';
 const tokens = {} as Record<Role, string>;

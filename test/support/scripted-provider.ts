@@ -46,7 +46,7 @@ import { waitFor } from './wait-for.ts';
 
 export type Method = CallMessage['method'];
 
-/** `lost`: whoever called is gone, or has stopped to listen, before there was an answer. */
+/** `lost`: the caller was gone, or had stopped listening, before there was an answer. */
 export type CallEnd = 'answered' | 'lost';
 
 export interface Call extends CallMessage {

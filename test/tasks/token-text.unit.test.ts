@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashToken, judgeTokenText, newTokenText, prefixOf } from '../../src/tasks/token-text.ts';
+import { classifyTokenText, hashToken, newTokenText, prefixOf } from '../../src/tasks/token-text.ts';
 
 const character = fc.constantFrom(...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
@@ -9,7 +9,7 @@ describe('the text of a token', () => {
     const texts = Array.from({ length: 100 }, newTokenText);
     for (const text of texts) expect(text).toMatch(/^gc_[0-9A-Za-z]{49}$/);
     expect(new Set(texts).size).toBe(100);
-    expect(texts.map(judgeTokenText)).toEqual(texts.map(() => 'token'));
+    expect(texts.map(classifyTokenText)).toEqual(texts.map(() => 'token'));
   });
 
   it('is found mistyped when one character is another, is missing, or is too much', () => {
@@ -18,9 +18,9 @@ describe('the text of a token', () => {
         const text = newTokenText();
         const [before, after] = [text.slice(0, place), text.slice(place + 1)];
         fc.pre(typed !== text[place]);
-        expect(judgeTokenText(before + typed + after)).toBe('mistyped');
-        expect(judgeTokenText(before + after)).toBe('mistyped');
-        expect(judgeTokenText(before + typed + text.slice(place))).toBe('mistyped');
+        expect(classifyTokenText(before + typed + after)).toBe('mistyped');
+        expect(classifyTokenText(before + after)).toBe('mistyped');
+        expect(classifyTokenText(before + typed + text.slice(place))).toBe('mistyped');
       }),
     );
   });
@@ -28,8 +28,8 @@ describe('the text of a token', () => {
   it('is not found in any other text, and no text makes the check fail', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(judgeTokenText(text)).not.toBe('token');
-        expect(judgeTokenText(`gc_${text}`)).toBe('mistyped');
+        expect(classifyTokenText(text)).not.toBe('token');
+        expect(classifyTokenText(`gc_${text}`)).toBe('mistyped');
       }),
     );
   });

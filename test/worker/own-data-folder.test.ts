@@ -46,7 +46,7 @@ it('a worker starts once the one on another machine has ended', async () => {
   await started;
 });
 
-it('a worker starts beside another one of the same data folder on its machine, and takes no dead one for a living one', async () => {
+it('a worker starts while another one on its machine uses the same data folder, and ignores a worker elsewhere whose heartbeat has ended', async () => {
   await addWorker('container boot-1 ns-2');
   await require(undefined, 0);
   await tasks.sql(`update worker set host = 'two boot-2 ns', heartbeat_at = now() - interval '5 seconds'`);

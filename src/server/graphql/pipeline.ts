@@ -51,7 +51,7 @@ export class GraphqlPipeline {
   readonly schema: GraphQLSchema;
   readonly #documents = new Map<string, DocumentNode>();
   /** What is wrong with a document; nothing, for one that is valid. */
-  readonly #verdicts = new WeakMap<DocumentNode, readonly GraphQLError[]>();
+  readonly #validationErrors = new WeakMap<DocumentNode, readonly GraphQLError[]>();
   readonly #ids = new WeakMap<DocumentNode, number>();
   #lastId = 0;
 
@@ -95,13 +95,13 @@ export class GraphqlPipeline {
 
   /** Returns errors with codes; none when the document is valid. */
   validate(document: DocumentNode): readonly GraphQLError[] {
-    const errors = this.#verdicts.get(document) ?? this.#judge(document);
-    this.#verdicts.set(document, errors);
+    const errors = this.#validationErrors.get(document) ?? this.#findErrors(document);
+    this.#validationErrors.set(document, errors);
     // New ones each time: Yoga changes the errors that it receives.
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'));
   }
 
-  #judge(document: DocumentNode): readonly GraphQLError[] {
+  #findErrors(document: DocumentNode): readonly GraphQLError[] {
     const excess = validate(this.schema, document, [operationLimitsRule]);
     if (excess.length > 0) return excess;
     const rules = this.#allowIntrospection ? specifiedRules : rulesWithoutIntrospection;

@@ -5,7 +5,7 @@ import { isSameOrigin } from '../auth/credentials.ts';
 export interface RequestSourceOptions {
   /** Where the server listens. */
   readonly host: string;
-  /** The origins whose pages may use the API, besides the server's own. */
+  /** The origins whose pages may use the API, in addition to the server's own. */
   readonly corsOrigins: readonly string[];
 }
 

@@ -17,9 +17,9 @@ export class SharedExecution {
   }
 
   /**
-   * The payload of a `next` message, as JSON. `key` identifies everything besides the value that the payload depends on. `argsOf` is
-   * called for each execution.
-   * Rethrows transient errors. Sent as a result, they would consume the revision and the client would never get it.
+   * The payload of a `next` message, as JSON. `key` identifies everything that the payload depends on, apart from the value.
+   * `argsOf` is called for each execution. Rethrows transient errors: sent as a result, they would consume the revision and the
+   * client would never get it.
    */
   payload(value: unknown, key: string, argsOf: () => ValidatedSubscriptionArgs): Promise<string> {
     if (typeof value !== 'object' || value === null) return this.#run(value, argsOf());

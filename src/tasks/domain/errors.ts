@@ -38,7 +38,7 @@ export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
 }
 
-/** The workspace has as many living tasks as it may have. */
+/** The workspace has as many active tasks, or webhooks, as it may have. */
 export class QuotaExceededError extends DomainError {
   override readonly name = 'QuotaExceededError';
   readonly code = 'QUOTA_EXCEEDED';

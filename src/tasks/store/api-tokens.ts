@@ -116,7 +116,7 @@ export async function findLivingCredentials(db: Database, ids: readonly string[]
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Records that these tokens were used, to the minute: a token is written at most once a minute, whoever uses it. */
+/** Records that these tokens were used, to the minute: a token is written at most once a minute, however many servers it is used at. */
 export async function recordTokenUse(db: Database, ids: readonly string[]): Promise<void> {
   await sql`
     update api_token set last_used_at = date_trunc('minute', now())

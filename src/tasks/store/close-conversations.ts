@@ -7,7 +7,7 @@ import { writeTranscripts } from './transcript-writes.ts';
 
 /**
  * Ends the conversations of a task that was closed in the same transaction: turns end as CANCELED, requests are canceled, and
- * whoever follows writes nothing any more.
+ * followers write nothing any more.
  */
 export async function closeConversations(tx: Database, taskId: string): Promise<void> {
   const { rows } = await sql<{

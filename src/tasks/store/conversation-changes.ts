@@ -119,7 +119,7 @@ async function recordRestart(tx: Database, lease: FollowLease, connection: Conne
   `.execute(tx.kysely);
 }
 
-/** How often the session's agent was started again within a minute, by whichever workers. */
+/** How often the session's agent was started again within a minute, by all workers. */
 export async function countRestarts(db: Database, sessionId: string): Promise<number> {
   const { rows } = await sql<{ restarts: number }>`
     select restarts from conversation
@@ -134,7 +134,7 @@ async function endInterruption(tx: Database, sessionId: string): Promise<void> {
   `.execute(tx.kysely);
 }
 
-/** Nobody waits for answers any more. The agent is told by whoever follows it. */
+/** Nobody waits for answers any more. The follower tells the agent. */
 export async function settleOpenRequests(
   tx: Database,
   sessionIds: readonly string[],

@@ -78,8 +78,8 @@ export async function followConversations(
   }));
 }
 
-/** Takes all sessions from a worker that is dead. */
-export async function loseConversations(db: Database, workerId: string): Promise<void> {
+/** Takes all sessions from a worker that stops or is dead, for other workers. */
+export async function releaseConversationsOf(db: Database, workerId: string): Promise<void> {
   await db.kysely
     .updateTable('conversation')
     .set((column) => ({ followed_by: null, epoch: column('epoch', '+', 1) }))
@@ -97,7 +97,7 @@ export async function releaseConversation(db: Database, { sessionId, epoch }: Fo
     .execute();
 }
 
-/** Stores what has become of the agent's process, for whoever follows next. Throws FollowLostError. */
+/** Stores what has become of the agent's process, for the next follower. Throws FollowLostError. */
 export async function recordAgentEnd(
   db: Database,
   { sessionId, epoch }: FollowLease,
@@ -154,7 +154,7 @@ export async function readSegment(db: Database, sessionId: string): Promise<Segm
 
 /**
  * Stores how a session of a leased task is followed. The same connection changes nothing, unless it had failed: then, and for
- * another connection, messages are read from the first one on, by whichever worker takes it. Where the agent of an earlier
+ * another connection, messages are read from the first one on, by the worker that takes it. Where the agent of an earlier
  * connection may have got a prompt, its last words are read first. Nothing when the lease is gone.
  */
 export async function storeConnection(

@@ -23,7 +23,7 @@ export interface PendingAnswer {
   readonly answer: string | null;
 }
 
-/** What a follower has to do besides listening. */
+/** What a follower has to do, apart from listening. */
 export interface PendingWork {
   /** Oldest first: those that the agent works on or may have got, and the first one that waits. */
   readonly prompts: readonly PendingPrompt[];

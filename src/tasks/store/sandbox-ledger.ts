@@ -41,7 +41,7 @@ export async function recordSandboxReleased(db: Database, { key, taskId }: Sandb
 }
 
 /** Gives a release that came to the wrong worker to those that reach the sandbox. */
-export async function handOnRelease(db: Database, { key }: SandboxToRelease): Promise<void> {
+export async function forwardRelease(db: Database, { key }: SandboxToRelease): Promise<void> {
   await sql`
     select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = ${key} and state = 'releasing'
   `.execute(db.kysely);

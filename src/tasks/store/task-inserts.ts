@@ -28,35 +28,35 @@ const maxTasks = 100;
 /** Stores the new tasks of one process: those that arrive while a statement is under way go together in the next. */
 export class TaskInserts {
   readonly #db: Database;
-  /** Tasks of one workspace that may live at once. Undefined: no limit. */
-  readonly maxLiving: number | undefined;
+  /** The most tasks of one workspace that are neither CANCELED nor ARCHIVED. Undefined: no limit. */
+  readonly maxActive: number | undefined;
   readonly #queue: BatchQueue<TaskInsert, Task | null>;
 
   /** `onRun` is called with the number of tasks of each statement. */
-  constructor(db: Database, maxLiving?: number, onRun?: (count: number) => void) {
+  constructor(db: Database, maxActive?: number, onRun?: (count: number) => void) {
     this.#db = db;
-    this.maxLiving = maxLiving;
+    this.maxActive = maxActive;
     this.#queue = new BatchQueue({
       max: maxTasks,
-      run: (inserts) => insertTasks(this.#db, inserts, this.maxLiving),
+      run: (inserts) => insertTasks(this.#db, inserts, this.maxActive),
       onRun,
     });
   }
 
   /**
    * Stores a task with its project, its first session, its first event and its job. Null when the idempotency key is used, when
-   * the project was created at the same moment, or when the workspace has as many living tasks as it may have; nothing of it was
+   * the project was created at the same moment, or when the workspace has as many active tasks as it may have; nothing of it was
    * stored then. An aborted signal leaves out a task that still waits.
    */
   add(insert: TaskInsert, signal?: AbortSignal): Promise<Task | null> {
     return this.#queue.add(insert, signal);
   }
 
-  /** Whether the workspace may have one more living task. */
+  /** Whether the workspace may have one more active task. */
   async hasRoom(workspaceId: string): Promise<boolean> {
-    if (this.maxLiving === undefined) return true;
+    if (this.maxActive === undefined) return true;
     const { rows } = await sql<{ found: boolean }>`
-      select ${placesIn(sql`${workspaceId}`, this.maxLiving)} > 0 as found`.execute(this.#db.kysely);
+      select ${placesIn(sql`${workspaceId}`, this.maxActive)} > 0 as found`.execute(this.#db.kysely);
     return rows[0]?.found ?? false;
   }
 }
@@ -69,14 +69,14 @@ export class TaskInserts {
 async function insertTasks(
   db: Database,
   inserts: readonly TaskInsert[],
-  maxLiving: number | undefined,
+  maxActive: number | undefined,
 ): Promise<(Task | null)[]> {
   const hasKeys = inserts.some(({ idempotencyKey }) => idempotencyKey);
   const allowed =
-    maxLiving === undefined
+    maxActive === undefined
       ? sql`allowed as (select * from given)`
       : sql`room as materialized (
-          select workspace_id, ${placesIn(sql.ref('workspace_id'), maxLiving)} as places
+          select workspace_id, ${placesIn(sql.ref('workspace_id'), maxActive)} as places
           from (select distinct workspace_id from given order by workspace_id) named
         ), allowed as (
           select numbered.* from room join (
@@ -178,8 +178,8 @@ function toRecord({ task, project, idempotencyKey, actor }: TaskInsert, place: n
   };
 }
 
-function placesIn(workspaceId: RawBuilder<unknown>, maxLiving: number): RawBuilder<number> {
-  return sql<number>`workspace_room(${workspaceId}, ${livingStatuses}::text[], ${maxLiving}::int)`;
+function placesIn(workspaceId: RawBuilder<unknown>, maxActive: number): RawBuilder<number> {
+  return sql<number>`workspace_room(${workspaceId}, ${activeStatuses}::text[], ${maxActive}::int)`;
 }
 
-const livingStatuses = taskStatuses.filter((status) => status !== 'canceled' && status !== 'archived');
+const activeStatuses = taskStatuses.filter((status) => status !== 'canceled' && status !== 'archived');

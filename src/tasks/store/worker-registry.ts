@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { ClientBase } from 'pg';
 import type { Database } from '../../tables/database.ts';
-import { loseConversations } from './conversations.ts';
+import { releaseConversationsOf } from './conversations.ts';
 import { interruptAttempt } from './interrupt-attempt.ts';
 import { requeueTasks, revokeLeases } from './task-leases.ts';
 import { followChannel } from './transcript-wake-up.ts';
@@ -175,7 +175,7 @@ async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): P
   // Tasks before jobs, the order in which every write locks them: the other one is a deadlock with a write that adds a job.
   const tasks = await revokeLeases(tx, id);
   if (keepsAttempts) for (const taskId of tasks) await interruptAttempt(tx, taskId);
-  await loseConversations(tx, id);
+  await releaseConversationsOf(tx, id);
   // Graphile Worker itself would keep the jobs locked for four hours.
   await sql`
     with gone as (delete from worker where id = ${id} returning pool_ids)

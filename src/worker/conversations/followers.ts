@@ -11,8 +11,8 @@ import {
   type FollowedConversation,
   followConversations,
   followLeasesOf,
-  loseConversations,
   releaseConversation,
+  releaseConversationsOf,
 } from '../../tasks/store/conversations.ts';
 import { findPendingWork } from '../../tasks/store/pending-work.ts';
 import type { WakeUpListener } from '../../tasks/store/wake-up-listener.ts';
@@ -93,7 +93,7 @@ export class Followers {
     this.#unsubscribe();
     for (const { lost } of this.#following.values()) lost.abort(this.#stopping.signal.reason);
     await Promise.all([this.#looking, this.#turn, ...this.#following.values().map(({ ended }) => ended)]);
-    await loseConversations(db, workerId());
+    await releaseConversationsOf(db, workerId());
   }
 
   async #takeSoon(): Promise<void> {

@@ -54,10 +54,10 @@ export class Heartbeat {
           await registerWorker(client, worker, await ownProcess());
           this.#isRegistered = true;
         }
-        await this.#beat(client);
+        await this.#heartbeat(client);
         this.#stableSince = performance.now();
       },
-      probe: (client) => this.#beat(client),
+      probe: (client) => this.#heartbeat(client),
     });
   }
 
@@ -95,7 +95,7 @@ export class Heartbeat {
     return this.#connection.stop();
   }
 
-  async #beat(client: Client): Promise<void> {
+  async #heartbeat(client: Client): Promise<void> {
     // PostgreSQL may still hold the lock for our previous connection. Retry at each heartbeat; until then only the heartbeat
     // shows that we are alive.
     const poolIds = [...this.#poolIds];

@@ -7,7 +7,7 @@ import { findSuspectWorkers, reclaimFromDeadWorker } from '../../tasks/store/wor
 import { ClockWatch } from './clock-watch.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { stateOf } from './host-process.ts';
-import { type Judge, verdictOn } from './verdict.ts';
+import { type Observer, verdictOn } from './verdict.ts';
 
 /** Where it is said that a worker was declared dead. */
 export interface ReclaimRecord {
@@ -22,8 +22,8 @@ export async function reclaimDeadWorkers(
   record: ReclaimRecord,
 ): Promise<void> {
   const { workerId, stableForMs, connectionWasLost, clockWatch } = heartbeat;
-  const judge = { stableForMs, connectionWasLost, isStarting: false };
-  await judgeSuspects(db, workerId, judge, clockWatch, record);
+  const observer = { stableForMs, connectionWasLost, isStarting: false };
+  await reclaimDeadSuspects(db, workerId, observer, clockWatch, record);
 }
 
 /** Milliseconds: more than it takes until a worker counts as dead that was killed just before this one was started. */
@@ -40,23 +40,23 @@ export async function reclaimKilledWorkers(
   record: ReclaimRecord,
   signal: AbortSignal,
 ): Promise<void> {
-  const judge = { stableForMs: 0, connectionWasLost: false, isStarting: true };
+  const observer = { stableForMs: 0, connectionWasLost: false, isStarting: true };
   const clockWatch = new ClockWatch();
   const deadline = performance.now() + graceMs;
-  const hasOpenCase = () =>
-    retryWhileUnavailable(() => judgeSuspects(db, workerId, judge, clockWatch, record), signal);
-  while ((await hasOpenCase()) && performance.now() < deadline) await delay(pollMs, undefined, { signal });
+  const isUndecided = () =>
+    retryWhileUnavailable(() => reclaimDeadSuspects(db, workerId, observer, clockWatch, record), signal);
+  while ((await isUndecided()) && performance.now() < deadline) await delay(pollMs, undefined, { signal });
 }
 
 /** Whether a worker remains that may have been killed although nothing proves it yet. */
-async function judgeSuspects(
+async function reclaimDeadSuspects(
   db: Database,
   workerId: string,
-  judge: Judge,
+  observer: Observer,
   clockWatch: ClockWatch,
   { logger, metrics }: ReclaimRecord,
 ): Promise<boolean> {
-  let hasOpenCase = false;
+  let isUndecided = false;
   const askedAt = performance.now();
   const suspects = await findSuspectWorkers(db, workerId);
   const [first] = suspects;
@@ -66,9 +66,9 @@ async function judgeSuspects(
   for (const found of suspects) {
     const suspect = { ...found, heartbeatAgeMs: clockWatch.silenceOf(found.heartbeatAgeMs) };
     const process = await stateOf(suspect.process);
-    const verdict = verdictOn(suspect, process, judge);
+    const verdict = verdictOn(suspect, process, observer);
     if (verdict === 'undecided') {
-      hasOpenCase ||= suspect.isLockFree && process !== 'alive';
+      isUndecided ||= suspect.isLockFree && process !== 'alive';
       continue;
     }
     const keepsAttempts = verdict === 'lostInOutage';
@@ -77,5 +77,5 @@ async function judgeSuspects(
     metrics.tasksReclaimed(tasks.length);
     logger.warn({ worker: suspect.id, verdict, tasks }, 'declared a worker dead and took over its tasks');
   }
-  return hasOpenCase;
+  return isUndecided;
 }

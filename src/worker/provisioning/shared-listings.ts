@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Milliseconds that those who ask wait for a listing that is under way before theirs starts beside it: it may hang. */
+/** Milliseconds that callers wait for a listing that is under way. Then theirs starts all the same: that one may hang. */
 const maxWaitMs = 500;
 /** Milliseconds that a listing is kept for tasks that were created before it started. */
 const keptMs = 1_000;

@@ -135,7 +135,7 @@ describe('deleteClosedTasks', () => {
     expect(await deleteBatch()).toBe(0);
   });
 
-  it('needs no index of a column that each revision changes, which would make each write to all indexes', async () => {
+  it('needs no index on a column that every revision changes', async () => {
     const indexed = await tasks.sql(
       `select attname from pg_index join pg_attribute on attrelid = indrelid and attnum = any(indkey)
        where indrelid = 'task'::regclass and attname in ('revision', 'updated_at')`,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { SuspectWorker } from '../../../src/tasks/store/worker-registry.ts';
 import type { ProcessState } from '../../../src/worker/liveness/host-process.ts';
-import { type Judge, type Verdict, verdictOn } from '../../../src/worker/liveness/verdict.ts';
+import { type Observer, type Verdict, verdictOn } from '../../../src/worker/liveness/verdict.ts';
 
-type Case = [when: string, verdict: Verdict, suspect: Partial<SuspectWorker>, judge?: Partial<Judge>];
+type Case = [when: string, verdict: Verdict, suspect: Partial<SuspectWorker>, observer?: Partial<Observer>];
 
-const verdict = (process: ProcessState, suspect: Partial<SuspectWorker>, judge: Partial<Judge> = {}) =>
+const verdict = (process: ProcessState, suspect: Partial<SuspectWorker>, observer: Partial<Observer> = {}) =>
   verdictOn(
     {
       id: 'suspect',
@@ -19,18 +19,18 @@ const verdict = (process: ProcessState, suspect: Partial<SuspectWorker>, judge: 
       ...suspect,
     },
     process,
-    { stableForMs: 60_000, connectionWasLost: false, isStarting: false, ...judge },
+    { stableForMs: 60_000, connectionWasLost: false, isStarting: false, ...observer },
   );
 
 const outage = { hasOlderSession: false, hasOlderServer: false };
-const cameBack = (stableForMs: number): Partial<Judge> => ({ stableForMs, connectionWasLost: true });
+const cameBack = (stableForMs: number): Partial<Observer> => ({ stableForMs, connectionWasLost: true });
 
 describe('verdictOn a worker whose process is seen', () => {
   it.each<Case>([
     ['says killed at once when it has ended', 'killed', { heartbeatAgeMs: 0 }],
     ['says killed although there was an outage', 'killed', outage, cameBack(0)],
     ['waits until the lock of an ended process is free', 'undecided', { isLockFree: false }],
-  ])('%s', (_when, expected, suspect, judge) => expect(verdict('gone', suspect, judge)).toBe(expected));
+  ])('%s', (_when, expected, suspect, observer) => expect(verdict('gone', suspect, observer)).toBe(expected));
 
   it.each<Case>([
     ['never says killed while it is alive', 'undecided', { heartbeatAgeMs: 8_900 }],
@@ -42,30 +42,34 @@ describe('verdictOn a worker whose process is seen', () => {
       cameBack(7_100),
     ],
     ['says hung without a heartbeat for nine seconds', 'hung', { heartbeatAgeMs: 9_100 }],
-  ])('%s', (_when, expected, suspect, judge) => expect(verdict('alive', suspect, judge)).toBe(expected));
+  ])('%s', (_when, expected, suspect, observer) =>
+    expect(verdict('alive', suspect, observer)).toBe(expected),
+  );
 });
 
 describe('verdictOn a worker whose process cannot be seen', () => {
   it.each<Case>([
     ['says killed when its lock is free for a second', 'killed', {}],
     ['waits for a second', 'undecided', { heartbeatAgeMs: 900 }],
-    ['proves nothing from a free lock after an outage', 'undecided', outage],
-    ['waits after the judge has lost its own connection', 'undecided', {}, cameBack(6_900)],
-    ['says killed again when the judge has been back for long', 'killed', {}, cameBack(7_100)],
+    ['concludes nothing from a free lock after an outage', 'undecided', outage],
+    ['waits after the observer has lost its own connection', 'undecided', {}, cameBack(6_900)],
+    ['says killed once the observer has been back for seven seconds', 'killed', {}, cameBack(7_100)],
     ['does not believe the start time of the server', 'undecided', { hasOlderSession: false }],
     [
-      'believes it while the judge starts',
+      'believes the start time of the server while the observer starts',
       'killed',
       { hasOlderSession: false },
       { isStarting: true, stableForMs: 0 },
     ],
     [
-      'proves nothing while the judge starts after an outage',
+      'concludes nothing while the observer starts after an outage',
       'undecided',
       outage,
       { isStarting: true, stableForMs: 0 },
     ],
-  ])('%s', (_when, expected, suspect, judge) => expect(verdict('unknown', suspect, judge)).toBe(expected));
+  ])('%s', (_when, expected, suspect, observer) =>
+    expect(verdict('unknown', suspect, observer)).toBe(expected),
+  );
 });
 
 describe('verdictOn a worker that has its lock', () => {
@@ -74,16 +78,16 @@ describe('verdictOn a worker that has its lock', () => {
   it.each<Case>([
     ['waits for nine seconds', 'undecided', { isLockFree: false, heartbeatAgeMs: 8_900 }],
     ['says hung then', 'hung', silent],
-    ['waits for three seconds after the judge has started', 'undecided', silent, { stableForMs: 2_900 }],
+    ['waits for three seconds after the observer has started', 'undecided', silent, { stableForMs: 2_900 }],
     [
-      'waits for seven seconds after the judge has lost its own connection',
+      'waits for seven seconds after the observer has lost its own connection',
       'undecided',
       silent,
       cameBack(6_900),
     ],
     ['says hung after seven seconds', 'hung', silent, cameBack(7_100)],
     [
-      'waits for seven seconds after an outage that the judge has not seen',
+      'waits for seven seconds after an outage that the observer has not seen',
       'undecided',
       { ...silent, ...outage },
       { stableForMs: 6_900 },
@@ -94,5 +98,7 @@ describe('verdictOn a worker that has its lock', () => {
       { ...silent, ...outage },
       { stableForMs: 7_100 },
     ],
-  ])('%s', (_when, expected, suspect, judge) => expect(verdict('unknown', suspect, judge)).toBe(expected));
+  ])('%s', (_when, expected, suspect, observer) =>
+    expect(verdict('unknown', suspect, observer)).toBe(expected),
+  );
 });

@@ -39,7 +39,7 @@ function recordStatements(): string[][] {
 const statusOf = async (id: string) =>
   (await outside.sql<{ status: string }>('select status from task where id = ?', [id]))[0]?.status;
 
-it('a task that is alone is provisioned with six statements, beside those of its job', async () => {
+it('a single task is provisioned with six statements, in addition to those of its job', async () => {
   const loans = recordStatements();
   const { id } = await outside.create({ repoUrl: harness.repository.path });
   await waitFor(async () => (await statusOf(id)) === 'running');

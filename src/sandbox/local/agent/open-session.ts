@@ -25,8 +25,8 @@ const standstillMs = 60_000;
 const healthTimeoutMs = 15_000;
 
 /**
- * Opens the session of `request.key`. Its prompts are sent by whoever follows it. Each request reaches the agent once, also when several calls
- * run at the same time and their processes are killed. For each request, a call does this:
+ * Opens the session of `request.key`. Its follower sends the prompts. Each request reaches the agent once, also when several
+ * calls run at the same time and their processes are killed. For each request, a call does this:
  *
  * 1. Write a claim to disk. One call succeeds; the others wait for the outcome of steps 2 and 3.
  * 2. Send the request to the agent server, which logs it and writes it to the agent.

@@ -61,7 +61,7 @@ export interface NoticeData {
   readonly code: string;
 }
 
-/** What an item holds besides its text, by its kind. */
+/** What an item holds in addition to its text, by its kind. */
 export interface DataOfKind {
   user_message: UserMessageData;
   agent_message: MessageData;

@@ -25,7 +25,7 @@ export interface StepWork {
 /** What a step has brought about, for the caller to commit. */
 export type StepResult =
   | { readonly event: NewMachineEvent; readonly workerData?: WorkerData }
-  /** The name is chosen where it is committed (`settleName`), because it must be unique among the project's tasks. */
+  /** The name is chosen where it is committed (`settledName`), because it must be unique among the project's tasks. */
   | { readonly remoteBranches: ReadonlySet<string> };
 
 /** Works outside of the database, with no transaction open. Throws when it fails; `toTaskFailure` reads what it throws. */
