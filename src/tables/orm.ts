@@ -19,6 +19,7 @@ import { Migration012RoomOfWorkspaces } from './migrations/migration-012-room-of
 import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts';
 import { Migration014UnknownPrompts } from './migrations/migration-014-unknown-prompts.ts';
 import { Migration015BranchNames } from './migrations/migration-015-branch-names.ts';
+import { Migration016ShortListOfWords } from './migrations/migration-016-short-list-of-words.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -39,6 +40,7 @@ const migrationsList = [
   { name: 'migration-013-agent-ends', class: Migration013AgentEnds },
   { name: 'migration-014-unknown-prompts', class: Migration014UnknownPrompts },
   { name: 'migration-015-branch-names', class: Migration015BranchNames },
+  { name: 'migration-016-short-list-of-words', class: Migration016ShortListOfWords },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

@@ -49,6 +49,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-013-agent-ends',
         'migration-014-unknown-prompts',
         'migration-015-branch-names',
+        'migration-016-short-list-of-words',
       ],
     });
     await migrate(database.url);

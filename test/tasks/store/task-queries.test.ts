@@ -1,6 +1,14 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fill } from '../../../bench/million/fill.ts';
 import { openDatabase } from '../../../src/tables/database.ts';
-import { pageEventsOfTasks, pageProjects, pageTasks } from '../../../src/tasks/store/view/task-queries.ts';
+import type { PageArguments } from '../../../src/tasks/domain/pagination.ts';
+import {
+  pageEventsOfTasks,
+  pageProjects,
+  pageTasks,
+  pageTasksOfProjects,
+  type TaskFilter,
+} from '../../../src/tasks/store/view/task-queries.ts';
 import { View } from '../../../src/tasks/store/view/view.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
 
@@ -32,4 +40,61 @@ it('prepares as many statements for a hundred page sizes as for one', async () =
   } finally {
     await db.close();
   }
+});
+
+describe('the pages of a thousand tasks, from either end, have every task that the filter asks for once and in order', () => {
+  let many: StoredTasks;
+  beforeAll(async () => {
+    many = await StoredTasks.create();
+    const model = await many.create();
+    await fill(many.url, { tasks: 1_000, eventsPerTask: 1 }, model.id);
+  });
+  afterAll(() => many[Symbol.asyncDispose]());
+
+  const some = 'project_01000000000000000000000003';
+  it.each<[filter: TaskFilter, condition: string]>([
+    [{}, 'true'],
+    [{ status: ['running'] }, `status = 'running'`],
+    [{ status: ['running', 'error', 'running'] }, `status in ('running', 'error')`],
+    [{ status: [] }, 'false'],
+    [{ projectId: some }, `project_id = '${some}'`],
+    [
+      { projectId: some, status: ['archived', 'error'] },
+      `project_id = '${some}' and status in ('archived', 'error')`,
+    ],
+    // Every twenty-fifth task, the last one beyond those that a search looks through.
+    [{ search: 'rare7 fix' }, `prompt like '%rare7'`],
+    [{ search: 'rare7', status: ['archived'] }, `prompt like '%rare7' and status = 'archived'`],
+    [{ search: 'rare7', projectId: some }, `prompt like '%rare7' and project_id = '${some}'`],
+    [{ search: 'common' }, `prompt like '%common%'`],
+    [
+      { search: 'common', status: ['error', 'running'] },
+      `prompt like '%common%' and status in ('error', 'running')`,
+    ],
+    [{ search: 'nowhere' }, 'false'],
+  ])('with the filter %j', async (filter, condition) => {
+    const expected = (
+      await many.sql<{ id: string }>(`select id from task where ${condition} order by id desc`)
+    ).map(({ id }) => id);
+    const view = new View(many.db, many.viewer);
+    const { projectId, ...others } = filter;
+    const read = async (page: PageArguments) =>
+      projectId == null
+        ? pageTasks(view, filter, page)
+        : (await pageTasksOfProjects(view, [projectId], others, page))[0];
+    const forward: string[] = [];
+    for (let after: string | null | undefined; after !== null; ) {
+      const page = await read({ first: 30, after });
+      forward.push(...(page?.nodes ?? []).map(({ id }) => id));
+      after = page?.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+    }
+    expect(forward).toEqual(expected);
+    const backward: string[] = [];
+    for (let before: string | null | undefined; before !== null; ) {
+      const page = await pageTasks(view, filter, { last: 100, before });
+      backward.unshift(...page.nodes.map(({ id }) => id));
+      before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
+    }
+    expect(backward).toEqual(expected);
+  });
 });

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Expression, sql } from 'kysely';
 import { InvalidInputError } from '../../domain/errors.ts';
 import { isId } from '../../domain/id.ts';
 import { type Page, type PageArguments, pageOf, type Range, rangeOf } from '../../domain/pagination.ts';
@@ -6,6 +6,7 @@ import type { TaskStatus } from '../../domain/status.ts';
 import type { Project, Task, TaskEvent } from '../../domain/task.ts';
 import { sessionOf, type TaskSession } from '../../domain/task-session.ts';
 import { eventColumns, toTask, toTaskEvent, toTimestamp } from '../task-rows.ts';
+import { firstTasks, firstTasksWith } from './task-ids.ts';
 import type { View } from './view.ts';
 
 // What may be seen. Each read begins with the view, so that what is another workspace's is missing.
@@ -41,7 +42,9 @@ export async function readTaskAt(view: View, id: string, revision: number): Prom
 /** A page of the workspace's tasks, newest first. */
 export async function pageTasks(view: View, filter: TaskFilter, page: PageArguments): Promise<Page<Task>> {
   const range = rangeOf(page);
-  const rows = await selectTaskPage(view, filter, range).execute();
+  const { projectId } = filter;
+  const project = projectId == null ? undefined : sql<string>`${projectId}`;
+  const rows = await selectTaskPage(view, filter, range, project).execute();
   return pageOf(rows.map(toTask), range, (task) => task.id);
 }
 
@@ -49,15 +52,14 @@ export async function pageTasks(view: View, filter: TaskFilter, page: PageArgume
 export async function pageTasksOfProjects(
   view: View,
   projectIds: readonly string[],
-  filter: TaskFilter,
+  filter: Omit<TaskFilter, 'projectId'>,
   page: PageArguments,
 ): Promise<Page<Task>[]> {
   const range = rangeOf(page);
   const rows = await view
     .placesOf(projectIds)
     .innerJoinLateral(
-      (eb) =>
-        selectTaskPage(view, filter, range).where('task.project_id', '=', eb.ref('parent.id')).as('task'),
+      (eb) => selectTaskPage(view, filter, range, eb.ref('parent.id')).as('task'),
       (join) => join.onTrue(),
     )
     .selectAll('task')
@@ -76,8 +78,8 @@ const maxSearchLength = 1_000;
  * One row more than the page holds: it says whether there are others. Keys, never offsets: a page costs its own rows.
  * The limit is bound, so that the text is the same for all sizes.
  */
-function selectTaskPage(view: View, filter: TaskFilter, range: Range) {
-  const { status, projectId, search } = filter;
+function selectTaskPage(view: View, filter: TaskFilter, range: Range, project?: Expression<string>) {
+  const { search } = filter;
   if (search != null && search.trim() === '') {
     throw new InvalidInputError('The search must not be empty.', { field: 'search' });
   }
@@ -87,17 +89,13 @@ function selectTaskPage(view: View, filter: TaskFilter, range: Range) {
     });
   }
   const words = search?.replaceAll('\0', ' ').toWellFormed();
+  const rows = range.limit + 1;
+  const list = { view, status: filter.status ?? undefined, project, range };
+  const found = words === undefined ? firstTasks(list, rows) : firstTasksWith(words, list, rows);
   return view
     .tasks()
-    .$if(status != null, (query) => query.where('task.status', '=', sql<TaskStatus>`any(${status})`))
-    .$if(projectId != null, (query) => query.where('task.project_id', '=', projectId ?? ''))
-    .$if(words !== undefined, (query) =>
-      query.where(sql<boolean>`task.words @@ plainto_tsquery('simple', ${words})`),
-    )
-    .$if(range.after !== null, (query) => query.where('task.id', '<', range.after))
-    .$if(range.before !== null, (query) => query.where('task.id', '>', range.before))
-    .orderBy('task.id', range.fromEnd ? 'asc' : 'desc')
-    .limit(range.limit + 1);
+    .innerJoin(found.as('found'), 'found.id', 'task.id')
+    .orderBy('task.id', range.fromEnd ? 'asc' : 'desc');
 }
 
 /** For each of these tasks a page of its events, oldest first: one statement for all. */

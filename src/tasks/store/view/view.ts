@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../../../tables/database.ts';
+import type { TaskStatus } from '../../domain/status.ts';
 import { actorOf, hasScope, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
 import { selectEvents, selectTasks } from '../task-rows.ts';
 import { addedText, type ItemRow, itemColumns } from '../transcript-rows.ts';
@@ -47,6 +48,24 @@ export class View {
     return selectTasks(this.#db)
       .where('task.workspace_id', '=', this.workspaceId)
       .$if(only !== null, (query) => query.where('task.id', '=', only));
+  }
+
+  /** Tasks without their projects, for reads that only look for them. */
+  bareTasks() {
+    const only = onlyTaskOf(this.viewer);
+    return this.#db.kysely
+      .selectFrom('task')
+      .where('task.workspace_id', '=', this.workspaceId)
+      .$if(only !== null, (query) => query.where('task.id', '=', only));
+  }
+
+  /** These statuses, each once, to join with the tasks that have it. */
+  statuses(statuses: readonly TaskStatus[]) {
+    return this.#db.kysely.selectFrom(
+      sql<{ status: TaskStatus }>`(select distinct unnest(${statuses}::text[]))`.as<'wanted'>(
+        sql`wanted (status)`,
+      ),
+    );
   }
 
   /** Events, each with its task and its project. */
