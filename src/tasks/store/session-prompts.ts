@@ -1,5 +1,5 @@
 import type { Database } from '../../tables/database.ts';
-import { SessionEntity } from '../../tables/entities.ts';
+import { SessionEntity } from '../../tables/entities/tasks.ts';
 
 /** What a session begins with; empty when it was given nothing. */
 export async function readSessionPrompt(db: Database, id: string): Promise<string> {

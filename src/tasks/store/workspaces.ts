@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
-import { WorkspaceEntity } from '../../tables/entities.ts';
+import { WorkspaceEntity } from '../../tables/entities/tasks.ts';
 import { newId } from '../domain/id.ts';
 import { tokenScopes, type Viewer, type Workspace } from '../domain/viewer.ts';
 import { insertAudit } from './audit-log.ts';
