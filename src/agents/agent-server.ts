@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { createParser } from 'eventsource-parser';
 import { z } from 'zod';
 
 /** The agent server does not answer, or another program answers on its port: its process is gone. */
@@ -35,10 +36,7 @@ const agentList = z.object({ agents: z.array(z.object({ id: z.string(), installe
 const withoutProxy = new Agent();
 
 /**
- * A client of a sandbox's agent server, over its HTTP API.
- *
- * sandbox-agent's own SDK is not used: when an agent's process cannot start, it throws outside of its promises, which ends
- * our process. Here every failure is a rejected promise.
+ * A client of a sandbox's agent server, over its HTTP API. Why not sandbox-agent's own SDK: docs/decisions/0010-agent-server.md.
  */
 export class AgentServer {
   readonly baseUrl: string;
@@ -49,25 +47,23 @@ export class AgentServer {
     this.token = endpoint.token;
   }
 
-  /** Whether the server answers within `timeoutMs`. */
+  /** Whether the server says within `timeoutMs` that it is well. */
   async isHealthy(signal: AbortSignal, timeoutMs: number): Promise<boolean> {
-    try {
-      await this.#requestText('GET', '/v1/health', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
-      return true;
-    } catch {
-      signal.throwIfAborted();
-      return false;
-    }
+    return (await this.#askForHealth(signal, timeoutMs)) === 'healthy';
   }
 
-  /** Whether the server answers anything at all within `timeoutMs`. */
+  /** Whether the server answers anything at all within `timeoutMs`, an error included. */
   async answers(signal: AbortSignal, timeoutMs: number): Promise<boolean> {
+    return (await this.#askForHealth(signal, timeoutMs)) !== 'unanswered';
+  }
+
+  async #askForHealth(signal: AbortSignal, timeoutMs: number): Promise<'healthy' | 'refused' | 'unanswered'> {
     try {
       await this.#requestText('GET', '/v1/health', AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
-      return true;
+      return 'healthy';
     } catch (error) {
       signal.throwIfAborted();
-      return error instanceof AgentServerError;
+      return error instanceof AgentServerError ? 'refused' : 'unanswered';
     }
   }
 
@@ -97,22 +93,18 @@ export class AgentServer {
 
   /** The messages of the agent: first the last thousand that it has sent already, then each new one. */
   async *listen(conversation: string, signal: AbortSignal): AsyncGenerator<AgentMessage> {
-    const path = `/v1/acp/${encodeURIComponent(conversation)}`;
-    const response = await this.#request('GET', path, signal, undefined, { accept: 'text/event-stream' });
+    const response = await this.openStream(conversation, 0, signal);
     response.setEncoding('utf8');
-    let buffer = '';
+    const messages: AgentMessage[] = [];
+    const parser = createParser({
+      onEvent: ({ data }) => {
+        const message = agentMessage.safeParse(parseJson(data));
+        if (message.success) messages.push(message.data);
+      },
+    });
     for await (const chunk of response as AsyncIterable<string>) {
-      buffer += chunk.replaceAll('\r', '');
-      const events = buffer.split('\n\n');
-      buffer = events.pop() ?? '';
-      for (const event of events) {
-        const data = event
-          .split('\n')
-          .filter((line) => line.startsWith('data:'))
-          .map((line) => line.slice(5).trimStart());
-        const message = agentMessage.safeParse(parseJson(data.join('\n')));
-        if (message.success) yield message.data;
-      }
+      parser.feed(chunk);
+      yield* messages.splice(0);
     }
   }
 

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
 // The lines of sandbox-agent's log that this file reads. The log is no public interface: what it says may change with any
-// version, and then a prompt could be sent twice and errors lose their reason. So the version is pinned in package.json, and
-// test/sandbox/agent-log.test.ts compares these patterns with what the installed version writes.
+// version, and then a request could be sent twice and errors lose their reason. So the version is pinned in package.json, and
+// test/sandbox/agent-log.test.ts compares these patterns with what the installed version writes. See
+// docs/decisions/0010-agent-server.md.
 const lines = {
   /**
    * The server writes a request of a conversation to the agent's stdin. The earlier line `POST received` is no evidence: the
