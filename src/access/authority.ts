@@ -50,12 +50,12 @@ function tooManySockets(): RateLimitedError {
 }
 
 /** Null: there is no such credential. */
-type Lookup = KnownCredential | 'ended' | null;
+type LookupResult = KnownCredential | 'ended' | null;
 
 /** What a lookup reads. */
 type Found = (FoundCredential & { readonly hasEnded: boolean }) | null;
 
-interface Question {
+interface CredentialQuery {
   readonly kind: keyof typeof messages;
   /** By which what is known is found: the hash. */
   readonly key: string;
@@ -80,7 +80,7 @@ export class Authority {
   /** Hashes of tokens and logins that were ended, the latest ones: nothing brings them back, so they need no lookup. */
   readonly #ended = new Set<string>();
   /** Lookups that are under way, by hash: many requests of a new credential share one. */
-  readonly #lookups = new Map<string, Promise<Lookup>>();
+  readonly #lookups = new Map<string, Promise<LookupResult>>();
   readonly #stopping = new AbortController();
   /** What no look has confirmed since then does not count. */
   #listeningSince = 0;
@@ -146,7 +146,9 @@ export class Authority {
       );
     }
     const key = hash.toString('base64');
-    return this.#admit(await this.#ask({ kind: 'token', key, find: () => this.#findToken(hash) }, address));
+    return this.#admit(
+      await this.#resolve({ kind: 'token', key, find: () => this.#findToken(hash) }, address),
+    );
   }
 
   /** The same for the secret of a login alone. */
@@ -156,16 +158,16 @@ export class Authority {
       throw new UnauthenticatedError(messages.login.unknown);
     }
     const key = `login ${hashOfLogin(secret).toString('base64')}`;
-    return this.#ask({ kind: 'login', key, find: () => this.#findLogin(secret, key) }, address);
+    return this.#resolve({ kind: 'login', key, find: () => this.#findLogin(secret, key) }, address);
   }
 
-  async #ask(question: Question, address: string): Promise<KnownCredential> {
-    const { kind, key } = question;
+  async #resolve(query: CredentialQuery, address: string): Promise<KnownCredential> {
+    const { kind, key } = query;
     if (this.#ended.has(key)) throw new UnauthenticatedError(messages[kind].ended);
-    let found: Lookup = this.#known.get(key) ?? null;
+    let found: LookupResult = this.#known.get(key) ?? null;
     if (!found || !this.#isConfirmed(found)) {
       await this.#wrong.waitForTurn(address);
-      found = await this.#lookUp(question);
+      found = await this.#lookUp(query);
     }
     if (found === null) {
       await this.#wrong.count(address);
@@ -222,16 +224,16 @@ export class Authority {
     return listener.connected && isRecent;
   }
 
-  #lookUp(question: Question): Promise<Lookup> {
-    const { key } = question;
+  #lookUp(query: CredentialQuery): Promise<LookupResult> {
+    const { key } = query;
     const pending = this.#lookups.get(key);
     if (pending) return pending;
-    const lookup = this.#find(question).finally(() => this.#lookups.delete(key));
+    const lookup = this.#find(query).finally(() => this.#lookups.delete(key));
     this.#lookups.set(key, lookup);
     return lookup;
   }
 
-  async #find({ key, find }: Question): Promise<Lookup> {
+  async #find({ key, find }: CredentialQuery): Promise<LookupResult> {
     // Before the read: an end that commits during it may be missing in its result.
     const askedAt = performance.now();
     const ends = this.#known.ends;
