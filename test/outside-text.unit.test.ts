@@ -60,7 +60,7 @@ const text = fc.oneof(
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
 const control = /[\u0000-\u001f\u007f]/;
 
-describe('of whatever text', () => {
+describe('made from any text', () => {
   it('an address of a repository holds no option, no remote helper, no password and no control character', () => {
     fc.assert(
       fc.property(text, (input) => {

@@ -3,7 +3,7 @@ import {
   type MachineEvent,
   type MachineEventType,
 } from '../../../src/tasks/domain/machine-event.ts';
-import { type StepName, stepNames } from '../../../src/tasks/domain/status.ts';
+import { type StepName, stepNames, type TaskStatus } from '../../../src/tasks/domain/status.ts';
 import type { Task, TaskFailure, TaskState } from '../../../src/tasks/domain/task.ts';
 import { transition } from '../../../src/tasks/domain/task-machine.ts';
 import { createTaskState } from '../../../src/tasks/domain/task-state.ts';
@@ -90,7 +90,7 @@ export const withSecondSession = after(running, {
   sessionId: 'session_2',
   agent: 'demo',
 });
-export const tryingSecondSession = after(withSecondSession, {
+export const startingSecondSession = after(withSecondSession, {
   type: 'sessionStarted',
   at,
   sessionId: 'session_2',
@@ -159,3 +159,33 @@ export function eventsOfType(type: MachineEventType, state: TaskState): MachineE
       return [{ type, at }];
   }
 }
+
+const attemptsAt = (step: (typeof stepNames)[number]) => [
+  during(step),
+  after(during(step), failed(step, laterMs)),
+  after(during(step), { type: 'stepInterrupted', at, step }),
+  after(during(step), succeeded[step]),
+  after(during(step), { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'demo' }),
+];
+const givenUp = stepNames.map((step) => after(during(step), failed(step, null)));
+const close = (type: 'taskCanceled' | 'taskArchived', states: TaskState[]) =>
+  states.map((state) => after(state, { type, at }));
+
+/** The ways there are to be in a status. */
+export const statesOf: Record<TaskStatus, TaskState[]> = {
+  init_enqueue_provision: [created, ...givenUp.map((state) => after(state, { type: 'taskRetried', at }))],
+  init_ensure_name: attemptsAt('ensure_name'),
+  init_create_sandbox: attemptsAt('create_sandbox'),
+  init_ensure_agent: [
+    ...attemptsAt('ensure_agent'),
+    after(during('ensure_agent'), failed('ensure_agent', laterMs, 'create_sandbox')),
+  ],
+  init_create_session: [
+    ...attemptsAt('create_session'),
+    after(during('create_session'), failed('create_session', laterMs, 'ensure_agent')),
+  ],
+  running: [running, withSecondSession, startingSecondSession],
+  error: givenUp,
+  canceled: close('taskCanceled', [created, ...stepNames.map(during), running, ...givenUp]),
+  archived: close('taskArchived', [running, startingSecondSession, ...givenUp]),
+};

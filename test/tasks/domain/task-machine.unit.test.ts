@@ -4,7 +4,6 @@ import {
   type MachineEventType,
   taskEventKinds,
 } from '../../../src/tasks/domain/machine-event.ts';
-import { nextWork } from '../../../src/tasks/domain/next-work.ts';
 import {
   statusOfStep,
   stepNames,
@@ -29,11 +28,10 @@ import {
   later,
   laterMs,
   provisionedSteps,
-  running,
   started,
+  startingSecondSession,
+  statesOf,
   succeeded,
-  tryingSecondSession,
-  withSecondSession,
 } from './machine-states.ts';
 
 type Row = Record<MachineEventType, boolean>;
@@ -59,7 +57,7 @@ const none: Row = {
   sandboxMoved: false,
   sandboxReleased: false,
 };
-const trying: Row = {
+const attempting: Row = {
   ...none,
   stepStarted: true,
   stepFailed: true,
@@ -78,10 +76,10 @@ const truthTable: Record<TaskStatus, Row> = {
     conversationChanged: true,
     taskCanceled: true,
   },
-  init_ensure_name: { ...trying, nameSettled: true },
-  init_create_sandbox: { ...trying, sandboxCreated: true },
-  init_ensure_agent: { ...trying, agentStarted: true },
-  init_create_session: { ...trying, sessionOpened: true, provisioned: true },
+  init_ensure_name: { ...attempting, nameSettled: true },
+  init_create_sandbox: { ...attempting, sandboxCreated: true },
+  init_ensure_agent: { ...attempting, agentStarted: true },
+  init_create_session: { ...attempting, sessionOpened: true, provisioned: true },
   running: {
     ...none,
     sessionAdded: true,
@@ -106,36 +104,6 @@ const truthTable: Record<TaskStatus, Row> = {
   },
   canceled: { ...none, sandboxReleased: true },
   archived: { ...none, sandboxReleased: true },
-};
-
-const tries = (step: (typeof stepNames)[number]) => [
-  during(step),
-  after(during(step), failed(step, laterMs)),
-  after(during(step), { type: 'stepInterrupted', at, step }),
-  after(during(step), succeeded[step]),
-  after(during(step), { type: 'sessionAdded', at, sessionId: 'session_2', agent: 'demo' }),
-];
-const givenUp = stepNames.map((step) => after(during(step), failed(step, null)));
-const close = (type: 'taskCanceled' | 'taskArchived', states: TaskState[]) =>
-  states.map((state) => after(state, { type, at }));
-
-/** The ways there are to be in a status. */
-const statesOf: Record<TaskStatus, TaskState[]> = {
-  init_enqueue_provision: [created, ...givenUp.map((state) => after(state, { type: 'taskRetried', at }))],
-  init_ensure_name: tries('ensure_name'),
-  init_create_sandbox: tries('create_sandbox'),
-  init_ensure_agent: [
-    ...tries('ensure_agent'),
-    after(during('ensure_agent'), failed('ensure_agent', laterMs, 'create_sandbox')),
-  ],
-  init_create_session: [
-    ...tries('create_session'),
-    after(during('create_session'), failed('create_session', laterMs, 'ensure_agent')),
-  ],
-  running: [running, withSecondSession, tryingSecondSession],
-  error: givenUp,
-  canceled: close('taskCanceled', [created, ...stepNames.map(during), running, ...givenUp]),
-  archived: close('taskArchived', [running, tryingSecondSession, ...givenUp]),
 };
 
 const cells = taskStatuses.flatMap((status) =>
@@ -263,7 +231,7 @@ describe('sessions', () => {
   });
 
   it('leave the task running when they fail for good', () => {
-    const state = after(tryingSecondSession, {
+    const state = after(startingSecondSession, {
       type: 'sessionFailed',
       at,
       sessionId: 'session_2',
@@ -275,37 +243,11 @@ describe('sessions', () => {
   });
 
   it.each(['taskCanceled', 'taskArchived'] as const)('are closed by %s', (type) => {
-    const state = after(tryingSecondSession, { type, at });
+    const state = after(startingSecondSession, { type, at });
     expect(state.sessions.map(({ status, deadlineAt }) => [status, deadlineAt])).toEqual([
       ['closed', null],
       ['closed', null],
     ]);
-  });
-});
-
-describe('I3 nextWork', () => {
-  const past = '2026-11-22T08:10:00.000Z';
-  it('is nothing for a task at rest', () => {
-    for (const state of [...statesOf.error, ...statesOf.canceled, ...statesOf.archived, running]) {
-      expect(nextWork(state, at)).toEqual({ type: 'nothing' });
-    }
-  });
-  it('waits until the next attempt is due', () => {
-    const state = after(during('create_sandbox'), failed('create_sandbox', laterMs));
-    expect(nextWork(state, at)).toEqual({ type: 'wait', until: later });
-    expect(nextWork(state, later)).toMatchObject({ type: 'startStep', step: { name: 'create_sandbox' } });
-  });
-
-  it('is to start a step whose next attempt lies so far ahead that the clock must have been set back', () => {
-    const state = after(during('create_sandbox'), failed('create_sandbox', laterMs));
-    const anHourEarlier = '2026-11-22T07:10:13.123Z';
-    expect(nextWork(state, anHourEarlier)).toMatchObject({ type: 'startStep' });
-  });
-  it('finds running steps, running sessions and the end of provisioning', () => {
-    expect(nextWork(during('ensure_agent'), at)).toMatchObject({ type: 'stepRunning' });
-    expect(nextWork(provisionedSteps, at)).toEqual({ type: 'finishProvisioning' });
-    expect(nextWork(withSecondSession, past)).toMatchObject({ type: 'startSession' });
-    expect(nextWork(tryingSecondSession, past)).toMatchObject({ type: 'sessionRunning' });
   });
 });
 

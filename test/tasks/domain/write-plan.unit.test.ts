@@ -15,8 +15,8 @@ import {
   provisionedSteps,
   running,
   started,
+  startingSecondSession,
   succeeded,
-  tryingSecondSession,
   withSecondSession,
 } from './machine-states.ts';
 
@@ -131,7 +131,7 @@ const table = {
     },
     {
       when: 'the last pending session is opened',
-      from: tryingSecondSession,
+      from: startingSecondSession,
       event: { type: 'sessionOpened', ...second },
       by: 'worker',
       plan: { ...rests, prompts: { sessionIds: ['session_2'], outcome: 'handedOver' } },
@@ -188,14 +188,14 @@ const table = {
   sessionFailed: [
     {
       when: 'a session is attempted again later',
-      from: tryingSecondSession,
+      from: startingSecondSession,
       event: { type: 'sessionFailed', ...second, error: failure(null), retryMs: laterMs },
       by: 'worker',
       plan: waits,
     },
     {
       when: 'a session is given up',
-      from: tryingSecondSession,
+      from: startingSecondSession,
       event: { type: 'sessionFailed', ...second, error: failure(null), retryMs: null },
       by: 'worker',
       plan: { ...rests, prompts: { sessionIds: ['session_2'], outcome: 'fail' } },
@@ -204,7 +204,7 @@ const table = {
   sessionInterrupted: [
     {
       when: 'the worker stops while a session is opened',
-      from: tryingSecondSession,
+      from: startingSecondSession,
       event: { type: 'sessionInterrupted', ...second },
       by: 'worker',
       plan: handsOver,
