@@ -1,50 +1,86 @@
-import { expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { StartedProcess } from '../support/processes.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { hang, type Received, Receiver } from '../webhooks/receiver.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 
-const settings = { GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'true' };
+/** Of all tests, which go on with the workers that the one before has left: a start costs more than a test. */
+let app: Installation;
+let stored: StoredTasks;
+const workers: StartedProcess[] = [];
+/** Has a webhook, for each test anew. */
+let receiver: Receiver;
 
-/** An API, workers, a receiver with a webhook, and tasks that no worker takes. */
-async function createHooked(resources: AsyncDisposableStack) {
-  const receiver = resources.use(await Receiver.start());
-  const app = resources.use(await createInstallation({ settings }));
+beforeAll(async () => {
+  app = await createInstallation({ settings: { GROUNDCREW_WEBHOOK_ALLOW_PRIVATE: 'true' } });
   await app.startApi();
-  const stored = resources.use(await StoredTasks.connect(app.databaseUrl));
+  stored = await StoredTasks.connect(app.databaseUrl);
+  // No worker takes the tasks.
   await app.sql(`alter table task alter column leased_by set default 'the test'`);
+});
+afterAll(async () => {
+  await stored[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  receiver = await Receiver.start();
   const { errors } = await app.graphql(
     'mutation ($url: String!) { createWebhook(input: { url: $url }) { secret } }',
     { url: receiver.url },
   );
   expect(errors).toBeUndefined();
-  return { app, receiver, stored };
+});
+afterEach(async () => {
+  await app.sql('truncate webhook, task cascade');
+  await receiver[Symbol.asyncDispose]();
+});
+
+/** Has so many workers run, and no others. */
+async function runWorkers(count: number): Promise<void> {
+  for (const worker of [...workers.slice(count)]) await endWorker(worker);
+  while (workers.length < count) workers.push(await app.startWorker());
 }
 
-/** The process of the worker that serves the webhook. */
-async function serving(app: Installation): Promise<number> {
+async function endWorker(worker: StartedProcess, signal: NodeJS.Signals = 'SIGKILL') {
+  workers.splice(workers.indexOf(worker), 1);
+  worker.kill(signal);
+  return worker.exit;
+}
+
+/** The worker that serves the webhook. */
+async function serving(): Promise<StartedProcess> {
   return waitFor(async () => {
     const [row] = await app.sql<{ pid: number }>(
       'select pid from webhook join worker on worker.id = webhook.leased_by',
     );
-    return row?.pid;
+    return workers.find(({ pid }) => pid === row?.pid);
   });
 }
 
 const revisionsOf = (received: readonly Received[]) => received.map(({ message }) => message.data.revision);
 
+test('I15 a worker goes on with a webhook that it has leased without knowing it', async () => {
+  await runWorkers(0);
+  await stored.create();
+  await app.sql('truncate graphile_worker._private_jobs');
+  await runWorkers(2);
+  // As when the reply to the lease was lost, and the job was tried again by the other worker.
+  await app.sql('update webhook set leased_by = (select id from worker order by id limit 1)');
+  await receiver.until(1);
+  await waitFor(async () => (await app.sql('select from webhook where leased_by is null')).length === 1);
+});
+
 test('I15 another worker sends what a killed one was sending, within two seconds, and what comes after it', async () => {
-  await using resources = new AsyncDisposableStack();
-  const { app, receiver, stored } = await createHooked(resources);
-  const workers = await Promise.all([app.startWorker(), app.startWorker()]);
+  await runWorkers(2);
   receiver.answer = hang;
   const task = await stored.create();
   await stored.reviseTimes(task.id, 3);
   await receiver.until(1);
-  const pid = await serving(app);
+  const worker = await serving();
   receiver.answer = (response) => response.writeHead(204).end();
   const killed = performance.now();
-  workers.find((worker) => worker.pid === pid)?.kill('SIGKILL');
+  void endWorker(worker);
   await receiver.until(2);
   expect(performance.now() - killed).toBeLessThan(2_000);
   await receiver.until(5);
@@ -53,39 +89,22 @@ test('I15 another worker sends what a killed one was sending, within two seconds
 });
 
 test('I15 a worker that is stopped hands its webhooks over, and counts no attempt that it broke off', async () => {
-  await using resources = new AsyncDisposableStack();
-  const { app, receiver, stored } = await createHooked(resources);
-  const worker = await app.startWorker();
+  await runWorkers(1);
   receiver.answer = hang;
   await stored.create();
   await receiver.until(1);
-  worker.kill('SIGTERM');
-  expect((await worker.exit).code).toBe(0);
+  expect((await endWorker(await serving(), 'SIGTERM')).code).toBe(0);
   expect(await app.sql('select leased_by from webhook')).toEqual([{ leased_by: null }]);
   expect(await app.sql('select state, attempts from webhook_delivery')).toEqual([
     { state: 'pending', attempts: 0 },
   ]);
   receiver.answer = (response) => response.writeHead(204).end();
-  await app.startWorker();
+  await runWorkers(1);
   await receiver.until(2);
 });
 
-test('I15 a worker goes on with a webhook that it has leased without knowing it', async () => {
-  await using resources = new AsyncDisposableStack();
-  const { app, receiver, stored } = await createHooked(resources);
-  await stored.create();
-  await app.sql('truncate graphile_worker._private_jobs');
-  await Promise.all([app.startWorker(), app.startWorker()]);
-  // As when the reply to the lease was lost, and the job was tried again by the other worker.
-  await app.sql('update webhook set leased_by = (select id from worker order by id limit 1)');
-  await receiver.until(1);
-  await waitFor(async () => (await app.sql('select from webhook where leased_by is null')).length === 1);
-});
-
 test('I15 every revision arrives in order while connections of every kind are cut', async () => {
-  await using resources = new AsyncDisposableStack();
-  const { app, receiver } = await createHooked(resources);
-  await Promise.all([app.startWorker(), app.startWorker()]);
+  await runWorkers(2);
   const id = await app.createTask();
   for (let round = 0; round < 5; round += 1) {
     {
@@ -107,18 +126,16 @@ test('I15 every revision arrives in order while connections of every kind are cu
 });
 
 test('I15 every revision arrives in order while workers are killed again and again', async () => {
-  await using resources = new AsyncDisposableStack();
-  const { app, receiver, stored } = await createHooked(resources);
-  let workers = await Promise.all([app.startWorker(), app.startWorker()]);
+  await runWorkers(2);
   const tasks = await Promise.all([stored.create(), stored.create(), stored.create()]);
   for (let round = 0; round < 3; round += 1) {
     const before = receiver.received.length;
     const revising = Promise.all(tasks.map((task) => stored.reviseTimes(task.id, 10)));
     await receiver.until(before + 5);
-    const [victim, other] = round % 2 === 0 ? workers : workers.toReversed();
-    victim?.kill('SIGKILL');
+    // The one that has run longer.
+    void endWorker(workers[0] as StartedProcess);
     await revising;
-    workers = [other as (typeof workers)[0], await app.startWorker()];
+    await runWorkers(2);
   }
   await waitFor(
     async () => (await app.sql(`select from webhook_delivery where state <> 'delivered'`)).length === 0,
