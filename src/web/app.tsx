@@ -1,4 +1,4 @@
-import { useLayoutEffect, useState } from 'react';
+import { memo, useLayoutEffect, useState } from 'react';
 import { Toaster } from 'sonner';
 import { Provider } from 'urql';
 import { Link, Route, Switch, useLocation } from 'wouter';
@@ -62,12 +62,17 @@ function SignedIn() {
           <Route component={UnknownPage} />
         </Switch>
       </main>
-      <ConnectionSign />
-      <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
-      <Toaster theme={useTheme()} position="bottom-right" />
+      <Sign />
+      <Keys open={helpOpen} onOpenChange={setHelpOpen} />
+      <Toasts />
     </>
   );
 }
+
+// They are the same on each path, and to go to another one should cost no more than its page.
+const Sign = memo(ConnectionSign);
+const Keys = memo(ShortcutsDialog);
+const Toasts = memo(() => <Toaster theme={useTheme()} position="bottom-right" />);
 
 function UnknownPage() {
   return (

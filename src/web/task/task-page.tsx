@@ -1,4 +1,5 @@
 import { ArrowLeft } from 'lucide-react';
+import { memo } from 'react';
 import { Link } from 'wouter';
 import type { Task } from '../../client/client.ts';
 import { Badge } from '../components/badge.tsx';
@@ -43,7 +44,8 @@ interface TaskViewProps {
   readonly isComplete: boolean;
 }
 
-export function TaskView({ task, isComplete }: TaskViewProps) {
+/** Renders again only when the task has changed. */
+export const TaskView = memo(function TaskView({ task, isComplete }: TaskViewProps) {
   const title = task.title ?? task.prompt;
   const { words, tone } = statuses[task.status];
   return (
@@ -76,7 +78,7 @@ export function TaskView({ task, isComplete }: TaskViewProps) {
       </div>
     </article>
   );
-}
+});
 
 /** The outline of the page, without movement: most of the time it is seen for a moment only. */
 function Loading() {
