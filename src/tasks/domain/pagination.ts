@@ -30,6 +30,9 @@ export interface Range {
 const defaultSize = 50;
 const maxSize = 100;
 
+/** Rows that a page needs at most; see `pageOf`. */
+export const mostRowsOfPage = maxSize + 1;
+
 /** Throws InvalidInputError for a size outside 1 to 100, for both sizes at once, and for a malformed cursor. */
 export function rangeOf({ first, after, last, before }: PageArguments): Range {
   checkSize('first', first);

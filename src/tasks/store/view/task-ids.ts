@@ -1,5 +1,5 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
-import type { Range } from '../../domain/pagination.ts';
+import { mostRowsOfPage, type Range } from '../../domain/pagination.ts';
 import type { TaskStatus } from '../../domain/status.ts';
 import type { View } from './view.ts';
 
@@ -26,14 +26,64 @@ const rare = 2_000;
 /** How many tasks a search for a word that is not rare looks through before it takes all from the index that have it. */
 const farther = 20_000;
 
+/** The first tasks of the list, for a page of any size. */
+export function pageOfIds(list: ListedTasks, count: number): RawBuilder<{ id: string }> {
+  return atMost(count, firstTasks(list, mostRowsOfPage), list.range);
+}
+
+/** The first tasks of the list that have all of these words. Each step is taken only where those before it were not enough. */
+export function pageOfSearch(words: string, list: ListedTasks, count: number): RawBuilder<{ id: string }> {
+  const { status, range } = list;
+  // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search.
+  const hasWords = sql<boolean>`task.words @@ plainto_tsquery('simple', (select ${words}::text))`;
+  const hasStatus = sql<boolean>`task.status = any ((select ${status}::text[])::text[])`;
+  const ofList = tasksOf(list)
+    .$if(status !== undefined, (query) => query.where(hasStatus))
+    .select('task.id');
+  const within = (ids: RawBuilder<unknown>, condition: RawBuilder<unknown>) =>
+    atMost(
+      count,
+      sql`(
+        select task.id from task where task.id = any (array${ids}) and ${hasWords} and ${condition}
+        order by task.id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
+      )`,
+      range,
+    );
+  const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
+  const found = sql`(
+    (select id from near
+    union ${ofList.where('task.id', '=', sql<string>`any (array(select id from rare))`)}
+    union select id from far
+    union ${ofList.where(hasWords).where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
+    order by id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
+  )`;
+  return sql`(
+    with first as materialized (
+      ${firstTasks(list, nearby)}
+    ), near as materialized (
+      ${within(sql`(select id from first)`, sql`true`)}
+    ), rare as materialized (
+      select task.id from task
+      where ${hasWords} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
+      limit ${sql.lit(rare + 1)}
+    ), far as materialized (
+      ${within(firstTasks(list, farther), sql`${isCommon}`)}
+    )
+    ${atMost(count, found, range)}
+  )`;
+}
+
 /**
  * The first tasks of the list. Nothing but ids, which an index has: with another column PostgreSQL may choose to read tasks in
  * their order until enough of them have the status, through all tasks for a status that few have.
+ *
+ * `most` is a part of the text. PostgreSQL takes a bound limit for a tenth of all rows, thinks the one plan for all values dear
+ * on a large table, and plans at each execution.
  */
-export function firstTasks(list: ListedTasks, count: number): RawBuilder<{ id: string }> {
+function firstTasks(list: ListedTasks, most: number): RawBuilder<{ id: string }> {
   const { view, status, range } = list;
   const order = range.fromEnd ? 'asc' : 'desc';
-  const inOrder = () => tasksOf(list).select('task.id').orderBy('task.id', order).limit(count);
+  const inOrder = () => tasksOf(list).select('task.id').orderBy('task.id', order).limit(sql.lit(most));
   if (status === undefined) return sql`${inOrder()}`;
   // An index has the order of the ids within one status only.
   const ofStatuses = view
@@ -44,40 +94,17 @@ export function firstTasks(list: ListedTasks, count: number): RawBuilder<{ id: s
     )
     .select('task.id')
     .orderBy('task.id', order)
-    .limit(count);
+    .limit(sql.lit(most));
   return sql`${ofStatuses}`;
 }
 
-/** The first tasks of the list that have all of these words. Each step is taken only where those before it were not enough. */
-export function firstTasksWith(words: string, list: ListedTasks, count: number): RawBuilder<{ id: string }> {
-  const { status, range } = list;
-  const order = sql.raw(range.fromEnd ? 'asc' : 'desc');
-  const hasWords = sql<boolean>`task.words @@ plainto_tsquery('simple', ${words})`;
-  const listed = tasksOf(list)
-    .$if(status !== undefined, (query) => query.where('task.status', '=', sql<TaskStatus>`any(${status})`))
-    .select('task.id');
-  const isRare = sql<boolean>`(select count(*) from rare) <= ${rare}`;
-  return sql`(
-    with first as materialized (
-      ${firstTasks(list, nearby)}
-    ), near as materialized (
-      select task.id from task where task.id = any (array(select id from first)) and ${hasWords}
-      order by task.id ${order} limit ${count}
-    ), rare as materialized (
-      select task.id from task
-      where ${hasWords} and (select count(*) from first) = ${nearby} and (select count(*) from near) < ${count}
-      limit ${rare + 1}
-    ), far as materialized (
-      select task.id from task where task.id = any (array${firstTasks(list, farther)}) and ${hasWords} and not ${isRare}
-      order by task.id ${order} limit ${count}
-    )
-    select id from (
-      select id from near
-      union ${listed.where('task.id', '=', sql<string>`any (array(select id from rare))`)}
-      union select id from far
-      union ${listed.where(hasWords).where(sql<boolean>`not ${isRare} and (select count(*) from far) < ${count}`)}
-    ) task order by id ${order} limit ${count}
-  )`;
+/** The limit is bound, so that the text is the same for pages of all sizes. */
+function atMost(count: number, ids: RawBuilder<unknown>, range: Range): RawBuilder<{ id: string }> {
+  return sql`(select id from ${ids} task order by id ${orderOf(range)} limit ${count})`;
+}
+
+function orderOf({ fromEnd }: Range) {
+  return fromEnd ? sql`asc` : sql`desc`;
 }
 
 function tasksOf({ view, project, range }: ListedTasks) {

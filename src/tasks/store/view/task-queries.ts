@@ -6,7 +6,7 @@ import type { TaskStatus } from '../../domain/status.ts';
 import type { Project, Task, TaskEvent } from '../../domain/task.ts';
 import { sessionOf, type TaskSession } from '../../domain/task-session.ts';
 import { eventColumns, toTask, toTaskEvent, toTimestamp } from '../task-rows.ts';
-import { firstTasks, firstTasksWith } from './task-ids.ts';
+import { pageOfIds, pageOfSearch } from './task-ids.ts';
 import type { View } from './view.ts';
 
 // What may be seen. Each read begins with the view, so that what is another workspace's is missing.
@@ -91,7 +91,7 @@ function selectTaskPage(view: View, filter: TaskFilter, range: Range, project?: 
   const words = search?.replaceAll('\0', ' ').toWellFormed();
   const rows = range.limit + 1;
   const list = { view, status: filter.status ?? undefined, project, range };
-  const found = words === undefined ? firstTasks(list, rows) : firstTasksWith(words, list, rows);
+  const found = words === undefined ? pageOfIds(list, rows) : pageOfSearch(words, list, rows);
   return view
     .tasks()
     .innerJoin(found.as('found'), 'found.id', 'task.id')
