@@ -62,7 +62,7 @@ interface CredentialQuery {
   readonly find: () => Promise<Found>;
 }
 
-/** Milliseconds between two looks at whether the tokens and logins in use still live: how late a lost notification is made up for. */
+/** Milliseconds between two looks at whether the credentials in use still count: a lost notification costs no more than this. */
 const recheckMs = 500;
 /** Milliseconds between two looks at which credentials have expired. */
 const expiryMs = 200;

@@ -50,7 +50,7 @@ const reconnectMs = 50;
 const maxReconnectMs = 1_000;
 /** A jump of the numbers is looked at this often before it counts as a hole: most of them the server can fill. */
 const looksAtJump = 3;
-/** Milliseconds without a message after which the server is asked for what it may not have delivered; each time four times as long. */
+/** Milliseconds without a message until the server is asked for what it may not have delivered; four times as many each time. */
 const firstLookMs = 1_000;
 const maxLookMs = 256_000;
 /** Milliseconds without a byte after which the server has repeated all that it keeps. */

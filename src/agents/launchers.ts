@@ -41,7 +41,7 @@ export async function placeLauncher(home: string, agent: string): Promise<void> 
 async function writeDemoLauncher(path: string): Promise<void> {
   const main = fileURLToPath(new URL('./demo/main.ts', import.meta.url));
   const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url));
-  // Without the cache each start compiles the agent anew, which is half of the wait for its first answer.
+  // Without the cache each start compiles the agent again, which is half of the wait for its first answer.
   const script = `#!/bin/sh
 NODE_COMPILE_CACHE=${quote(cache)} exec ${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(main)}
 `;

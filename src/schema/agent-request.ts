@@ -47,7 +47,7 @@ AgentRequestRef.implement({
       description: 'The session, as it is now.',
       resolve: (request, _args, context) => owningSession(request, context),
     }),
-    title: t.exposeString('title', { description: 'What leave is asked for.' }),
+    title: t.exposeString('title', { description: 'What permission is asked for.' }),
     toolCall: t.field({
       type: ToolCallRef,
       nullable: true,

@@ -90,7 +90,10 @@ export class OperationCosts {
   }
 }
 
-/** Adds the names of the fields of a selection set, by the names in the response. Each fragment counts once: fragments may spread each other many times. */
+/**
+ * Adds the names of the fields of a selection set, by the names in the response. Each fragment counts once: fragments may spread
+ * each other many times.
+ */
 function addRootFields(
   document: DocumentNode,
   set: SelectionSetNode,

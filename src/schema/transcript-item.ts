@@ -70,7 +70,7 @@ builder.objectRef<ItemOf<'agent_thought'>>('AgentThought').implement({
 });
 
 const ToolCallStatusEnum = enumOf<ToolCallStatus>('ToolCallStatus', 'The status of a tool call.', {
-  pending: 'Not started: its input is not complete, or it waits for leave.',
+  pending: 'Not started: its input is not complete, or it waits for permission.',
   in_progress: 'Running.',
   completed: 'Finished.',
   failed: 'Failed, or its turn ended before it did.',

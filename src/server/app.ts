@@ -177,7 +177,7 @@ export class App<Viewer, Context extends object> {
     const { readiness, logger, logins } = this.#options;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const path = pathOf(request);
-    // Health checks come from wherever the machine is looked after. Everybody may know what they tell; the verbose report asks for a credential.
+    // Health checks may come from anywhere. Everybody may know what they tell; the verbose report asks for a credential.
     const refusal =
       path === '/healthz' || path === '/readyz' ? null : refusalOfSource(request, this.#options);
     if (refusal !== null) {

@@ -59,7 +59,7 @@ export async function runDeleteClosedTasks({
   if (tasks > 0) logger.info({ tasks, retentionDays }, 'deleted tasks that were closed long ago');
 }
 
-/** Deletes idempotency keys, task tokens, logins, deliveries and windows of points that are too old to count, and jobs that have failed for good. */
+/** Deletes idempotency keys, task tokens, logins, deliveries and windows of points that are too old, and jobs that failed for good. */
 export async function runDeleteExpiredRecords({
   db,
   pool,

@@ -83,7 +83,7 @@ export class ScriptedAgent {
     this.say({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: chunk }, ...more });
   }
 
-  /** Asks for leave to use a tool. The answer has the same id. */
+  /** Asks for permission to use a tool. The answer has the same id. */
   ask(id: string | number, title = 'Delete'): void {
     const toolCall = { toolCallId: `call-${id}`, title, kind: 'execute' };
     const options = [

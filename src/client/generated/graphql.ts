@@ -206,7 +206,7 @@ export type ToolCallStatus =
   | 'FAILED'
   /** Running. */
   | 'IN_PROGRESS'
-  /** Not started: its input is not complete, or it waits for leave. */
+  /** Not started: its input is not complete, or it waits for permission. */
   | 'PENDING';
 
 export type TaskFieldsFragment = { id: string, revision: number, status: TaskStatus, prompt: string, title: string | null, branchName: string | null, baseRef: string | null, provider: string, agent: string, openRequests: number, availableActions: Array<TaskAction>, createdAt: string, updatedAt: string, readyAt: string | null, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null, project: { id: string, name: string, repoUrl: string }, steps: Array<{ name: StepName, state: StepState, attempt: number, startedAt: string | null, finishedAt: string | null, deadlineAt: string | null, nextAttemptAt: string | null, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null }>, sandbox: { id: string, provider: string, cwd: string | null } | null, sessions: Array<{ id: string, agent: string, status: SessionStatus, createdAt: string, readyAt: string | null, activity: SessionActivity, error: { code: string, message: string, step: StepName | null, retryable: boolean } | null, prompts: Array<{ id: string, text: string, state: PromptState }>, requests: Array<{ id: string, title: string, state: AgentRequestState, options: Array<{ id: string, name: string, kind: AgentRequestOptionKind }> }> }> };

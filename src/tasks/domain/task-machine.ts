@@ -249,7 +249,7 @@ const transitions: { [T in MachineEventType]: (state: TaskState, event: EventOf<
     const step = currentStep(state);
     if (!step) return null;
     const next = withStep(state, step.name, { state: 'pending', failures: 0, nextAttemptAt: null });
-    // A step that went back to an earlier one is failed too, and gets its attempts anew together with it.
+    // A step that went back to an earlier one is failed too. It gets all its attempts again together with the earlier one.
     const steps = next.steps.map((each) =>
       each.state === 'failed' ? { ...each, state: 'pending', failures: 0, nextAttemptAt: null } : each,
     ) as unknown as Steps;

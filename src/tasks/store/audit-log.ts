@@ -4,7 +4,7 @@ import { newId } from '../domain/id.ts';
 import type { Timestamp } from '../domain/task.ts';
 import { toTimestamp } from './task-rows.ts';
 
-/** What the audit log holds: tokens, logins, workspaces and webhooks that were made, changed or ended, and tasks that were ended. */
+/** What the audit log holds: changes of tokens, logins, workspaces and webhooks, and the ends of tasks. */
 export type AuditAction =
   | 'workspace.created'
   | 'token.created'

@@ -247,7 +247,7 @@ export async function readSandboxOf(db: Database, taskId: string): Promise<Sandb
   };
 }
 
-/** Says why a session that is being opened cannot be followed; the step that opens it then begins anew. */
+/** Says why a session that is being opened cannot be followed; the step that opens it then starts again. */
 export async function failOpening(
   db: Database,
   { sessionId, epoch }: FollowLease,

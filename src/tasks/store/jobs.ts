@@ -56,7 +56,8 @@ export function addProvisionJobForAnyWorker(
 }
 
 /**
- * SQL that adds the jobs which provision the new tasks of a table, by any worker, in the order of their ids. Its value is their number.
+ * SQL that adds the jobs which provision the new tasks of a table, by any worker, in the order of their ids. Its value is their
+ * number.
  */
 export function addProvisionJobs(tasks: string): RawBuilder<unknown> {
   return sql`(

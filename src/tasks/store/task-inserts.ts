@@ -63,8 +63,8 @@ export class TaskInserts {
 
 /**
  * One statement, so one transaction, whose text is the same for one task and for a hundred. Looks for projects before it inserts
- * them: with an upsert, all creates of one project would wait for each other. Inserts in the order of unique keys, so that two servers
- * that insert the same do not wait for each other.
+ * them: with an upsert, all creates of one project would wait for each other. Inserts in the order of unique keys, so that two
+ * servers that insert the same do not wait for each other.
  */
 async function insertTasks(
   db: Database,

@@ -70,7 +70,7 @@ export interface WebhookChange {
   readonly isEnabled: boolean | undefined;
 }
 
-/** What waits is due at once, and its days of retries begin anew. Null when the workspace has no such webhook. */
+/** What waits is due at once, and its days of retries start again. Null when the workspace has no such webhook. */
 export async function updateWebhook(
   db: Database,
   workspaceId: string,

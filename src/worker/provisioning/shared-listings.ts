@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Milliseconds that callers wait for a listing that is under way. Then theirs starts all the same: that one may hang. */
+/** Milliseconds that callers wait for a listing that is under way. Then theirs starts too: that one may hang. */
 const maxWaitMs = 500;
 /** Milliseconds that a listing is kept for tasks that were created before it started. */
 const keptMs = 1_000;
@@ -20,9 +20,9 @@ interface Listing<Result> {
 }
 
 /**
- * Lists repositories for many tasks at once, because each listing starts programs. A task may say since when what it needs is there:
- * it gets a listing that has started later, if there is one. Else tasks that ask while the same repository is being
- * listed share the next listing, and one that asks alone has its repository listed at once.
+ * Lists repositories for many tasks at once, because each listing starts programs. A task says how old its listing may be, and
+ * gets one that has started later, if there is one. Else tasks that ask while the same repository is being listed share the next
+ * listing, and one that asks alone has its repository listed at once.
  */
 export class SharedListings<Result> {
   readonly #options: SharedListingsOptions<Result>;

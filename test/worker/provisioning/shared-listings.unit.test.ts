@@ -94,7 +94,7 @@ it('gives a task that was created before a listing started that listing, also wh
   expect(asked).toHaveLength(1);
 });
 
-it('lists anew after a failure', async () => {
+it('lists again after a failure', async () => {
   const { asked, list, listSince } = listings();
   const first = list('a');
   await turn();

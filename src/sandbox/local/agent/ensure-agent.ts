@@ -82,7 +82,10 @@ async function translatingErrors<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The sandbox's agent server, for a session with `agent`; null: whatever agent. Throws AGENT_GONE when it is dead or not the one at `baseUrl`. */
+/**
+ * The sandbox's agent server, for a session with `agent`; null: with any. Throws AGENT_GONE when it is dead or not the one at
+ * `baseUrl`.
+ */
 export async function findServer(
   sandbox: LocalSandbox,
   baseUrl: string,

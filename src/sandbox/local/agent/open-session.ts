@@ -193,7 +193,7 @@ class SessionOpening {
         await this.#record.write(opened, reopened);
         return reopened;
       } catch (error) {
-        // It remembers nothing of it: the session begins anew.
+        // It remembers nothing of it: a new session is opened.
         if (!(error instanceof AgentRefusedError)) throw error;
       }
     }

@@ -110,7 +110,7 @@ export class Segment {
 
   /**
    * Changes a tool call of this segment, or adds it. Returns its place. One that has completed or failed is complete; some
-   * agents add to it all the same.
+   * agents add to it nevertheless.
    */
   changeToolCall(said: ToolCallSaid): number {
     const known = this.#toolCalls.get(said.toolCallId);
