@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { SharedListings } from '../../../src/worker/provisioning/shared-listings.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 interface Asked extends PromiseWithResolvers<string> {
   readonly repoUrl: string;
@@ -64,7 +65,7 @@ it('does not wait for a listing that hangs', async () => {
   const hanging = list('a', leave.signal);
   await turn();
   const second = list('a');
-  await expect.poll(() => asked.length, { timeout: 10_000 }).toBe(2);
+  await waitFor(() => asked.length === 2);
   asked[1]?.resolve('branches');
   expect(await second).toBe('branches');
   leave.abort(new Error('the end'));
