@@ -29,6 +29,15 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
   return state === undefined || state.startsWith('Z') ? undefined : started?.replaceAll(/\s+/g, '_');
 }
 
+/** Whether some process has this pid, perhaps a zombie. Undefined: one of another user has it. */
+export function isPidInUse(pid: number): boolean | undefined {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? undefined : false;
+  }
+}
+
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await startTimeOf(identity.pid)) === identity.start;
 }

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
+import { isPidInUse } from '../../process-identity.ts';
 import { DataDirInUseError } from './error.ts';
 
 export interface Lock {
@@ -39,7 +40,7 @@ export async function lockClusterDir(dir: string, dataDir: string): Promise<Lock
     }
     const pid = Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined;
     // A dead pid: the new owner has the lock and is about to write its pid.
-    if (attempt === attempts || (pid !== undefined && isAlive(pid)))
+    if (attempt === attempts || (pid !== undefined && isPidInUse(pid) !== false))
       throw new DataDirInUseError(dataDir, pid);
     await setTimeout(pauseMs);
   }
@@ -55,14 +56,5 @@ function tryLock(path: string): DatabaseSync | undefined {
     database.close();
     if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

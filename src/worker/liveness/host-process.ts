@@ -1,6 +1,6 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { currentProcess, startTimeOf } from '../../process-identity.ts';
+import { currentProcess, isPidInUse, startTimeOf } from '../../process-identity.ts';
 import type { WorkerProcess } from '../../tasks/store/worker-registry.ts';
 
 /** `gone`: the process has ended. `unknown`: it cannot be seen from here. */
@@ -18,7 +18,7 @@ export function ownProcess(): Promise<WorkerProcess | null> {
 export async function stateOf(worker: WorkerProcess | null): Promise<ProcessState> {
   const self = await ownProcess();
   if (!worker || worker.host !== self?.host) return 'unknown';
-  const isVisible = canSignal(worker.pid);
+  const isVisible = isPidInUse(worker.pid);
   if (isVisible === false) return 'gone';
   const start = await startTimeOf(worker.pid);
   if (start === worker.start) return 'alive';
@@ -37,14 +37,5 @@ async function readOwnProcess(): Promise<WorkerProcess | null> {
     return { host: `${hostname()} ${boot} ${namespace}`, pid, start };
   } catch {
     return null;
-  }
-}
-
-/** False: there is no such process. Undefined: there is, of another user. */
-function canSignal(pid: number): boolean | undefined {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? false : undefined;
   }
 }

@@ -4,6 +4,7 @@ import packageJson from '../../../../package.json' with { type: 'json' };
 import type { AgentServer } from '../../../agents/agent-server.ts';
 import { serverAgentId } from '../../../agents/agents.ts';
 import { AgentProcessError, AgentRefusedError, Conversation } from '../../../agents/conversation.ts';
+import { isPidInUse } from '../../../process-identity.ts';
 import type { CreateSessionRequest, OpenedSession, StepContext } from '../../provider.ts';
 import { LocalSandboxError } from '../errors.ts';
 import { hasMarker } from '../processes.ts';
@@ -103,12 +104,7 @@ function toOpened({ sessionId, ...replay }: OpenedRecord, server: string): Requi
 async function isAgentAlive(sandbox: LocalSandbox, conversation: string, log: AgentLog): Promise<boolean> {
   const pid = await log.agentPid(conversation);
   if (pid === undefined) return true;
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  return (await hasMarker(pid, sandbox.marker)) !== false;
+  return isPidInUse(pid) === true && (await hasMarker(pid, sandbox.marker)) !== false;
 }
 
 /** Ends the agent's process of a session. */
