@@ -11,7 +11,7 @@ import { defineConfig, type Plugin, type Rolldown } from 'vite';
 
 const api = process.env.GROUNDCREW_URL ?? 'http://127.0.0.1:4000';
 const outDir = 'dist/web';
-/** Bytes, compressed: index.html and all that it imports at once. What is imported later, when it is used, does not count. */
+/** Bytes, compressed: index.html and all that every page needs. What is imported later, when it is used, does not count. */
 const firstLoadLimit = 200_000;
 
 export default defineConfig({
@@ -19,7 +19,7 @@ export default defineConfig({
   // A parser and a printer without the rest of `graphql`: all that the client needs of it, at a quarter of the size.
   resolve: { alias: [{ find: /^graphql$/, replacement: '@0no-co/graphql.web' }] },
   build: { outDir: '../../dist/web', emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
-  plugins: [tailwindcss(), withoutInjectedStyle(), blockRendering(), compress()],
+  plugins: [tailwindcss(), withoutInjectedStyle(), firstScripts(), compress()],
   server: { proxy: { '/graphql': { target: api, ws: true }, '/login': { target: api, bypass: passForms } } },
 });
 
@@ -41,16 +41,33 @@ function withoutInjectedStyle(): Plugin {
   };
 }
 
-/** Nothing is painted before the script has run, which knows the theme that the visitor has chosen. */
-function blockRendering(): Plugin {
+/**
+ * Nothing is painted before the first script has run, which knows the theme that the visitor has chosen. The script that it
+ * imports, and which shows the page, is loaded beside it.
+ */
+function firstScripts(): Plugin {
   return {
-    name: 'block-rendering',
+    name: 'first-scripts',
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
-      handler: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
+      handler: (html, { bundle = {} }) => {
+        const names = Object.values(bundle)
+          .filter(isMain)
+          .flatMap(({ fileName, imports }) => [fileName, ...imports])
+          .filter((name) => !html.includes(name));
+        const links = names.map((name) => `<link rel="modulepreload" crossorigin href="/${name}">`);
+        return html
+          .replace('<script type="module"', '<script type="module" blocking="render"')
+          .replace('</head>', `${links.join('')}</head>`);
+      },
     },
   };
+}
+
+/** Whether it is what `start.ts` imports once it has run. */
+function isMain(chunk: Rolldown.OutputChunk | Rolldown.OutputAsset): chunk is Rolldown.OutputChunk {
+  return chunk.type === 'chunk' && chunk.isDynamicEntry && chunk.name === 'main';
 }
 
 /** Writes each file also in compressed form, and fails when the first load is too large. */
@@ -60,7 +77,8 @@ function compress(): Plugin {
     name: 'compress',
     apply: 'build',
     generateBundle(_options, bundle) {
-      for (const chunk of Object.values(bundle)) if (chunk.type === 'chunk' && chunk.isEntry) addChunk(chunk);
+      for (const chunk of Object.values(bundle))
+        if (chunk.type === 'chunk' && (chunk.isEntry || isMain(chunk))) addChunk(chunk);
       function addChunk(chunk: Rolldown.OutputChunk): void {
         firstNames.add(chunk.fileName);
         for (const name of chunk.viteMetadata?.importedCss ?? []) firstNames.add(name);

@@ -1,5 +1,4 @@
-import { useSyncExternalStore } from 'react';
-import { type ConnectionState, createGroundcrew } from '../client/client.ts';
+import { createGroundcrew } from '../client/client.ts';
 import { leaveForLogin } from './login/return-path.ts';
 import { sendRequest } from './requests.ts';
 
@@ -9,8 +8,3 @@ export const groundcrew = createGroundcrew({
   onUnauthenticated: leaveForLogin,
   fetch: sendRequest,
 });
-
-/** The state of the WebSocket, kept current. */
-export function useConnectionState(): ConnectionState {
-  return useSyncExternalStore(groundcrew.connection.onChange, groundcrew.connection.getState);
-}

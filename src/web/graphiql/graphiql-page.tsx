@@ -1,5 +1,5 @@
 import { PageHeading } from '../shell/page-heading.tsx';
-import { useTheme } from '../shell/theme.ts';
+import { useTheme } from '../shell/use-theme.ts';
 
 /** `/graphiql`: GraphiQL as the server shows it at `/graphql`, with the page's login. */
 export function GraphiqlPage() {

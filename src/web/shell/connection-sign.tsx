@@ -1,6 +1,7 @@
 import { CloudOff } from 'lucide-react';
 import { useEffect, useState, useSyncExternalStore } from 'react';
-import { groundcrew, useConnectionState } from '../groundcrew.ts';
+import { groundcrew } from '../groundcrew.ts';
+import { useConnectionState } from './use-connection-state.ts';
 
 /** Timers are this late only when the computer has slept, or the browser has stopped the page. */
 const stoppedMs = 10_000;

@@ -1,6 +1,7 @@
 import { Moon, Sun, SunMoon } from 'lucide-react';
 import { IconButton } from '../components/icon-button.tsx';
-import { chooseTheme, type Theme, themes, useTheme } from './theme.ts';
+import { chooseTheme, type Theme, themes } from './theme.ts';
+import { useTheme } from './use-theme.ts';
 
 const icons = { system: SunMoon, light: Sun, dark: Moon } as const satisfies Record<Theme, unknown>;
 

@@ -1,5 +1,3 @@
-import { useSyncExternalStore } from 'react';
-
 export const themes = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof themes)[number];
 
@@ -25,16 +23,14 @@ export function chooseTheme(theme: Theme): void {
   onChange();
 }
 
-/** The theme that the visitor has chosen, in whichever window. */
-export function useTheme(): Theme {
-  return useSyncExternalStore((listener) => {
-    listeners.add(listener);
-    addEventListener('storage', onChange);
-    return () => {
-      listeners.delete(listener);
-      removeEventListener('storage', onChange);
-    };
-  }, chosenTheme);
+/** Calls the listener after each change of the chosen theme, in whichever window. Returns the function that ends that. */
+export function onThemeChange(listener: () => void): () => void {
+  listeners.add(listener);
+  addEventListener('storage', onChange);
+  return () => {
+    listeners.delete(listener);
+    removeEventListener('storage', onChange);
+  };
 }
 
 function onChange(): void {

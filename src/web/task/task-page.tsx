@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import type { Task } from '../../client/client.ts';
 import { Badge } from '../components/badge.tsx';
 import { Notice } from '../components/notice.tsx';
+import { isOpenedAt } from '../opening.ts';
 import { PageHeading } from '../shell/page-heading.tsx';
 import { usePainted } from '../shell/use-painted.ts';
 import { statuses } from '../words.ts';
@@ -17,7 +18,8 @@ import { useTask } from './use-task.ts';
 
 /** `/tasks/ID` */
 export function TaskPage({ id }: { readonly id: string }) {
-  const painted = usePainted();
+  // Where the page itself was just loaded its conversation is what takes longest.
+  const painted = usePainted({ waits: !isOpenedAt(id) });
   const state = useTask(id, { live: painted });
   switch (state.kind) {
     case 'loading':

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { Transcript } from '../../../client/client.ts';
-import { groundcrew } from '../../groundcrew.ts';
 import { messageOf } from '../actions.tsx';
+import { takeTranscript } from './started-transcript.ts';
 
 export interface TranscriptState {
   readonly transcript: Transcript | undefined;
@@ -15,14 +15,12 @@ const nothing: TranscriptState = { transcript: undefined, error: undefined };
 export function useTranscript(sessionId: string): TranscriptState {
   const [state, setState] = useState(nothing);
   useEffect(() => {
-    const leaving = new AbortController();
-    const { signal } = leaving;
+    const { transcripts, leaving } = takeTranscript(sessionId);
     async function follow(): Promise<void> {
       try {
-        for await (const transcript of groundcrew.watchTranscript(sessionId, { newestFirst: true, signal }))
-          setState({ transcript, error: undefined });
+        for await (const transcript of transcripts) setState({ transcript, error: undefined });
       } catch (error) {
-        if (!signal.aborted) setState((before) => ({ ...before, error: messageOf(error) }));
+        if (!leaving.signal.aborted) setState((before) => ({ ...before, error: messageOf(error) }));
       }
     }
     void follow();
