@@ -10,6 +10,7 @@ import { benchMillion } from './suites/million.ts';
 import { benchProvisioning } from './suites/provisioning.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
+import { benchStart } from './suites/start.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,6 +24,7 @@ const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   provisioning: benchProvisioning,
   conversations: benchConversations,
   'row-security': benchRowSecurity,
+  start: benchStart,
   million: () => benchMillion(values.tasks === undefined ? undefined : Number(values.tasks)),
 };
 /** Those that take many minutes and gigabytes run only when they are asked for. */

@@ -70,7 +70,7 @@ async function measured(started: StartedProcess): Promise<ServerProcess> {
 }
 
 /** Of user and system, which stand after the name of the program, in units of 10 ms (proc_pid_stat(5)). */
-function processorMs(pid: number): number {
+export function processorMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;

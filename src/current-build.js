@@ -26,10 +26,9 @@ export function currentBuild() {
     /** @type {BuildManifest} */
     const { entry, sources, hash } = JSON.parse(readFileSync(join(buildFolder, manifestName), 'utf8'));
     return hashOf(sources) === hash ? pathToFileURL(join(buildFolder, entry)).href : undefined;
-  } catch (error) {
-    // A source is missing, or the whole build.
-    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
-    throw error;
+  } catch {
+    // A source or the whole build is missing, or another version made it.
+    return undefined;
   }
 }
 

@@ -1,4 +1,15 @@
-import { appendFile, cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startProcess } from './support/processes.ts';
@@ -36,7 +47,7 @@ async function build(): Promise<string[]> {
   return readdir(join(project, 'dist/server'));
 }
 
-it('a command runs what npm run build:server has made, also after the project was moved, until a source changes', async () => {
+it('a command runs what npm run build:server has made, also after the project was moved and a source was touched, until one changes', async () => {
   expect(await output()).toEqual([]);
 
   const [main = ''] = (await build()).filter((name) => name.startsWith('main-'));
@@ -49,10 +60,14 @@ it('a command runs what npm run build:server has made, also after the project wa
   project = moved;
   expect(await output()).toEqual(['built']);
 
+  await utimes(join(project, 'src/config.ts'), new Date(), new Date());
+  expect(await output()).toEqual(['built']);
   await appendFile(join(project, 'src/config.ts'), '\n');
   expect(await output()).toEqual([]);
 
   expect((await build()).filter((name) => name.startsWith('main-'))).toHaveLength(1);
+  await writeFile(join(project, 'dist/server/manifest.json'), '{ "entry": 1 }');
+  expect(await output()).toEqual([]);
   await rm(join(project, 'dist'), { recursive: true });
   expect(await output()).toEqual([]);
 });
