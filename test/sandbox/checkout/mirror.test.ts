@@ -1,6 +1,18 @@
-import { mkdir, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGitRepository, type GitRepository } from '../../support/git-repository.ts';
 import { context, gitIn, type LocalSandboxes, openLocalSandboxes, request } from '../local-sandboxes.ts';
 
@@ -27,6 +39,32 @@ async function make(key: string, baseRef: string | null = null) {
     log: (line) => lines.push(line),
   });
   return { cwd, lines };
+}
+
+/** What `makeTwo` has made first, in folders that no test changes. */
+let model: { readonly repository: GitRepository; readonly folder: string } | undefined;
+
+afterAll(async () => {
+  if (model) await rm(model.folder, { recursive: true });
+});
+
+/** Makes a sandbox, a new commit and another sandbox, but only once: after that it copies them, because git needs dozens of processes. */
+async function makeTwo(): Promise<void> {
+  const options = { recursive: true, preserveTimestamps: true };
+  if (model) {
+    await repository[Symbol.asyncDispose]();
+    repository = model.repository;
+    await cp(join(model.folder, 'repository'), repository.path, options);
+    await cp(join(model.folder, 'data'), sandboxes.dataDir, options);
+    return;
+  }
+  await make('one');
+  await repository.commit('second.txt', 'second');
+  await make('two');
+  const folder = await mkdtemp(join(tmpdir(), 'groundcrew-mirror-'));
+  await cp(repository.path, join(folder, 'repository'), options);
+  await cp(sandboxes.dataDir, join(folder, 'data'), options);
+  model = { repository, folder };
 }
 
 async function mirror(): Promise<string> {
@@ -84,9 +122,7 @@ const damages: Array<[name: string, damage: () => Promise<void>]> = [
 describe('a mirror', () => {
   describe.each(damages)('of which %s', (_, damage) => {
     it.each(['nothing new', 'a new commit'])('is repaired when the remote has %s', async (news) => {
-      const one = await make('one');
-      await repository.commit('second.txt', 'second');
-      await make('two');
+      await makeTwo();
       await damage();
       if (news === 'a new commit') await repository.commit('third.txt', 'third');
 
@@ -94,7 +130,8 @@ describe('a mirror', () => {
       expect(gitIn(three.cwd, 'rev-parse', 'HEAD')).toBe(repository.git('rev-parse', 'HEAD'));
       expect(gitIn(three.cwd, 'status', '--porcelain')).toBe('');
       // Each object of each sandbox can be read again.
-      for (const { cwd } of [one, three]) gitIn(cwd, 'log', '--all', '--patch');
+      for (const cwd of [join(sandboxes.root('one'), 'checkout'), three.cwd])
+        gitIn(cwd, 'log', '--all', '--patch');
       expect((await make('four')).lines.join()).not.toContain('damaged');
     });
   });
