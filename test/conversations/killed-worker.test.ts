@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { OwnTime } from '../support/own-time.ts';
+import { isRunning } from '../support/processes.ts';
 import { never } from '../support/scripted-provider.ts';
 import type { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -19,17 +20,30 @@ const time = new OwnTime(() => processes.started.map(({ pid }) => pid));
 beforeAll(async () => {
   conversations = await startConversationApp('api');
   const { stored, provider } = conversations.app;
-  processes = await GroundcrewProcesses.create({ DATABASE_URL: stored.url, ...provider.env });
+  processes = await GroundcrewProcesses.create({
+    DATABASE_URL: stored.url,
+    LOG_LEVEL: 'warn',
+    ...provider.env,
+  });
 });
-// A worker that one test leaves would follow the sessions of the next.
-afterEach(() => {
-  for (const worker of processes.started) worker.kill('SIGKILL');
+// The newest worker goes on with the next test, with nothing to follow any more: a start costs a second of a processor.
+afterEach(async ({ task }) => {
+  const left = await conversations.app.stored.sql<{ id: string }>(
+    `select id from task where status <> 'canceled'`,
+  );
+  for (const { id } of left) await ask(`mutation { cancelTask(id: "${id}") { id } }`);
+  const workers = running();
+  if (task.result?.state === 'pass') workers.pop();
+  for (const worker of workers) worker.kill('SIGKILL');
 });
 afterAll(async () => {
   await processes[Symbol.asyncDispose]();
   await conversations[Symbol.asyncDispose]();
 });
 
+const running = () => processes.started.filter(({ pid }) => isRunning(pid));
+/** The only worker that runs when a test begins. */
+const firstWorker = async () => running().at(-1) ?? (await processes.startWorker());
 const ask = <T>(query: string, variables?: Readonly<Record<string, unknown>>) =>
   conversations.app.ask<T>(query, variables);
 const send = async (sessionId: string, text: string) => (await conversations.send(sessionId, text)).id;
@@ -38,7 +52,7 @@ const shown = (copy: TranscriptCopy) =>
   copy.list.map(({ text, stopReason, code }) => stopReason ?? code ?? text);
 
 it('I16 another worker goes on where the store ends when the follower is killed, and stores each message once', async () => {
-  const first = await processes.startWorker();
+  const first = await firstWorker();
   const { agent, given: prompt, copy } = await conversations.open();
   let said = '';
   const say = (text: string) => {
@@ -71,7 +85,7 @@ it('I16 another worker goes on where the store ends when the follower is killed,
 });
 
 it('I16 another worker goes on within 15 seconds when the follower hangs, which writes nothing more when it comes back', async () => {
-  const hanging = await processes.startWorker({ LOG_LEVEL: 'warn' });
+  const hanging = await firstWorker();
   const { taskId, agent, given, copy } = await conversations.open();
   await conversations.running(taskId);
   agent.sayText('one ');
@@ -92,7 +106,7 @@ it('I16 another worker goes on within 15 seconds when the follower hangs, which 
 
 it('I20 a turn ends by the response on its request also when the follower that got it is killed', async () => {
   const { app } = conversations;
-  const first = await processes.startWorker();
+  const first = await firstWorker();
   const { agent, given, copy } = await conversations.open();
   await processes.startWorker();
   await waitFor(async () => (await stateOf(given.id)) === 'ACCEPTED');
@@ -108,7 +122,7 @@ it('I20 a turn ends by the response on its request also when the follower that g
 });
 
 it('I18 no prompt reaches the agent twice or out of order when followers are killed while they send', async () => {
-  let worker = await processes.startWorker();
+  let worker = await firstWorker();
   const { agent, given: first, sessionId } = await conversations.open('0');
   const answer = (prompt: { id: string; text: string }) => {
     agent.sayText(`You say: ${prompt.text}`);
@@ -143,7 +157,7 @@ it('I18 no prompt reaches the agent twice or out of order when followers are kil
 describe('I18 an agent that is silent while its follower is killed', () => {
   /** The agent has a second prompt, and nobody knows it; a third one waits. */
   async function unknown() {
-    const first = await processes.startWorker();
+    const first = await firstWorker();
     const conversation = await conversations.open('first');
     const { agent, given, copy, sessionId, taskId } = conversation;
     agent.respond(given.id, { stopReason: 'end_turn' });
@@ -213,7 +227,7 @@ describe('I18 an agent that is silent while its follower is killed', () => {
 
 it('I20 an agent is started again, with a notice, when the follower is killed while it does that', async () => {
   const { app, agents } = conversations;
-  await processes.startWorker();
+  await firstWorker();
   const { taskId, sessionId, agent, copy } = await conversations.open();
   await conversations.running(taskId);
   const opened = agents.agents.size;
@@ -238,7 +252,8 @@ it('I20 an agent is started again, with a notice, when the follower is killed wh
 
 it('I20 an agent that does not stop is ended when the follower is killed while it does that', async () => {
   const { app } = conversations;
-  for (let count = 0; count < 2; count += 1) await processes.startWorker();
+  await firstWorker();
+  await processes.startWorker();
   const { taskId, sessionId, agent, copy } = await conversations.open();
   await conversations.running(taskId);
   const ending = app.provider.on('endSession', ({ call }) => {
@@ -255,7 +270,7 @@ it('I20 an agent that does not stop is ended when the follower is killed while i
 
 it('I20 an agent that ends again and again is given up, also when its followers change', async () => {
   const { agents } = conversations;
-  let worker = await processes.startWorker();
+  let worker = await firstWorker();
   const { taskId, sessionId, copy } = await conversations.open();
   await conversations.running(taskId);
   for (let time = 1; time <= 6; time += 1) {
