@@ -46,6 +46,13 @@ export async function visit(browser: Browser, { url, token }: Target, view: View
   return { context, page };
 }
 
+/** What the element that has the focus is called. */
+export const focused = (page: Page) =>
+  page.evaluate(() => {
+    const { activeElement } = document;
+    return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent ?? '';
+  });
+
 /** Groundcrew with a scripted provider and a repository, for all tests of a file; and the browser of all files. */
 export class Site {
   app!: StartedApp;

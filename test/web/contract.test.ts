@@ -2,15 +2,10 @@ import type { Locator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { announcements } from './announcements.ts';
-import { describeInBrowser, Site } from './browser.ts';
+import { describeInBrowser, focused, Site } from './browser.ts';
 
 const named = (page: Page | Locator, role: Parameters<Page['getByRole']>[0], name: string) =>
   page.getByRole(role, { name, exact: true });
-const focused = (page: Page) =>
-  page.evaluate(() => {
-    const { activeElement } = document;
-    return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent ?? '';
-  });
 
 describeInBrowser('what the page promises to those who find their way by roles and names', () => {
   const site = Site.forTests('api');
@@ -28,7 +23,7 @@ describeInBrowser('what the page promises to those who find their way by roles a
     await named(page, 'combobox', 'Project').waitFor();
     await named(page, 'searchbox', 'Search').fill('roof');
     await page.waitForURL('**/?q=roof');
-    await expect.poll(() => list.getByRole('listitem').count()).toBe(1);
+    await waitFor(async () => (await list.getByRole('listitem').count()) === 1);
   });
 
   it('holds for a task', async () => {
@@ -59,7 +54,7 @@ describeInBrowser('what the page promises to those who find their way by roles a
     await named(page, 'button', 'Retry').press('Enter');
     await page.getByRole('status').getByText('Queued').waitFor();
     // The button is gone, and the keyboard is still where it was.
-    await expect.poll(() => focused(page)).toBe('Actions');
+    await waitFor(async () => (await focused(page)) === 'Actions');
   });
 
   it('holds for keys, which act everywhere but in fields, and are all listed', async () => {
@@ -94,7 +89,7 @@ describeInBrowser('what the page promises to those who find their way by roles a
     await page.goto('/');
     await named(page, 'link', 'First to be opened').waitFor();
     for (let key = 0; key < 2; key += 1) await page.keyboard.press('ArrowDown');
-    await expect.poll(() => focused(page)).toBe('First to be opened');
+    await waitFor(async () => (await focused(page)) === 'First to be opened');
     await page.keyboard.press('Enter');
     await page.waitForURL('**/tasks/*');
     await page

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, Site } from './browser.ts';
+import { describeInBrowser, focused, Site } from './browser.ts';
 
 const count = 5_000;
 const list = (page: Page) => page.getByRole('list', { name: 'Tasks' });
@@ -88,17 +88,17 @@ describeInBrowser('the list of tasks', () => {
     await page.goto('/');
     await page.getByLabel('Status').selectOption('ERROR');
     await page.waitForURL('**/?status=ERROR');
-    await expect.poll(() => rows(page).count()).toBe(1);
+    await waitFor(async () => (await rows(page).count()) === 1);
     // A task that has the status no longer leaves the list.
     await stored.change(failed, { type: 'taskCanceled' });
     await page.getByRole('heading', { name: 'No task matches.' }).waitFor();
     await page.getByLabel('Status').selectOption('');
     await page.getByLabel('Project').selectOption({ label: 'another/project' });
-    await expect.poll(() => rows(page).count()).toBe(1);
+    await waitFor(async () => (await rows(page).count()) === 1);
     await page.getByLabel('Project').selectOption('');
     await page.getByLabel('Search').fill('number 4321');
     await row(page, 'Task number 4321').waitFor();
-    await expect.poll(() => rows(page).count()).toBe(1);
+    await waitFor(async () => (await rows(page).count()) === 1);
     await page.reload();
     await row(page, 'Task number 4321').waitFor();
     expect(await page.getByLabel('Search').inputValue()).toBe('number 4321');
@@ -120,7 +120,7 @@ describeInBrowser('the list of tasks', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
     const second = await rows(page).nth(1).getByRole('link').textContent();
-    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe(second);
+    await waitFor(async () => (await focused(page)) === second);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: second ?? '' }).waitFor();
 
@@ -134,7 +134,7 @@ describeInBrowser('the list of tasks', () => {
     await page.keyboard.press('n');
     await page.keyboard.type(site.repository.path);
     await page.keyboard.press('Tab');
-    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toMatch(/BUTTON|TEXTAREA/);
+    await waitFor(() => page.evaluate(() => /BUTTON|TEXTAREA/.test(document.activeElement?.tagName ?? '')));
     await page.getByLabel('Prompt').focus();
     await page.keyboard.type('Typed without a pointer');
     await page.keyboard.press('Control+Enter');
@@ -142,9 +142,9 @@ describeInBrowser('the list of tasks', () => {
     const cancel = page.getByRole('button', { name: 'Cancel task' });
     await cancel.press('Enter');
     // The button that destroys nothing has the focus first.
-    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Keep');
+    await waitFor(async () => (await focused(page)) === 'Keep');
     await page.keyboard.press('Enter');
     await page.getByRole('alertdialog').waitFor({ state: 'detached' });
-    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Cancel task');
+    await waitFor(async () => (await focused(page)) === 'Cancel task');
   });
 });

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
 import { failure } from '../tasks/domain/machine-states.ts';
 import { describeInBrowser, Site } from './browser.ts';
 
@@ -31,7 +32,7 @@ describeInBrowser('the times of a step', () => {
     expect(before).toBeGreaterThan(30);
     expect(before).toBeLessThanOrEqual(90);
     await page.clock.fastForward(20_000);
-    await expect.poll(async () => secondsIn(await countdown.textContent())).toBeLessThanOrEqual(before - 20);
+    await waitFor(async () => secondsIn(await countdown.textContent()) <= before - 20);
     await page.clock.fastForward(90_000);
     await step(page).getByText('next attempt in a moment').waitFor();
   });
