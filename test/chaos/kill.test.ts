@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { type StepName, stepNames } from '../../src/tasks/domain/status.ts';
 import { isLong, report, summarize } from '../support/chaos-form.ts';
 import type { StartedProcess } from '../support/processes.ts';
 import { expectConsistency } from './support/consistency.ts';
@@ -12,6 +13,14 @@ const soonMs = 2_000;
 // Every task of a round runs at the same time, each held at its moment.
 const settings = { GROUNDCREW_CONCURRENCY: '40' };
 
+/**
+ * The steps of each round. The short form takes one after the other: as many tasks as there are steps and moments, each with
+ * programs that it starts, wait for two processors longer than for Groundcrew.
+ */
+const rounds: readonly (readonly StepName[])[] = isLong
+  ? Array.from({ length: 8 }, () => stepNames)
+  : stepNames.map((step) => [step]);
+
 seededTest(
   'I5 continues on another worker within two seconds, and makes each effect once, at every step and moment of a kill',
   async (random) => {
@@ -19,8 +28,8 @@ seededTest(
     await app.startApi();
     let workers: StartedProcess[] = await Promise.all([app.startWorker(), app.startWorker()]);
     const figures: number[] = [];
-    for (let round = 1; round <= (isLong ? 8 : 1); round += 1) {
-      const plan = new KillPlan(app, `pair-${round}`);
+    for (const [round, steps] of rounds.entries()) {
+      const plan = new KillPlan(app, `pair-${round}`, steps);
       try {
         await plan.park();
         const inOrder = random.next() < 0.5 ? workers : workers.toReversed();
@@ -55,8 +64,8 @@ seededTest(
     let worker = await app.startWorker();
     const sinceKill: number[] = [];
     const sinceReady: number[] = [];
-    for (let round = 1; round <= (isLong ? 8 : 1); round += 1) {
-      const plan = new KillPlan(app, `alone-${round}`);
+    for (const [round, steps] of rounds.entries()) {
+      const plan = new KillPlan(app, `alone-${round}`, steps);
       try {
         await plan.park();
         const { cells, at } = await plan.kill(worker);
