@@ -3,13 +3,16 @@ import { map, pipe, tap } from 'wonka';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Tasks that are remembered: a client that follows all tasks for weeks must not keep each. No answer is that many tasks late. */
+const mostTasks = 1_000;
+
 /**
  * Keeps what is older than what the cache has out of it. Answers come on another way than the messages of subscriptions, which
  * may have shown later changes of the same objects already; and for Graphcache the answer to a query counts more than a
  * message that came while it was under way. Whoever has sent a mutation gets its answer as it came.
  */
 export class LateAnswers {
-  /** The newest version of each task that has come. */
+  /** The newest version that has come of each task, those that changed last at the end. */
   readonly #tasks = new Map<string, Fields>();
   /** For each mutation that has no answer yet, what subscriptions have brought since it was sent. */
   readonly #brought = new Map<number, Map<string, Fields>>();
@@ -73,7 +76,13 @@ export class LateAnswers {
     if (revision === undefined) return;
     const known = this.#tasks.get(id);
     const newest = Number(known?.revision ?? 0);
-    if (revision >= newest) this.#tasks.set(id, revision === newest ? { ...known, ...task } : task);
+    if (revision < newest) return;
+    this.#tasks.delete(id);
+    this.#tasks.set(id, revision === newest ? { ...known, ...task } : task);
+    for (const oldest of this.#tasks.keys()) {
+      if (this.#tasks.size <= mostTasks) break;
+      this.#tasks.delete(oldest);
+    }
   }
 
   /** The same value when nothing of it is older than what has come. */
