@@ -7,6 +7,8 @@ export interface Figure {
   /** The same from what is below us, in the same run; `floor` says what that is. */
   readonly floor?: number;
   readonly floorIs?: string;
+  /** The same by other means, in the same run, by their names. Each has a column of its own. */
+  readonly peers?: Readonly<Record<string, number>>;
   /** What `value` has to be at most, or at least. */
   readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
 }
@@ -23,14 +25,16 @@ export function ratioOf({ value, floor, unit }: Figure): number | undefined {
 }
 
 export function tableOf(figures: readonly Figure[]): string {
+  const peers = [...new Set(figures.flatMap((figure) => Object.keys(figure.peers ?? {})))];
   const rows = figures.map((figure) => [
     `${figure.suite}: ${figure.name}`,
     `${round(figure.value)} ${figure.unit}`,
     figure.floor === undefined ? '' : `${round(figure.floor)} (${figure.floorIs})`,
     ratioOf(figure) === undefined ? '' : `${round(ratioOf(figure) as number)}×`,
+    ...peers.map((peer) => figure.peers?.[peer]).map((value) => (value === undefined ? '' : round(value))),
     goalOf(figure),
   ]);
-  const all = [['figure', 'value', 'floor', 'cost', 'goal'], ...rows];
+  const all = [['figure', 'value', 'floor', 'cost', ...peers, 'goal'], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
   return all
     .map((row) =>

@@ -11,6 +11,7 @@ import { benchProvisioning } from './suites/provisioning.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
 import { benchStart } from './suites/start.ts';
+import { readVersions } from './versions.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -58,6 +59,7 @@ for (const name of chosen) {
 
 async function writeFigures(path: string): Promise<void> {
   const rows = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure), met: isMet(figure) }));
-  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, load };
-  await writeFile(path, `${JSON.stringify({ machine, figures: rows }, null, 2)}\n`);
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, load };
+  const all = { machine, versions: await readVersions(), figures: rows };
+  await writeFile(path, `${JSON.stringify(all, null, 2)}\n`);
 }

@@ -1,69 +1,94 @@
-import { join } from 'node:path';
 import { startBenchDatabase } from '../bench-database.ts';
 import type { Figure } from '../figure.ts';
-import { lengthOf } from '../length.ts';
+import { isShort, lengthOf } from '../length.ts';
 import { runLoad } from '../load-process.ts';
 import type { CreateHttpSpec } from '../loads/create-http.ts';
+import { pgbenchVersion, runPgbench } from '../pgbench.ts';
 import { type ServerProcess, startGroundcrewServer, startServer, token } from '../server-process.ts';
 import { type Spread, spreadOf } from '../statistics.ts';
 
 const seconds = lengthOf({ full: 2, short: 0.3 });
 const rounds = lengthOf({ full: 3, short: 1 });
-const floorIs = 'bare Yoga with one statement';
-const floorProgram = join(import.meta.dirname, '../floors/yoga-create-server.ts');
 const repoUrl = 'https://example.com/a/b';
 
-type Round = Spread & { readonly perSecond: number; readonly cpuMs: number };
-interface Turns {
-  readonly ours: Round;
-  readonly floor: Round;
-}
+const floorIs = 'bare Yoga';
+const dbos = 'DBOS’s queue';
+/** The short form leaves them out: each is one more process to start. */
+const peerPrograms = isShort ? {} : { Mercurius: 'mercurius-create-server', [dbos]: 'dbos-create-server' };
 
-/** Creating tasks over HTTP by one client and by many at once, in turns with a bare Yoga on the same database. */
+/** `cpuMs`: processor time of the server for each create; NaN without a server. */
+type Round = Spread & { readonly perSecond: number; readonly cpuMs: number };
+type Of = (round: Round) => number;
+/** All that create tasks, by their names. */
+type Creators = ReadonlyMap<string, (connections: number) => Promise<Round>>;
+
+/** Creating tasks over HTTP by one client and by many at once, in turns with the peers on the same database. */
 export async function benchCreateClients(): Promise<Figure[]> {
   await using database = await startBenchDatabase();
-  await using ours = await startGroundcrewServer('api', database);
-  await using floor = await startServer([floorProgram, database.url, await database.workspaceId()]);
-  const [one, ten, many] = [
-    await inTurns(ours, floor, 1),
-    await inTurns(ours, floor, 10),
-    await inTurns(ours, floor, 32),
-  ];
-  return [
-    figure('1 client, p50', 'ms', one, ({ p50 }) => p50, { atMost: 1.25 * one.floor.p50 }),
-    figure('10 clients', '/s', ten, ({ perSecond }) => perSecond, { atLeast: 1.3 * ten.floor.perSecond }),
-    figure('10 clients, p99', 'ms', ten, ({ p99 }) => p99, { atMost: 1.2 * ten.floor.p99 }),
-    figure('32 clients', '/s', many, ({ perSecond }) => perSecond, { atLeast: 2 * many.floor.perSecond }),
-    figure('32 clients, CPU of the API', 'ms', many, ({ cpuMs }) => cpuMs, { atMost: many.floor.cpuMs }),
-  ];
-}
-
-function figure(
-  name: string,
-  unit: string,
-  { ours, floor }: Turns,
-  of: (round: Round) => number,
-  goal: Figure['goal'],
-): Figure {
-  return {
-    suite: 'create-clients',
-    name,
-    unit,
-    value: of(ours),
-    floor: of(floor),
-    floorIs,
-    ...(goal && { goal }),
-  };
-}
-
-/** The fuller the tables the slower, so both are measured in each round. */
-async function inTurns(ours: ServerProcess, floor: ServerProcess, connections: number): Promise<Turns> {
-  const measured: { ours: Round[]; floor: Round[] } = { ours: [], floor: [] };
-  for (let round = 0; round < rounds; round += 1) {
-    measured.ours.push(await measure(ours, connections));
-    measured.floor.push(await measure(floor, connections));
+  await using parts = new AsyncDisposableStack();
+  const workspaceId = await database.workspaceId();
+  const start = async (name: string) =>
+    parts.use(await startServer(['--no-warnings', `bench/floors/${name}.ts`, database.url, workspaceId]));
+  const creators = new Map<string, (connections: number) => Promise<Round>>();
+  const add = (name: string, server: ServerProcess) =>
+    creators.set(name, (connections) => measure(server, connections));
+  add('ours', parts.use(await startGroundcrewServer('api', database)));
+  add(floorIs, await start('yoga-create-server'));
+  for (const [name, program] of Object.entries(peerPrograms)) add(name, await start(program));
+  if (!isShort && pgbenchVersion() !== undefined) {
+    creators.set('pgbench', async (connections) => {
+      const spec = { databaseUrl: database.url, workspaceId, repoUrl, connections, seconds };
+      return { ...(await runPgbench(spec)), cpuMs: Number.NaN };
+    });
   }
-  return { ours: medians(measured.ours), floor: medians(measured.floor) };
+
+  const figures: Figure[] = [];
+  for (const clients of [1, 10, 32]) {
+    const measured = await inTurns(creators, clients);
+    for (const [name, unit, of] of [
+      ['creates', '/s', ({ perSecond }) => perSecond],
+      ['p50', 'ms', ({ p50 }) => p50],
+      ['p99', 'ms', ({ p99 }) => p99],
+      ['CPU of the API', 'ms', ({ cpuMs }) => cpuMs],
+    ] as [string, string, Of][]) {
+      const by = (creator: string) => of(measured.get(creator) as Round);
+      const whole = `${clients} ${clients === 1 ? 'client' : 'clients'}, ${name}`;
+      const peers = [...measured.keys()].slice(2).filter((peer) => !Number.isNaN(by(peer)));
+      const goal = goals[whole]?.(by);
+      figures.push({
+        suite: 'create-clients',
+        name: whole,
+        unit,
+        value: by('ours'),
+        floor: by(floorIs),
+        floorIs,
+        peers: Object.fromEntries(peers.map((peer) => [peer, by(peer)])),
+        ...(goal && { goal }),
+      });
+    }
+  }
+  return figures;
+}
+
+const goals: Readonly<Record<string, (by: (creator: string) => number) => Figure['goal']>> = {
+  '1 client, p50': (by) => ({ atMost: 1.25 * by(floorIs) }),
+  '10 clients, creates': (by) => ({ atLeast: 1.3 * by(floorIs) }),
+  '10 clients, p99': (by) => ({ atMost: 1.2 * by(floorIs) }),
+  '32 clients, creates': (by) => ({
+    atLeast: Math.max(2 * by(floorIs), isShort ? 0 : by(dbos)),
+  }),
+  '32 clients, CPU of the API': (by) => ({ atMost: by(floorIs) }),
+};
+
+/** The fuller the tables the slower, so all take turns. Returns the medians, in the order of the creators. */
+async function inTurns(creators: Creators, connections: number): Promise<ReadonlyMap<string, Round>> {
+  const measured = new Map<string, Round[]>([...creators.keys()].map((name) => [name, []]));
+  const order = [...creators];
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, create] of order) measured.get(name)?.push(await create(connections));
+    order.push(...order.splice(0, 1));
+  }
+  return new Map([...measured].map(([name, ofCreator]) => [name, medians(ofCreator)]));
 }
 
 async function measure(server: ServerProcess, connections: number): Promise<Round> {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-it('npm run bench -- create --json FILE writes every figure to the file', async () => {
+it('npm run bench -- create --json FILE writes every figure and all versions to the file', async () => {
   const file = join(dir, 'figures.json');
   await using started = startProcess(['npm', 'run', '--silent', 'bench', '--', 'create', '--json', file], {
     env: { GROUNDCREW_BENCH: 'short' },
@@ -19,8 +19,13 @@ it('npm run bench -- create --json FILE writes every figure to the file', async 
   const { code } = await started.exit;
   // With stderr, so that a failure says why.
   expect({ code, stderr: code === 0 ? [] : started.stderr }).toEqual({ code: 0, stderr: [] });
-  const { figures } = JSON.parse(await readFile(file, 'utf8')) as { figures: { value: unknown }[] };
+  const { figures, versions } = JSON.parse(await readFile(file, 'utf8')) as {
+    figures: { value: unknown }[];
+    versions: Record<string, string>;
+  };
   expect(figures.length).toBeGreaterThan(0);
   for (const figure of figures) expect(figure.value, JSON.stringify(figure)).toBeGreaterThan(0);
   expect(started.stdout.filter((line) => line.startsWith('create: '))).toHaveLength(figures.length);
+  expect(versions).toMatchObject({ node: expect.any(String), postgresql: expect.any(String) });
+  for (const version of Object.values(versions)) expect(version).toMatch(/\d+\.\d+/);
 });
