@@ -39,6 +39,8 @@ export class Hub {
   #reading: Promise<void> | undefined;
   #readingTranscripts: Promise<void> | undefined;
   #polling: Promise<void> | undefined;
+  /** Polls beside the regular ones. */
+  readonly #extraPolls = new Set<Promise<void>>();
   #unsubscribe: (() => void) | undefined;
 
   constructor({ db, listener, logger }: HubOptions) {
@@ -55,7 +57,7 @@ export class Hub {
     this.#unsubscribe = this.#listener.subscribe({
       wakeUp: (change) => this.#announce(change),
       transcriptChanged: ({ sessionId, sequence }) => this.#transcripts.announce(sessionId, sequence),
-      reconnected: () => void this.#poll().catch((error) => this.#onPollError(error)),
+      reconnected: () => this.#pollOnce(),
     });
     await this.#poll();
     this.#polling = runEvery(
@@ -70,7 +72,7 @@ export class Hub {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#unsubscribe?.();
-    await Promise.all([this.#polling, this.#reading, this.#readingTranscripts]);
+    await Promise.all([this.#polling, ...this.#extraPolls, this.#reading, this.#readingTranscripts]);
   }
 
   /**
@@ -168,6 +170,13 @@ export class Hub {
     this.#lists.evict();
     await this.#transcripts.poll();
     if (this.#transcripts.hasUnread) this.#readTranscripts();
+  }
+
+  #pollOnce(): void {
+    const ended = this.#poll()
+      .catch((error) => this.#onPollError(error))
+      .finally(() => this.#extraPolls.delete(ended));
+    this.#extraPolls.add(ended);
   }
 
   get #isWatched(): boolean {

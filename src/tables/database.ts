@@ -78,9 +78,11 @@ export class Database {
     if (!rows[0]?.writable) throw new ReadOnlyDatabaseError();
   }
 
+  /** Waits for statements that are under way. */
   async close(): Promise<void> {
-    await this.orm.close(true);
+    // The pool first: Kysely, once closed, loses a connection that it is just being given, and the pool would wait for it for ever.
     await this.pool.end();
+    await this.orm.close(true);
   }
 }
 
