@@ -10,11 +10,13 @@ export function revisionOf(payload: Buffer): number {
   return at === -1 ? Number.NaN : numberAt(payload, at + revisionKey.length);
 }
 
-const idKey = Buffer.from('{"id":"');
+const idKey = Buffer.from('"id":"');
 
 /** Of the subscription that the message belongs to; NaN when it belongs to none. */
 export function subscriptionOf(payload: Buffer): number {
-  return payload.indexOf(idKey) === 0 ? numberAt(payload, idKey.length) : Number.NaN;
+  // The first one: servers write it before what the subscription shows.
+  const at = payload.indexOf(idKey);
+  return at === -1 ? Number.NaN : numberAt(payload, at + idKey.length);
 }
 
 function numberAt(payload: Buffer, start: number): number {

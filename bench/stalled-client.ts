@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { openLightClient } from './light-client.ts';
 import { revisionOf } from './message.ts';
-import { readRevisions, reviseParams, reviseSql, subscribeMessage } from './watched-task.ts';
+import { readRevisions, revise, subscribeMessage } from './watched-task.ts';
 
 /** Several times what the kernel takes for one who does not read, about 5 MB: all that the server sends waits there. */
 const bytesToStall = 24_000_000;
@@ -44,7 +44,7 @@ export async function openStalledClient(
   await subscribed.promise;
   stalled.pause();
   for (let revision = base; revision < newest; revision += 1) {
-    await database.query(reviseSql, reviseParams(taskId));
+    await database.query(revise(taskId, 'wake-up'));
   }
   await written.promise;
 }

@@ -17,32 +17,66 @@ export function subscribeMessage(id: number, taskId: string): string {
   });
 }
 
-const storeRevisionSql = `
+/** A row of `task` as the peers send it, in JSON. */
+export const taskOfRow = `(state || jsonb_build_object('id', id, 'revision', revision, 'updatedAt', updated_at))`;
+
+/** Of a row of `task`, for DBOS. */
+export const workflowOfRow = `('provision:' || id)`;
+export const revisionsStream = 'revisions';
+
+/** How a server is told of a revision, in the transaction that writes it. */
+const notifications = {
+  /** As the store does it: that there is one. */
+  'wake-up': `pg_notify('groundcrew_task', concat_ws(' ', id, revision, epoch, workspace_id, project_id)) from changed`,
+  /** All of it. */
+  task: `pg_notify('bench_task', ${taskOfRow}::text) from changed`,
+  /** One more value of a stream of DBOS, written as it writes it. */
+  stream: `pg_notify('dbos_streams_channel', workflow_uuid || '::${revisionsStream}') from streamed`,
+};
+export type Notification = keyof typeof notifications;
+
+function storeRevisionSql(notification: Notification): string {
+  const streamed = `, streamed as (
+    insert into dbos.streams (workflow_uuid, key, value, "offset", function_id, serialization)
+    select ${workflowOfRow}, '${revisionsStream}', ${taskOfRow}::text, coalesce(
+      (select max("offset") from dbos.streams where workflow_uuid = ${workflowOfRow} and key = '${revisionsStream}'), -1
+    ) + 1, 1, 'portable_json' from changed
+    returning workflow_uuid
+  )`;
+  return `
   ), event as (
     insert into task_event (id, task_id, revision, kind, status, state, at)
     select event_id, id, revision, 'step.started', status, state, updated_at from changed
-  )
-  select pg_notify('groundcrew_task', concat_ws(' ', id, revision, epoch, workspace_id, project_id)) from changed`;
+  )${notification === 'stream' ? streamed : ''}
+  select ${notifications[notification]}`;
+}
 
-/** One revision more, as the store writes it but for the job. Takes an event's id and the task's. */
-export const reviseSql = `
+/** One revision more, as the store writes it but for the job. */
+export function revise(taskId: string, notification: Notification) {
+  return {
+    // Named: planned once for each connection.
+    name: `revise-${notification}`,
+    text: `
   with changed as (
     update task set revision = revision + 1, updated_at = now() where id = $2 returning *, $1 as event_id
-  ${storeRevisionSql}`;
-
-export function reviseParams(taskId: string): [eventId: string, taskId: string] {
-  return [newId('event'), taskId];
+  ${storeRevisionSql(notification)}`,
+    values: [newId('event'), taskId],
+  };
 }
 
 /** One revision more of each of these tasks, at once. */
-export async function reviseAll(database: ClientBase, taskIds: readonly string[]): Promise<void> {
+export async function reviseAll(
+  database: ClientBase,
+  taskIds: readonly string[],
+  notification: Notification,
+): Promise<void> {
   const sql = `
     with wanted as (
       select * from unnest($1::text[], $2::text[]) as wanted(event_id, task_id)
     ), changed as (
       update task set revision = revision + 1, updated_at = now() from wanted where id = task_id
       returning task.*, event_id
-    ${storeRevisionSql}`;
+    ${storeRevisionSql(notification)}`;
   await database.query(sql, [taskIds.map(() => newId('event')), taskIds]);
 }
 

@@ -1,5 +1,5 @@
-// Mercurius and its JIT do not run on graphql 17. They get version 16, which is installed under another name; nothing else in
-// their process needs graphql. Imported for its effect, before Mercurius.
+// Mercurius asks for graphql 16, and its JIT does not run on 17. It gets 16, which is installed under another name; nothing else
+// in its process needs graphql. Imported for its effect, before Mercurius.
 import { registerHooks } from 'node:module';
 
 registerHooks({

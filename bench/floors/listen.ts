@@ -1,17 +1,13 @@
 import { Client } from 'pg';
 
-/** Listens for revisions as our own listener does, and does nothing else. */
+/** Listens on a connection of its own, as Groundcrew does, and does nothing else. */
 export async function listen(
   url: string,
-  onWakeUp: (taskId: string, revision: number) => void,
+  channel: string,
+  onPayload: (payload: string) => void,
 ): Promise<void> {
   const client = new Client(url);
   await client.connect();
-  client.on('notification', ({ payload = '' }) => {
-    for (const line of payload.split('\n')) {
-      const [taskId = '', revision] = line.split(' ');
-      onWakeUp(taskId, Number(revision));
-    }
-  });
-  await client.query('listen groundcrew_task');
+  client.on('notification', ({ payload = '' }) => onPayload(payload));
+  await client.query(`listen ${channel}`);
 }

@@ -1,9 +1,9 @@
 // The floor: `ws` and nothing else. A client names a task; of each of its revisions it is sent as many bytes as
 // Groundcrew would send, with nothing read and nothing serialized.
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { listen } from './listen.ts';
+import { serve } from './serve.ts';
 
 const [, , databaseUrl = '', messageBytes = '900'] = process.argv;
 const watchers = new Map<string, Set<{ socket: WebSocket; id: string }>>();
@@ -28,13 +28,13 @@ new WebSocketServer({ server }).on('connection', (socket) => {
   });
 });
 
-await listen(databaseUrl, (taskId, revision) => {
-  for (const { socket, id } of watchers.get(taskId) ?? []) socket.send(messageOf(id, revision));
+await listen(databaseUrl, 'groundcrew_task', (payload) => {
+  for (const line of payload.split('\n')) {
+    const [taskId = '', revision] = line.split(' ');
+    for (const { socket, id } of watchers.get(taskId) ?? []) socket.send(messageOf(id, Number(revision)));
+  }
 });
-process.on('SIGTERM', () => process.exit(0));
-server.listen(0, '127.0.0.1', 4096, () => {
-  console.log(`ready on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-});
+serve(server);
 
 function messageOf(id: string, revision: number): string {
   return `{"id":"${id}","type":"next","payload":{"data":{"taskUpdated":{"revision":${revision},"x":"${padding}"}}}}`;

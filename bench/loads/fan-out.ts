@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { Arrivals } from '../arrivals.ts';
 import { openLightClient } from '../light-client.ts';
 import { revisionOf } from '../message.ts';
-import { readRevisions, reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
+import { type Notification, readRevisions, revise, subscribeMessage } from '../watched-task.ts';
 import { finish, inParallel, readSpec } from './load.ts';
 
 export interface FanOutResult {
@@ -15,13 +15,15 @@ export interface FanOutSpec {
   readonly url: string;
   readonly token?: string;
   readonly graphql: boolean;
+  readonly notification: Notification;
   readonly databaseUrl: string;
   readonly taskId: string;
   readonly subscribers: number;
   readonly revisions: number;
 }
 
-const { url, token, graphql, databaseUrl, taskId, subscribers, revisions } = readSpec<FanOutSpec>();
+const { url, token, graphql, notification, databaseUrl, taskId, subscribers, revisions } =
+  readSpec<FanOutSpec>();
 /** Revisions on their way at once: enough that no reader waits for the writer. */
 const window = 4;
 const writer = new Client(databaseUrl);
@@ -54,7 +56,7 @@ await subscribed;
 const write = async (count: number) => {
   const before = received;
   for (let revision = 1; revision <= count; revision += 1) {
-    await writer.query(reviseSql, reviseParams(taskId));
+    await writer.query(revise(taskId, notification));
     await until(before + (revision - window) * subscribers);
   }
   await until(before + count * subscribers);

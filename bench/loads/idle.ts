@@ -4,13 +4,14 @@ import { Client } from 'pg';
 import { Arrivals } from '../arrivals.ts';
 import { openLightClient } from '../light-client.ts';
 import { revisionOf } from '../message.ts';
-import { readRevisions, reviseAll, subscribeMessage } from '../watched-task.ts';
+import { type Notification, readRevisions, reviseAll, subscribeMessage } from '../watched-task.ts';
 import { finish, inParallel, reach, readSpec } from './load.ts';
 
 export interface IdleSpec {
   readonly url: string;
   readonly token?: string;
   readonly graphql: boolean;
+  readonly notification: Notification;
   readonly databaseUrl: string;
   /** One for each socket, those of the warm-up first; when there are fewer sockets share them. */
   readonly taskIds: readonly string[];
@@ -20,7 +21,8 @@ export interface IdleSpec {
   readonly revisions: number;
 }
 
-const { url, token, graphql, databaseUrl, taskIds, warmUp, sockets, revisions } = readSpec<IdleSpec>();
+const { url, token, graphql, notification, databaseUrl, taskIds, warmUp, sockets, revisions } =
+  readSpec<IdleSpec>();
 /** Who has just been busy is not idle yet: a server may keep for a moment what others may ask for. */
 const settleMs = 3_000;
 const database = new Client(databaseUrl);
@@ -47,7 +49,7 @@ async function open(from: number, count: number): Promise<void> {
   for (let revision = 0; revision < revisions; revision += 1) {
     arrived = 0;
     all = Promise.withResolvers();
-    await reviseAll(database, ofSockets);
+    await reviseAll(database, ofSockets, notification);
     await all.promise;
   }
   if (revisions > 0) await delay(settleMs);

@@ -6,13 +6,14 @@ import { type LightClient, openLightClient } from '../light-client.ts';
 import { revisionOf, subscriptionOf } from '../message.ts';
 import { openStalledClient } from '../stalled-client.ts';
 import { type Spread, spreadOf } from '../statistics.ts';
-import { readRevisions, reviseParams, reviseSql, subscribeMessage } from '../watched-task.ts';
+import { type Notification, readRevisions, revise, subscribeMessage } from '../watched-task.ts';
 import { finish, inParallel, readSpec } from './load.ts';
 
 export interface WatchSpec {
   readonly url: string;
   readonly token?: string;
   readonly graphql: boolean;
+  readonly notification: Notification;
   readonly databaseUrl: string;
   readonly taskIds: readonly string[];
   readonly sockets: number;
@@ -41,7 +42,7 @@ interface WatchedTask {
   readonly sent: Map<number, number>;
 }
 
-const { url, token, graphql, databaseUrl, taskIds, sockets, rate, seconds, stalledBy } =
+const { url, token, graphql, notification, databaseUrl, taskIds, sockets, rate, seconds, stalledBy } =
   readSpec<WatchSpec>();
 const writers = new Pool({
   connectionString: databaseUrl,
@@ -93,7 +94,7 @@ for (let n = 0; n < total; n += 1) {
   task.newest += 1;
   // The clock runs from before the statement is sent: what the database takes is in it.
   task.sent.set(task.newest, performance.now());
-  void writers.query(reviseSql, reviseParams(task.id));
+  void writers.query(revise(task.id, notification));
 }
 const wroteMs = performance.now() - began;
 for (let patience = 500; patience > 0 && tasks.some(({ sent }) => sent.size > 0); patience -= 1) {
