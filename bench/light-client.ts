@@ -7,6 +7,7 @@ export interface LightClient {
   send(text: string): void;
   /** Stops reading, for good. */
   pause(): void;
+  close(): void;
 }
 
 /** Resolves once the socket is open and, for graphql-transport-ws, acknowledged; `onMessage` hears all after that. */
@@ -21,11 +22,15 @@ export function openLightClient(
     const client = {
       send: (text: string) => void socket.write(clientFrame(text)),
       pause() {
-        paused = true;
+        expectsNoMore = true;
         socket.pause();
       },
+      close() {
+        expectsNoMore = true;
+        socket.destroy();
+      },
     };
-    let paused = false;
+    let expectsNoMore = false;
     let acknowledged = !options.graphql;
     const frames = new FrameReader(
       (payload) => {
@@ -40,7 +45,7 @@ export function openLightClient(
       const error = new Error(`${url} closed a socket`);
       reject(error);
       // A figure with fewer clients than it says would be none.
-      if (acknowledged && !paused) throw error;
+      if (acknowledged && !expectsNoMore) throw error;
     });
     socket.on('connect', () => {
       socket.write(

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
-const maxMs = 90_000;
+const usualMaxMs = 90_000;
 const interruption = new AbortController();
 
 /** Ends the load that runs and lets no other start: a caller that waits for one fails, and stops what it has started. */
@@ -18,9 +18,10 @@ export function isInterrupted(): boolean {
  * is awaited at each moment that it says has come.
  */
 export async function runLoad<Result>(
-  name: 'watch' | 'fan-out' | 'idle' | 'create-http' | 'create-direct' | 'talk',
+  name: 'watch' | 'fan-out' | 'idle' | 'create-http' | 'create-direct' | 'talk' | 'soak',
   spec: object,
   onMoment: (moment: string) => Promise<void> = async () => {},
+  maxMs = usualMaxMs,
 ): Promise<Result> {
   const { signal } = interruption;
   signal.throwIfAborted();

@@ -10,12 +10,13 @@ import { benchMillion } from './suites/million.ts';
 import { benchProvisioning } from './suites/provisioning.ts';
 import { benchRealtime } from './suites/realtime.ts';
 import { benchRowSecurity } from './suites/row-security.ts';
+import { benchSoak } from './suites/soak.ts';
 import { benchStart } from './suites/start.ts';
 import { readVersions } from './versions.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, tasks: { type: 'string' } },
+  options: { json: { type: 'string' }, tasks: { type: 'string' }, minutes: { type: 'string' } },
 });
 
 const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -27,9 +28,10 @@ const suites: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'row-security': benchRowSecurity,
   start: benchStart,
   million: () => benchMillion(values.tasks === undefined ? undefined : Number(values.tasks)),
+  soak: () => benchSoak(values.minutes === undefined ? undefined : Number(values.minutes)),
 };
-/** Those that take many minutes and gigabytes run only when they are asked for. */
-const usual = Object.keys(suites).filter((name) => name !== 'million');
+/** Those that take many minutes run only when they are asked for. */
+const usual = Object.keys(suites).filter((name) => name !== 'million' && name !== 'soak');
 const chosen = positionals.length > 0 ? positionals : usual;
 const unknown = chosen.find((name) => !Object.hasOwn(suites, name));
 if (unknown !== undefined) {

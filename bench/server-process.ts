@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { instantProvider, startGroundcrew } from '../test/support/groundcrew-processes.ts';
 import { memoryOf, memoryOptions } from '../test/support/memory.ts';
@@ -23,6 +23,7 @@ export interface ServerProcess extends AsyncDisposable {
   memory(): Promise<NodeJS.MemoryUsage>;
   /** Milliseconds of processor time since its start, as Linux counts it. */
   cpuMs(): number;
+  openSockets(): number;
 }
 
 /** Starts a Node program of this repository that prints `ready on URL` on a line once it accepts requests. */
@@ -61,6 +62,7 @@ async function measured(started: StartedProcess): Promise<ServerProcess> {
       url,
       memory: () => memoryOf(started),
       cpuMs: () => processorMs(started.pid),
+      openSockets: () => socketsOf(started.pid),
       [Symbol.asyncDispose]: end,
     };
   } catch (error) {
@@ -74,4 +76,16 @@ export function processorMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+function socketsOf(pid: number): number {
+  const dir = `/proc/${pid}/fd`;
+  return readdirSync(dir).filter((name) => {
+    try {
+      return readlinkSync(join(dir, name)).startsWith('socket:');
+    } catch {
+      // Closed meanwhile.
+      return false;
+    }
+  }).length;
 }
