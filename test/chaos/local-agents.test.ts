@@ -14,7 +14,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { seededTest } from './support/seeded-test.ts';
 import { again, readTranscript, Watch } from './support/transcripts.ts';
 
-const rounds = isLong ? 8 : 2;
+const rounds = isLong ? 8 : 1;
 /** Milliseconds between two kills of one agent server: an agent that dies more than five times in a minute is given up. */
 const serverRestsMs = 15_000;
 /** Not a promise: agents and servers start on a busy machine. */

@@ -1,56 +1,37 @@
-import { expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
+import { isRunning, type StartedProcess } from '../support/processes.ts';
 import { fails, hangs, never } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
-import { createInstallation } from './support/installation.ts';
+import { createInstallation, type Installation } from './support/installation.ts';
 import { lockTask, type RowLock } from './support/row-lock.ts';
 
-// They wait for sweeps most of the time.
-it.concurrent(
-  'I11 removes a sandbox that appeared after its release, and none of another installation',
-  async () => {
-    await using app = await createInstallation();
-    await app.startApi();
-    await app.startWorker();
-    const foreign = {
-      key: 'foreign-1',
-      ref: { id: 'f', cwd: '/f' },
-      request: {} as never,
-      createdAt: new Date(0),
-    };
-    app.provider.sandboxes.set(foreign.key, foreign);
-    app.provider.on('destroySandbox', fails({ code: 'BUSY' }), { times: 2 });
-    const id = await app.createTask();
-    await app.waitForStatus(id, 'running');
-    const { key } = await app.task(id);
-    const sandbox = app.provider.sandboxes.get(key);
-    await app.cancelTask(id);
-    await waitFor(() => !app.provider.sandboxes.has(key), 10_000);
-    await waitFor(async () => (await app.task(id)).revision > 1 && (await released(key)));
-    // As when the provider was slow to make it.
-    app.provider.sandboxes.set(key, sandbox as never);
-    const at = performance.now();
-    await waitFor(() => !app.provider.sandboxes.has(key), 60_000);
-    report('a leaked sandbox, gone', `${Math.round(performance.now() - at)} ms`);
-    expect(app.provider.sandboxes.has(foreign.key)).toBe(true);
-    expect(app.provider.callsOf('destroySandbox', foreign.key)).toEqual([]);
-    expect(app.logged(/leaked sandboxes/).length).toBeGreaterThan(0);
-    await expectConsistency(app, { statuses: ['canceled'] });
+/** Of all tests, which go on with the workers that the one before has left: a start costs more than a test. */
+let app: Installation;
+let workers: StartedProcess[] = [];
 
-    async function released(of: string): Promise<boolean> {
-      const [row] = await app.sql('select state from sandbox where key = $1', [of]);
-      return row?.state === 'released';
-    }
-  },
-  testTimeout,
-);
+beforeAll(async () => {
+  app = await createInstallation();
+  await app.startApi();
+}, testTimeout);
+afterEach(() => app.provider.reset());
+afterAll(() => app[Symbol.asyncDispose]());
 
-it.concurrent(
+/** Has so many workers run, and no others. */
+async function runWorkers(count: number): Promise<void> {
+  workers = workers.filter(({ pid }) => isRunning(pid));
+  for (const worker of workers.splice(count)) {
+    worker.kill();
+    await worker.exit;
+  }
+  while (workers.length < count) workers.push(await app.startWorker());
+}
+
+it(
   'I3 completes tasks whose jobs were deleted, doubled or locked by a pool that does not have them',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
+    await runWorkers(0);
     const lost = await app.createTask();
     const doubled = await app.createTask();
     const locked = await app.createTask();
@@ -71,7 +52,7 @@ it.concurrent(
     const cancelCall = app.provider.on('createSandbox', hangs(), {
       when: ({ key }) => key === canceled.replaceAll('_', '-'),
     });
-    await Promise.all([app.startWorker(), app.startWorker()]);
+    await runWorkers(2);
     await waitFor(() => cancelCall.calls.length > 0);
     await app.waitForStatus(doubled, 'running');
     await app.waitForStatus(lost, 'running', 15_000);
@@ -85,14 +66,13 @@ it.concurrent(
   testTimeout,
 );
 
-it.concurrent(
+it(
   'I11 releases a sandbox again when the worker dies while it releases it',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
+    await runWorkers(1);
     const inShort = ['before the effect', 'before the commit'] as const;
     for (const moment of isLong ? ([...inShort, 'before the answer'] as const) : inShort) {
-      const worker = await app.startWorker();
+      const [worker] = workers as [StartedProcess];
       const id = await app.createTask();
       await app.waitForStatus(id, 'running');
       const { key } = await app.task(id);
@@ -117,10 +97,46 @@ it.concurrent(
       await row?.terminateWaiters();
       await row?.release();
       rule.remove();
-      const next = await app.startWorker();
-      await expectConsistency(app, { statuses: ['canceled'], sandboxesGoneMs: 15_000 });
-      next.kill();
-      await next.exit;
+      await runWorkers(1);
+      await expectConsistency(app, { statuses: ['running', 'canceled'], sandboxesGoneMs: 15_000 });
+    }
+  },
+  testTimeout,
+);
+
+it(
+  'I11 removes a sandbox that appeared after its release, and none of another installation',
+  async () => {
+    await runWorkers(1);
+    const before = app.logged(/leaked sandboxes/).length;
+    const foreign = {
+      key: 'foreign-1',
+      ref: { id: 'f', cwd: '/f' },
+      request: {} as never,
+      createdAt: new Date(0),
+    };
+    app.provider.sandboxes.set(foreign.key, foreign);
+    app.provider.on('destroySandbox', fails({ code: 'BUSY' }), { times: 2 });
+    const id = await app.createTask();
+    await app.waitForStatus(id, 'running');
+    const { key } = await app.task(id);
+    const sandbox = app.provider.sandboxes.get(key);
+    await app.cancelTask(id);
+    await waitFor(() => !app.provider.sandboxes.has(key), 10_000);
+    await waitFor(async () => (await app.task(id)).revision > 1 && (await released(key)));
+    // As when the provider was slow to make it.
+    app.provider.sandboxes.set(key, sandbox as never);
+    const at = performance.now();
+    await waitFor(() => !app.provider.sandboxes.has(key), 60_000);
+    report('a leaked sandbox, gone', `${Math.round(performance.now() - at)} ms`);
+    expect(app.provider.sandboxes.has(foreign.key)).toBe(true);
+    expect(app.provider.callsOf('destroySandbox', foreign.key)).toEqual([]);
+    expect(app.logged(/leaked sandboxes/).length).toBeGreaterThan(before);
+    await expectConsistency(app, { statuses: ['running', 'canceled'] });
+
+    async function released(of: string): Promise<boolean> {
+      const [row] = await app.sql('select state from sandbox where key = $1', [of]);
+      return row?.state === 'released';
     }
   },
   testTimeout,

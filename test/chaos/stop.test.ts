@@ -1,21 +1,38 @@
-import { expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { connect } from '../support/graphql-ws-client.ts';
-import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
+import { type ApiProcess, GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { createOwnCluster } from '../support/own-cluster.ts';
+import { isRunning, type StartedProcess } from '../support/processes.ts';
 import { hangs, waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
-import { createInstallation } from './support/installation.ts';
+import { createInstallation, type Installation } from './support/installation.ts';
 
 const stopMs = 10_000;
 
-it.concurrent(
+/** Of all tests, which go on with the worker that the one before has left: a start costs more than a test. */
+let app: Installation;
+let api: ApiProcess;
+let left: StartedProcess | undefined;
+
+beforeAll(async () => {
+  app = await createInstallation();
+  api = await app.startApi();
+}, testTimeout);
+afterEach(() => app.provider.reset());
+afterAll(() => app[Symbol.asyncDispose]());
+
+/** The only worker. */
+async function onlyWorker(): Promise<StartedProcess> {
+  if (!left || !isRunning(left.pid)) left = await app.startWorker();
+  return left;
+}
+
+it(
   'I12 hands over the running steps of a worker that is stopped, and leaves no job locked',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
-    const first = await app.startWorker();
+    const first = await onlyWorker();
     const rules = (['createSandbox', 'ensureAgent', 'createSession'] as const).map((method) =>
       app.provider.on(method, hangs(), { times: 1 }),
     );
@@ -33,49 +50,43 @@ it.concurrent(
     expect(took).toBeLessThan(stopMs);
     expect(await app.lockedJobs()).toEqual([]);
     expect(await app.sql('select leased_by from task where leased_by is not null')).toEqual([]);
+    expect(await app.sql('select id from worker')).toEqual([]);
     const states = (await app.tasks()).flatMap(({ state }) => state.steps);
     expect(states.filter(({ state }) => state === 'running')).toEqual([]);
     expect(states.filter(({ failures }) => failures > 0)).toEqual([]);
 
     const began = app.now();
-    const second = await app.startWorker();
+    await onlyWorker();
     await app.settled();
     report('the next worker’s start to all tasks RUNNING', `${Math.round(app.now() - began)} ms`);
     await expectConsistency(app, { statuses: ['running'] });
-    second.kill('SIGTERM');
-    expect(await second.exit).toEqual({ code: 0, signal: null });
-    expect(await app.sql('select id from worker')).toEqual([]);
   },
   testTimeout,
 );
 
-it.concurrent(
+it(
   'ends a worker at once at a second signal',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
-    const worker = await app.startWorker();
+    const worker = await onlyWorker();
     const gate = Promise.withResolvers<void>();
     app.provider.on('createSandbox', waitsFor(gate.promise), { ignoresSignal: true, times: 1 });
-    await app.createTask();
-    await app.provider.waitForCall('createSandbox');
+    const { key } = await app.task(await app.createTask());
+    await app.provider.waitForCall('createSandbox', { key });
     worker.kill('SIGTERM');
     await worker.waitForLine(/"stopping"/, 30_000, 'stderr');
     const at = app.now();
     worker.kill('SIGINT');
     expect((await worker.exit).code).toBe(1);
     expect(app.now() - at).toBeLessThan(1_500);
-    await app.startWorker();
+    await onlyWorker();
     await expectConsistency(app, { statuses: ['running'] });
   },
   testTimeout,
 );
 
-it.concurrent(
+it(
   'closes the sockets of an API server that is stopped with 1012',
   async () => {
-    await using app = await createInstallation();
-    const api = await app.startApi();
     const id = await app.createTask();
     const client = await connect(app.apiUrl, { token: GroundcrewProcesses.token });
     const updates = client.subscribe({
@@ -89,7 +100,7 @@ it.concurrent(
     expect(code).toBe(1012);
     expect(await api.exit).toEqual({ code: 0, signal: null });
     expect(app.now() - at).toBeLessThan(stopMs);
-    await app.startWorker();
+    await onlyWorker();
     await expectConsistency(app, { statuses: ['running'] });
   },
   testTimeout,

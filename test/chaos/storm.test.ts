@@ -2,22 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { isLong, report, summarize } from '../support/chaos-form.ts';
 import type { StartedProcess } from '../support/processes.ts';
+import { range } from '../support/range.ts';
 import { expectConsistency } from './support/consistency.ts';
 import { createInstallation } from './support/installation.ts';
 import { seededTest } from './support/seeded-test.ts';
 
 const faults = isLong ? 40 : 4;
+const count = isLong ? 3 : 2;
 
 seededTest(
   'completes or closes every task while workers are killed, paused and stopped at random',
   async (random) => {
     await using app = await createInstallation();
     await app.startApi();
-    const workers: StartedProcess[] = await Promise.all([
-      app.startWorker(),
-      app.startWorker(),
-      app.startWorker(),
-    ]);
+    const workers: StartedProcess[] = await Promise.all(range(1, count).map(() => app.startWorker()));
     for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
       app.provider.on(method, async (turn) => {
         await delay(random.between(0, 400));
