@@ -34,6 +34,8 @@ export interface Cell {
   spent: boolean;
   lock: RowLock | undefined;
   readonly calls: { step: StepName; pid: number; at: number }[];
+  /** How many calls there were when its worker was killed. */
+  callsBefore: number;
 }
 
 /** Every step at every moment, each with a task of its own. */
@@ -54,6 +56,7 @@ export class KillPlan {
         spent: false,
         lock: undefined,
         calls: [],
+        callsBefore: 0,
       })),
     );
     const byUrl = new Map(this.cells.map((cell) => [cell.repoUrl, cell]));
@@ -101,6 +104,7 @@ export class KillPlan {
     await worker.exit;
     for (const cell of cells) {
       cell.parkedAt = 0;
+      cell.callsBefore = cell.calls.length;
       if (!cell.lock) continue;
       // Without this PostgreSQL completes the statement of the dead worker: that is the moment `in the commit`.
       if (cell.moment === 'before the commit') {
@@ -123,7 +127,7 @@ export class KillPlan {
   ): Promise<Map<Cell, number>> {
     const figures = new Map<Cell, number>();
     for (const cell of cells) {
-      const next = () => cell.calls.find(({ at }) => at > killedAt);
+      const next = () => cell.calls[cell.callsBefore];
       // Opening the session is the last call of a task.
       const over = async () =>
         cell.step === 'create_session' && (await this.#app.task(cell.taskId)).status === 'running';
