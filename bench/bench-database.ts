@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { pino } from 'pino';
 import { startEmbedded } from '../src/db/embedded/start.ts';
 import { openDatabase } from '../src/tables/database.ts';
@@ -16,6 +18,8 @@ export interface BenchDatabase extends AsyncDisposable {
   createTasks(count: number, repoUrl?: string): Promise<string[]>;
   /** The owner's. */
   workspaceId(): Promise<string>;
+  /** Another database of the same PostgreSQL, with nothing in it, for a measurement after this one's. */
+  another(): Promise<BenchDatabase>;
 }
 
 /** An embedded PostgreSQL of its own, with the settings that users get. */
@@ -29,27 +33,47 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
     await chmod(dataDir, 0o711);
     const logger = pino({ level: 'silent' });
     const { url } = parts.adopt(await startEmbedded({ dataDir, logger }), (each) => each.stop());
-    await migrate(url);
-    const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
-    const offer = { providers: ['instant'], defaultAgent: 'demo', allowLocalRepos: true } as const;
-    const creator = new TaskCreator(db, offer);
-    return {
-      url,
-      dataDir,
-      async createTasks(count, repoUrl = 'https://example.com/a/b') {
-        const view = new View(db, await ownersViewer(db));
-        const inputs = Array.from({ length: count }, (_, index) => ({
-          repoUrl,
-          prompt: `Fix test ${index}`,
-        }));
-        const tasks = await Promise.all(inputs.map((input) => creator.create(view, input)));
-        return tasks.map((task) => task.id);
-      },
-      workspaceId: async () => (await ownersViewer(db)).workspace.id,
-      [Symbol.asyncDispose]: () => parts.disposeAsync(),
-    };
+    return await openBenchDatabase(url, dataDir, parts);
   } catch (error) {
     await parts.disposeAsync();
     throw error;
   }
+}
+
+/** `parts` end with the database. */
+async function openBenchDatabase(
+  url: string,
+  dataDir: string,
+  parts: AsyncDisposableStack,
+): Promise<BenchDatabase> {
+  await migrate(url);
+  const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
+  const offer = { providers: ['instant'], defaultAgent: 'demo', allowLocalRepos: true } as const;
+  const creator = new TaskCreator(db, offer);
+  return {
+    url,
+    dataDir,
+    async createTasks(count, repoUrl = 'https://example.com/a/b') {
+      const view = new View(db, await ownersViewer(db));
+      const inputs = Array.from({ length: count }, (_, index) => ({
+        repoUrl,
+        prompt: `Fix test ${index}`,
+      }));
+      const tasks = await Promise.all(inputs.map((input) => creator.create(view, input)));
+      return tasks.map((task) => task.id);
+    },
+    workspaceId: async () => (await ownersViewer(db)).workspace.id,
+    another: async () => openBenchDatabase(await createDatabase(url), dataDir, new AsyncDisposableStack()),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+async function createDatabase(serverUrl: string): Promise<string> {
+  const url = new URL(serverUrl);
+  url.pathname = `/bench_${randomUUID().replaceAll('-', '')}`;
+  const client = new Client(serverUrl);
+  await client.connect();
+  await client.query(`CREATE DATABASE ${url.pathname.slice(1)} TEMPLATE template0`);
+  await client.end();
+  return url.href;
 }

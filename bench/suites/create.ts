@@ -24,8 +24,8 @@ export async function benchCreate(): Promise<Figure[]> {
     connections,
     seconds,
   } satisfies CreateDirectSpec);
-  const quick = await createBesideWorker('instant');
-  const hanging = await createBesideWorker('hanging');
+  const quick = await createBesideWorker(database, repoUrl, 'instant');
+  const hanging = await createBesideWorker(database, repoUrl, 'hanging');
 
   const figure = (name: string, unit: string, of: (created: Created) => number, ours: Created): Figure[] => [
     {
@@ -58,9 +58,12 @@ export async function benchCreate(): Promise<Figure[]> {
 }
 
 /** On a database of its own, so that neither measurement finds the jobs that the other has left. */
-async function createBesideWorker(provider: BenchProvider): Promise<Created> {
-  await using database = await startBenchDatabase();
-  const repoUrl = createRepository(database.dataDir);
+async function createBesideWorker(
+  beside: BenchDatabase,
+  repoUrl: string,
+  provider: BenchProvider,
+): Promise<Created> {
+  await using database = await beside.another();
   await using _worker = await startGroundcrewServer('worker', database, provider);
   return await createOverHttp(database, { repoUrl, connections: 1, seconds, pause: 20 }, provider);
 }
