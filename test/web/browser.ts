@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, onTestFinished } from 'vites
 import { type StartedApp, startApp } from '../schema/started-app.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import { chromiumNames, chromiumPath, sharedChromium } from './chromium.ts';
+import { Profile, type View } from './profile.ts';
 
 if (!chromiumPath) {
   process.stderr.write(
@@ -19,9 +20,6 @@ export function describeInBrowser(name: string, tests: () => void): void {
   describe.runIf(chromiumPath)(name, { retry }, tests);
 }
 
-/** How a visitor sees the page. */
-export type View = NonNullable<Parameters<Browser['newContext']>[0]>;
-
 export interface Visit {
   readonly context: BrowserContext;
   readonly page: Page;
@@ -37,13 +35,15 @@ interface Target {
 export async function visit(browser: Browser, { url, token }: Target, view: View = {}): Promise<Visit> {
   const context = await browser.newContext({ baseURL: url, locale: 'en-US', ...view });
   onTestFinished(() => context.close());
-  if (token !== undefined) {
-    const login = await context.request.post('/login', { form: { token }, maxRedirects: 0 });
-    if (login.status() !== 303) throw new Error(`The login was answered with ${login.status()}.`);
-  }
+  if (token !== undefined) await signIn(context, token);
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   return { context, page };
+}
+
+async function signIn(context: BrowserContext, token: string): Promise<void> {
+  const login = await context.request.post('/login', { form: { token }, maxRedirects: 0 });
+  if (login.status() !== 303) throw new Error(`The login was answered with ${login.status()}.`);
 }
 
 /** What the element that has the focus is called. */
@@ -58,6 +58,8 @@ export class Site {
   app!: StartedApp;
   repository!: GitRepository;
   browser!: Browser;
+  #profile: Profile | undefined;
+  #isProfileTaken = false;
 
   /** Registers the hooks that start and stop it. The role `api` has no worker: stored tasks stay as they are. */
   static forTests(role: 'start' | 'api'): Site {
@@ -68,13 +70,37 @@ export class Site {
     return site;
   }
 
-  /** A visitor with a browser profile of their own, who has signed in. */
-  visit(view?: View): Promise<Visit> {
+  /**
+   * A visitor who has signed in. The first one in a test has the profile of the file, which has compiled the scripts of the
+   * page; nothing else of another test is in it. The others have profiles of their own.
+   */
+  async visit(view?: View): Promise<Visit> {
+    if (this.#isProfileTaken) return this.visitAnew(view);
+    this.#isProfileTaken = true;
+    onTestFinished(() => this.#freeProfile());
+    this.#profile ??= await Profile.create(this.browser, this.app.url);
+    const opened = await this.#profile.open(view ?? {});
+    await signIn(opened.context, this.app.token);
+    return opened;
+  }
+
+  /**
+   * A visitor who has signed in, with a new profile: for tests of the first visit, and for those that change what a profile
+   * keeps, such as its clock.
+   */
+  visitAnew(view?: View): Promise<Visit> {
     return visit(this.browser, this.app, view);
   }
 
   visitSignedOut(view?: View): Promise<Visit> {
     return visit(this.browser, { url: this.app.url }, view);
+  }
+
+  async #freeProfile(): Promise<void> {
+    this.#isProfileTaken = false;
+    if (await this.#profile?.reset()) return;
+    await this.#profile?.close();
+    this.#profile = undefined;
   }
 
   async #start(role: 'start' | 'api'): Promise<void> {
@@ -92,6 +118,7 @@ export class Site {
   }
 
   async #stop(): Promise<void> {
+    await this.#profile?.close();
     await this.app?.[Symbol.asyncDispose]();
     await this.repository?.[Symbol.asyncDispose]();
   }

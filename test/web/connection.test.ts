@@ -74,7 +74,7 @@ describeInBrowser('a page whose connection is lost', () => {
 
   it('says so while the browser is offline, and catches up afterwards', async () => {
     const { stored } = site.app;
-    const { page, context } = await site.visit();
+    const { page, context } = await site.visitAnew();
     const { id } = await stored.create();
     await page.goto(`/tasks/${id}`);
     await history(page).first().waitFor();

@@ -119,7 +119,7 @@ describeInBrowser('what the page promises to those who find their way by roles a
   it.each(['/', '/tasks/ID'])(
     'holds for the first load of %s: 200 kB of scripts and styles',
     async (path) => {
-      const { page } = await site.visit();
+      const { page } = await site.visitAnew();
       const sizes: Promise<number>[] = [];
       page.on('requestfinished', (request) => {
         if (!['script', 'stylesheet'].includes(request.resourceType())) return;

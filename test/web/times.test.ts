@@ -22,7 +22,7 @@ describeInBrowser('the times of a step', () => {
     await startStep(id);
     const error = failure('ensure_name');
     await site.app.stored.change(id, { type: 'stepFailed', step: 'ensure_name', error, retryMs: 90_000 });
-    const { page } = await site.visit();
+    const { page } = await site.visitAnew();
     await page.clock.install();
     await page.goto(`/tasks/${id}`);
     await step(page).getByText('Failed').waitFor();
