@@ -42,9 +42,10 @@ describeInBrowser('the first frame of a task that was just created', () => {
 
   it('takes at most 60 ms of computing after the answer, at the first visit too', async () => {
     site.app.provider.on('createSandbox', hangs());
-    const times: number[] = [];
-    for (let visit = 0; visit < 3; visit += 1) times.push(await firstFrame(await site.visit()));
     // What else runs on the machine slows this down too, so the best of three counts.
-    expect(Math.min(...times)).toBeLessThan(60);
+    let best = Number.POSITIVE_INFINITY;
+    for (let visit = 0; visit < 3 && best >= 60; visit += 1)
+      best = Math.min(best, await firstFrame(await site.visitAnew()));
+    expect(best).toBeLessThan(60);
   });
 });

@@ -78,19 +78,19 @@ describeInBrowser(`a transcript of ${count} items`, () => {
   }
 
   it('shows its end within a second of computing, at the first visit too', async () => {
-    const times: number[] = [];
-    for (let visit = 0; visit < 3; visit += 1) {
-      const { page } = await site.visit({ viewport: { width: 900, height: 700 } });
+    // What else runs on the machine slows this down too, so the best of three counts.
+    let best = Number.POSITIVE_INFINITY;
+    for (let visit = 0; visit < 3 && best >= 1_000; visit += 1) {
+      const { page } = await site.visitAnew({ viewport: { width: 900, height: 700 } });
       await page.addInitScript(markOpening, `Item ${count}.`);
       const painted = page.waitForEvent('console', (message) => message.text() === 'painted');
-      times.push(
-        await computingMs(page, ['began', 'painted'], async () => {
-          await page.goto(`/tasks/${id}`);
-          await painted;
-        }),
-      );
+      const computing = await computingMs(page, ['began', 'painted'], async () => {
+        await page.goto(`/tasks/${id}`);
+        await painted;
+      });
+      best = Math.min(best, computing);
     }
-    expect(Math.min(...times)).toBeLessThan(1_000);
+    expect(best).toBeLessThan(1_000);
   });
 
   it('does not move under a reader in its middle, while the rest is read and new items come', async () => {
