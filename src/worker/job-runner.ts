@@ -29,6 +29,10 @@ export interface JobRunnerOptions {
 /** Milliseconds for Graphile Worker to write the results of the last jobs. It can wait for ever, without a database at least. */
 const lastWritesMs = 1_000;
 const restartPauseMs = 500;
+/** Milliseconds between two looks for jobs whose time has come, or whose notification was lost. */
+const lookMs = 500;
+/** Each idle slot of Graphile Worker asks by itself so often. */
+const slotPollMs = 30_000;
 
 /** Graphile Worker's runner, started again when it ends by itself: losing a connection at the wrong moment ends it. */
 export class JobRunner {
@@ -87,26 +91,31 @@ export class JobRunner {
     events.on('pool:create', ({ workerPool }) => {
       this.#options.onPool(workerPool.id).then(attached.resolve, attached.reject);
     });
+    const stopLooking = lookForAll(events);
     // Graphile Worker ends a pool that could not write the result of a job. First it waits for all jobs of the pool, for
     // minutes, and often for ever (its batcher miscounts once a batch has failed). The next runner must not wait for that.
     const ended = Promise.withResolvers<void>();
     events.on('pool:gracefulShutdown', () => ended.resolve());
-    const runner = await run({
-      pgPool: pool,
-      taskList: this.#taskList(attached.promise),
-      parsedCronItems: parseCronItems([...(cronItems ?? [])]),
-      concurrency,
-      noHandleSignals: true,
-      pollInterval: 500,
-      events,
-      logger: graphileLogger(logger),
-      // With a delay, stop() does not wait for the results to be written, and the jobs stay locked.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
-    });
-    this.#runner = runner;
-    if (this.#stopping.signal.aborted) await runner.stop();
-    runner.promise.catch(() => {});
-    await Promise.race([runner.promise, ended.promise]);
+    try {
+      const runner = await run({
+        pgPool: pool,
+        taskList: this.#taskList(attached.promise),
+        parsedCronItems: parseCronItems([...(cronItems ?? [])]),
+        concurrency,
+        noHandleSignals: true,
+        pollInterval: slotPollMs,
+        events,
+        logger: graphileLogger(logger),
+        // With a delay, stop() does not wait for the results to be written, and the jobs stay locked.
+        preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      });
+      this.#runner = runner;
+      if (this.#stopping.signal.aborted) await runner.stop();
+      runner.promise.catch(() => {});
+      await Promise.race([runner.promise, ended.promise]);
+    } finally {
+      stopLooking();
+    }
   }
 
   /** The tasks, each run once `attached` has resolved and tracked until it has ended. */
@@ -124,6 +133,28 @@ export class JobRunner {
     ];
     return Object.fromEntries(Object.entries(this.#options.tasks).map(tracked));
   }
+}
+
+/**
+ * Has one idle slot look for a job at intervals, and another one as soon as one was found. All slots looking by themselves is
+ * most of what an idle worker costs. Returns a function that ends it.
+ */
+function lookForAll(events: WorkerEvents): () => void {
+  let nudge = () => {};
+  const timer = setInterval(() => nudge(), lookMs);
+  const stop = () => {
+    clearInterval(timer);
+    nudge = () => {};
+  };
+  events.on('pool:create', ({ workerPool }) => {
+    nudge = () => workerPool.nudge(1);
+  });
+  events.on('job:start', () => nudge());
+  // The slots of a pool that ends must not be asked for anything.
+  for (const end of ['pool:gracefulShutdown', 'pool:forcefulShutdown', 'pool:release'] as const) {
+    events.on(end, stop);
+  }
+  return stop;
 }
 
 function graphileLogger(logger: Logger): GraphileLogger {

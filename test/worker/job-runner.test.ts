@@ -154,4 +154,41 @@ describe('JobRunner', () => {
     await addJobs(2);
     await waitFor(() => finished.includes(2));
   });
+
+  it('asks for jobs no more often with many idle slots than with one, and runs all whose time has come', async () => {
+    const slots = 20;
+    let asked = 0;
+    const pool = new Pool({ connectionString: database.url, max: 5 });
+    pool.on('connect', (client) => {
+      const { query } = client;
+      client.query = (...args: unknown[]) => {
+        asked += 1;
+        return (query as (...args: unknown[]) => never).apply(client, args);
+      };
+    });
+    cleanUps.push(() => pool.end());
+    let ran = 0;
+    const runner = createRunner(
+      async () => {
+        ran += 1;
+      },
+      { pool, concurrency: slots },
+    );
+    await runner.start();
+    await waitFor(() => asked >= slots);
+    const addLater = (count: number) =>
+      admin.query(
+        `select graphile_worker.add_job('job', '{}'::json, run_at => now() + interval '2 seconds')
+         from generate_series(1, $1)`,
+        [count],
+      );
+    const [before, began] = [asked, performance.now()];
+    await addLater(1);
+    await waitFor(() => ran === 1);
+    const seconds = (performance.now() - began) / 1_000;
+    expect(asked - before).toBeLessThan(10 + 4 * seconds);
+    await addLater(slots);
+    // One at each look would take ten seconds.
+    await waitFor(() => ran === 1 + slots, 7_000);
+  });
 });
