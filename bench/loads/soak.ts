@@ -44,7 +44,8 @@ const agents = await startTalkingAgents(port);
 const tasks: OpenTask[] = [];
 const clients: LightClient[] = [];
 const counts = { operations: 0, failures: 0, turns: 0, messages: 0, deliveries: 0 };
-const urlOf = (turn: number) => urls[turn % urls.length] as string;
+/** All operations go to each of the servers in turn. */
+const urlOf = (turn: number) => urls[Math.floor(turn / operations.length) % urls.length] as string;
 
 async function ask<T>(query: string, variables: Record<string, unknown>): Promise<T> {
   const { data, errors } = await fetchGraphql(urlOf(counts.operations), token, query, variables);
@@ -109,6 +110,12 @@ async function talk(turn: number): Promise<void> {
   }
 }
 
+const subscriptions = [
+  'subscription { tasksUpdated { __typename } }',
+  `subscription ($id: ID!) { transcriptUpdated(sessionId: $id) {
+    sequence items { id position } appends { itemId text } } }`,
+];
+
 async function subscribe(turn: number): Promise<void> {
   const { id, sessionId } = tasks[turn % tasks.length] as OpenTask;
   const url = `${urlOf(turn).replace('http', 'ws')}/graphql`;
@@ -116,12 +123,10 @@ async function subscribe(turn: number): Promise<void> {
     counts.messages += 1;
   });
   client.send(subscribeMessage(1, id));
-  const more = [
-    'subscription { tasksUpdated { __typename } }',
-    `subscription { transcriptUpdated(sessionId: "${sessionId}") { sequence items { id position } appends { itemId text } } }`,
-  ];
-  for (const [index, query] of more.entries())
-    client.send(JSON.stringify({ id: String(index + 2), type: 'subscribe', payload: { query } }));
+  for (const [index, query] of subscriptions.entries()) {
+    const payload = { query, variables: { id: sessionId } };
+    client.send(JSON.stringify({ id: String(index + 2), type: 'subscribe', payload }));
+  }
   clients.push(client);
   if (clients.length > most.clients) clients.shift()?.close();
 }
