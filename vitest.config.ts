@@ -49,7 +49,7 @@ export default defineConfig({
       // Apart, because they measure promises and load the machine themselves; one by one where figures are asked for.
       project('chaos', [chaos], {
         exclude: [alone],
-        maxWorkers: process.env.GROUNDCREW_CHAOS ? 1 : 2,
+        maxWorkers: process.env.GROUNDCREW_CHAOS ? 1 : maxWorkers,
         groupOrder: 1,
       }),
       project('chaos-alone', [alone], { maxWorkers: 1, groupOrder: 2 }),
