@@ -193,11 +193,14 @@ describe('a Groundcrew client with a real server', () => {
     await expect(missing.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('can be imported as groundcrew/client by the example', async () => {
+  it('can be imported as groundcrew/client by examples/watch-task.mjs, which prints every revision until the task is RUNNING, and ends', async () => {
     const example = startProcess(['node', 'examples/watch-task.mjs', repository.path], {
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: token },
     });
-    await example.waitForLine(/^\d+ RUNNING/, 20_000);
     expect(await example.exit).toEqual({ code: 0, signal: null });
+    expect(example.stdout.at(0)).toBe('1 INIT_ENQUEUE_PROVISION ');
+    expect(example.stdout.at(-1)).toMatch(/^\d+ RUNNING $/);
+    const revisions = example.stdout.map((line) => Number.parseInt(line, 10));
+    expect(revisions).toEqual(revisions.map((_, index) => index + 1));
   });
 });

@@ -29,18 +29,15 @@ async function unpackArchive(folder: string): Promise<string> {
 }
 
 describe('demo', () => {
-  it('works on a repository made on the spot when the project lies inside another repository', async () => {
+  it('works on a repository made on the spot when the project lies inside another repository, and ends with all that it has made and started when npm receives SIGTERM', async () => {
     const cwd = await unpackArchive(join(outer.path, 'vendor'));
     const demo = startProcess(['npm', 'run', 'demo'], { cwd, env: { TMPDIR: temporary } });
     const [, repository] = await demo.waitForLine(/^createTask answered in \d+ ms: \w+, on (.+)$/, 90_000);
     expect(repository).toMatch(new RegExp(`^${temporary}/groundcrew-demo-repository-`));
-    expect(await demo.exit).toEqual({ code: 0, signal: null });
-    expect(demo.stdout.filter((line) => /^(prompt|agent|end) /.test(line))).toEqual([
-      expect.stringMatching(/^prompt +Leave a note/),
-      ...Array(3).fill(expect.stringMatching(/^agent +\S/)),
-      expect.stringMatching(/^end +END_TURN$/),
-    ]);
-    expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
+    demo.kill('SIGTERM');
+    expect((await demo.exit).code).not.toBe(0);
+    // A process that is left running fails the whole run (test/support/global-setup.ts).
+    await waitFor(async () => !(await readdir(temporary)).some((name) => name.startsWith('groundcrew')));
   });
 
   it('removes what it made when nothing reads its output any more', async () => {

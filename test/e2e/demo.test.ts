@@ -2,11 +2,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { createGitRepository } from '../support/git-repository.ts';
 import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
 
-test('npm run demo prints every status, exits with 0 and leaves nothing behind', async () => {
+test('npm run demo prints every status and what the agent says, exits with 0 and leaves nothing behind', async () => {
   await using repository = await createGitRepository();
   const temporary = await mkdtemp(join(tmpdir(), 'groundcrew-demo-test-'));
   // npm changes to the project's folder; the path `.` must still mean the folder of the caller.
@@ -25,21 +26,22 @@ test('npm run demo prints every status, exits with 0 and leaves nothing behind',
     'RUNNING',
     'ARCHIVED',
   ]);
+  expect(demo.stdout.filter((line) => /^(prompt|agent|end) /.test(line))).toEqual([
+    expect.stringMatching(/^prompt +Leave a note/),
+    ...Array(3).fill(expect.stringMatching(/^agent +\S/)),
+    expect.stringMatching(/^end +END_TURN$/),
+  ]);
   // A process that is left running fails the whole run (test/support/global-setup.ts).
   expect((await readdir(temporary)).filter((name) => name.startsWith('groundcrew'))).toEqual([]);
   await rm(temporary, { recursive: true, force: true });
 });
 
 test('the demo exits with 1 and prints why when the task ends in ERROR', async () => {
-  const demo = startProcess(['node', program(), 'demo', '/nothing/here']);
+  const database = await createTestDatabase();
+  const demo = startProcess(['node', program(), 'demo', '/nothing/here'], {
+    env: { DATABASE_URL: database.url },
+  });
   expect((await demo.exit).code).toBe(1);
   expect(demo.stderr.join('\n')).toMatch(/REPOSITORY_NOT_FOUND at ENSURE_NAME/);
-});
-
-test('npm run demo ends with all that it has started when npm receives SIGTERM', async () => {
-  await using repository = await createGitRepository();
-  const demo = startProcess(['npm', 'run', 'demo', '--', repository.path]);
-  await demo.waitForLine(/createTask answered/);
-  demo.kill('SIGTERM');
-  expect((await demo.exit).code).not.toBe(0);
+  await database.drop();
 });
