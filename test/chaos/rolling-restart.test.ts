@@ -103,7 +103,7 @@ class Load {
         this.failures.push(inspect(error, { depth: 6, breakLength: Number.POSITIVE_INFINITY }));
       }
       // Often enough that each restart meets requests; the load itself is not what is tested.
-      await delay(150);
+      await delay(250);
     }
   }
 

@@ -119,7 +119,6 @@ it(
         await worker.current.exit;
         worker.current = await startAgain(startWorker, deadline);
       },
-      () => restart(2, 'SIGTERM'),
     ];
     const began = performance.now();
     for (let turn = 0; performance.now() - began < chaosMs || turn < faults.length; turn += 1) {
