@@ -12,6 +12,8 @@ import { seededTest } from './support/seeded-test.ts';
 
 const count = isLong ? 500 : 30;
 const restarts = isLong ? 15 : 2;
+/** Of each worker. */
+const slots = isLong ? 10 : 5;
 
 /** Of all tests: a start costs more than most of what they do. */
 let cluster: OwnCluster;
@@ -21,7 +23,7 @@ let workers: StartedProcess[];
 beforeAll(async () => {
   cluster = await createOwnCluster();
   // One failed attempt would put a task into ERROR.
-  const settings = { GROUNDCREW_STEP_MAX_ATTEMPTS: '1' };
+  const settings = { GROUNDCREW_STEP_MAX_ATTEMPTS: '1', GROUNDCREW_CONCURRENCY: String(slots) };
   app = await createInstallation({ databaseUrl: cluster.url, settings });
   api = await app.startApi();
   workers = await Promise.all([app.startWorker(), app.startWorker()]);
@@ -133,8 +135,8 @@ seededTest(
 async function startAttempts(): Promise<{ pids: number[]; finish(): void }> {
   const gate = Promise.withResolvers<void>();
   const { calls } = app.provider.on('createSandbox', waitsFor(gate.promise));
-  await app.createTasks(20);
-  await waitFor(() => calls.length === 20);
+  await app.createTasks(2 * slots);
+  await waitFor(() => calls.length === 2 * slots);
   return { pids: calls.map(({ pid }) => pid), finish: gate.resolve };
 }
 
