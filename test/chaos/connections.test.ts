@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
-import { isRunning } from '../support/processes.ts';
+import type { ApiProcess } from '../support/groundcrew-processes.ts';
+import { isRunning, type StartedProcess } from '../support/processes.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
@@ -15,12 +16,31 @@ const names = [
   'groundcrew listen',
 ] as const;
 
+/** Of all tests: a start costs more than a test. The first has two workers, the others one. */
+let app: Installation;
+let api: ApiProcess;
+let workers: StartedProcess[];
+
+beforeAll(async () => {
+  app = await createInstallation({
+    settings: { GROUNDCREW_RETRY_BASE_MS: '500', GROUNDCREW_CONCURRENCY: '30' },
+  });
+  api = await app.startApi();
+  workers = await Promise.all([app.startWorker(), app.startWorker()]);
+}, testTimeout);
+afterEach(() => app.provider.reset());
+afterAll(() => app[Symbol.asyncDispose]());
+
+async function keepOneWorker(): Promise<void> {
+  for (const worker of workers.splice(1)) {
+    worker.kill();
+    await worker.exit;
+  }
+}
+
 seededTest(
   'I14 completes every task at its first attempts while connections of every kind are cut',
   async (random) => {
-    await using app = await createInstallation({ settings: { GROUNDCREW_RETRY_BASE_MS: '500' } });
-    const api = await app.startApi();
-    const workers = await Promise.all([app.startWorker(), app.startWorker()]);
     for (const method of ['createSandbox', 'ensureAgent', 'createSession'] as const) {
       app.provider.on(method, async (turn) => {
         await delay(random.between(0, 150));
@@ -84,14 +104,12 @@ async function waiting(app: Installation, name: string, count: number): Promise<
   return pids;
 }
 
-it.concurrent(
+it(
   'I14 has connections for queries after all its transactions were cut at once',
   async () => {
-    await using app = await createInstallation({ settings: { GROUNDCREW_CONCURRENCY: '30' } });
-    await app.startApi();
+    await keepOneWorker();
     const repoUrl = 'https://git.test/acme/crowded.git';
     const first = await app.createTask(repoUrl);
-    await app.startWorker();
     await app.waitForStatus(first, 'running');
     const [task] = await app.sql<{ project_id: string }>('select project_id from task where id = $1', [
       first,
@@ -115,19 +133,17 @@ it.concurrent(
   testTimeout,
 );
 
-it.concurrent(
+it(
   'I14 takes jobs again after the result of one could not be written',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
-    await app.startWorker();
+    await keepOneWorker();
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
-    app.provider.on('createSession', waitsFor(gates[1].promise), { times: 3 });
-    app.provider.on('createSession', waitsFor(gates[0].promise), { times: 1 });
+    const others = app.provider.on('createSession', waitsFor(gates[1].promise), { times: 3 });
+    const held = app.provider.on('createSession', waitsFor(gates[0].promise), { times: 1 });
     const first = await app.createTask();
-    await app.provider.waitForCall('createSession');
+    await waitFor(() => held.calls.length === 1);
     for (let each = 0; each < 3; each += 1) await app.createTask();
-    await app.provider.waitForCall('createSession', { nth: 4 });
+    await waitFor(() => others.calls.length === 3);
     const client = await app.pool.connect();
     try {
       await client.query('begin');
