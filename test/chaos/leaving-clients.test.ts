@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isRevisionRead } from '../realtime/watched-database.ts';
 import { isLong, testTimeout } from '../support/chaos-form.ts';
 import { connect, type GraphqlWsClient } from '../support/graphql-ws-client.ts';
@@ -13,22 +13,19 @@ import { watchQuery } from './support/flaky-client.ts';
 
 const { token } = GroundcrewProcesses;
 
-interface Watched {
-  readonly api: ApiProcess;
-  readonly stored: StoredTasks;
-  readonly proxy: PostgresProxy;
-}
+/** A real API process, and the tasks of its database, of both tests. */
+let api: ApiProcess;
+let stored: StoredTasks;
+let proxy: PostgresProxy;
+const parts = new AsyncDisposableStack();
 
-/** A real API process, and the tasks of its database. */
-async function startWatched(nodeOptions: readonly string[] = []): Promise<Watched> {
-  const parts = new AsyncDisposableStack();
-  onTestFinished(() => parts.disposeAsync());
-  const stored = parts.use(await StoredTasks.create());
-  const proxy = parts.use(await startPostgresProxy(stored.url));
+beforeAll(async () => {
+  stored = parts.use(await StoredTasks.create());
+  proxy = parts.use(await startPostgresProxy(stored.url));
   const processes = parts.use(await GroundcrewProcesses.create({ GROUNDCREW_PROVIDERS: instantProvider }));
-  const api = await processes.startApi({ DATABASE_URL: proxy.url }, nodeOptions);
-  return { api, stored, proxy };
-}
+  api = await processes.startApi({ DATABASE_URL: proxy.url }, memoryOptions);
+});
+afterAll(() => parts.disposeAsync());
 
 function watch(client: GraphqlWsClient, id: string, after: number) {
   return client.subscribe({
@@ -45,7 +42,6 @@ function revisionIn(message: unknown): number {
 it('I7 disconnects a client that does not read, delays no other, and continues with it where it was', {
   timeout: testTimeout,
 }, async () => {
-  const { api, stored } = await startWatched();
   // Large messages, so that the kernel's buffers cannot hold them all.
   const { id } = await stored.create({ prompt: 'x'.repeat(90_000) });
   const [reader, paused] = await Promise.all([connect(api.url, { token }), connect(api.url, { token })]);
@@ -88,7 +84,6 @@ it(
     timeout: testTimeout,
   },
   seeded(async (random) => {
-    const { api, stored, proxy } = await startWatched(memoryOptions);
     const tasks = await Promise.all(range(1, 20).map(() => stored.create()));
     const idOf = (turn: number) => tasks[turn % tasks.length]?.id as string;
 
