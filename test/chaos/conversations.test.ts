@@ -102,6 +102,8 @@ it(
     const all = [...talkers.values()];
     const watches = all.flatMap(({ sessionId }) => clients.map((client) => new Watch(client, sessionId)));
 
+    /** Of the prompts that are waited for, as they were last read; undefined until then. */
+    const states = new Map<string, StoredPrompt | undefined>();
     let isOver = false;
     const prompting = all.map(async (talker) => {
       const sent = [first.get(talker.sessionId) as SentPrompt];
@@ -118,13 +120,19 @@ it(
           );
           sent.push(sendPrompt);
         }
+        const last = sent.slice(-4);
+        for (const { id } of last) states.set(id, undefined);
         await waitFor(
-          async () => isSettled(talker, await statesOf(sent.slice(-4))),
+          () =>
+            isSettled(
+              talker,
+              last.map(({ id }) => states.get(id)),
+            ),
           settledMs,
           `prompts of ${talker.manner} are settled`,
         ).catch(async (error) => {
           throw new Error(
-            `${(error as Error).message}: ${JSON.stringify(await statesOf(sent.slice(-4)))}, given ${talker.given.slice(-3)}, said ${talker.said.slice(-5)}`,
+            `${(error as Error).message}: ${JSON.stringify(await statesOf(last))}, given ${talker.given.slice(-3)}, said ${talker.said.slice(-5)}`,
           );
         });
       }
@@ -138,12 +146,20 @@ it(
       return nodes;
     };
     let hasEnded = false;
-    // Somebody answers all that agents ask.
+    // Somebody answers all that agents ask, and looks at the prompts: each waiting for its own would ask most of the time.
     const answering = (async () => {
       while (!hasEnded) {
-        const { agentRequests } = await ask<{
+        const ids = [...states.keys()].filter((id) => !/DONE|FAILED/.test(states.get(id)?.state ?? ''));
+        const { agentRequests, nodes } = await ask<{
           agentRequests: { nodes: { id: string; session: { id: string } }[] };
-        }>('{ agentRequests { nodes { id session { id } } } }');
+          nodes: StoredPrompt[];
+        }>(
+          `query ($ids: [ID!]!) {
+            agentRequests { nodes { id session { id } } } nodes(ids: $ids) { id ... on Prompt { state } }
+          }`,
+          { ids },
+        );
+        for (const prompt of nodes) states.set(prompt.id, prompt);
         for (const { id, session } of agentRequests.nodes) {
           if (talkers.get(session.id.replaceAll('_', '-'))?.manner !== 'ask') continue;
           await fetchGraphql(
@@ -211,12 +227,12 @@ it(
     await answering;
 
     for (const { talker, sent } of done) {
-      const states = await statesOf(sent);
-      const known = new Map(states.map(({ id, state }) => [id, state]));
+      const stateOfAll = await statesOf(sent);
+      const known = new Map(stateOfAll.map(({ id, state }) => [id, state]));
       const arrived = talker.given.filter((id) => known.has(id));
       // Each once, and in the order in which they were sent.
       expect(arrived, talker.manner).toEqual(sent.map(({ id }) => id).filter((id) => arrived.includes(id)));
-      for (const { id, state } of states) {
+      for (const { id, state } of stateOfAll) {
         if (!arrived.includes(id)) expect(state, `${talker.manner} ${id}`).toBe('UNKNOWN');
         else expect(state, `${talker.manner} ${id}`).toBe(talker.manner === 'die' ? 'FAILED' : 'DONE');
       }
@@ -234,10 +250,12 @@ it(
   }),
 );
 
-function isSettled(talker: Talker, states: readonly StoredPrompt[]): boolean {
+function isSettled(talker: Talker, prompts: readonly (StoredPrompt | undefined)[]): boolean {
   // The words of an agent that has got a prompt show it.
-  return states.every(
-    ({ id, state }) =>
-      state === 'DONE' || state === 'FAILED' || (state === 'UNKNOWN' && !talker.given.includes(id)),
+  return prompts.every(
+    (prompt) =>
+      prompt?.state === 'DONE' ||
+      prompt?.state === 'FAILED' ||
+      (prompt?.state === 'UNKNOWN' && !talker.given.includes(prompt.id)),
   );
 }
