@@ -9,7 +9,7 @@ import { Pool } from 'pg';
 import { WebSocketServer } from 'ws';
 import { revisionsStream, taskOfRow, workflowOfRow } from '../watched-task.ts';
 import { serve } from './serve.ts';
-import { typeDefs, type WatchedTask } from './watch-task.ts';
+import { keepAliveMs, typeDefs, type WatchedTask } from './watch-task.ts';
 
 const [, , databaseUrl = ''] = process.argv;
 DBOS.setConfig({ name: 'bench', systemDatabaseUrl: databaseUrl, logLevel: 'error', runAdminServer: false });
@@ -41,5 +41,5 @@ const resolvers = {
 
 const schema = createSchema({ typeDefs, resolvers });
 const server = createServer(createYoga({ schema, logging: false }));
-useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }));
+useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }), keepAliveMs);
 serve(server);

@@ -14,6 +14,9 @@ export const typeDefs = /* GraphQL */ `
   type Session { id: ID! status: String! agent: String! }
 `;
 
+/** Of graphql-ws, whose own 12 s cut clients that have answered while thousands connect: their answers wait behind that work. */
+export const keepAliveMs = 60_000;
+
 export interface WatchedTask {
   readonly id: string;
 }

@@ -6,7 +6,7 @@ import { createPubSub, createSchema, createYoga } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { listen } from './listen.ts';
 import { serve } from './serve.ts';
-import { Tasks, typeDefs, type WatchedTask } from './watch-task.ts';
+import { keepAliveMs, Tasks, typeDefs, type WatchedTask } from './watch-task.ts';
 
 const [, , databaseUrl = ''] = process.argv;
 const tasks = new Tasks(databaseUrl);
@@ -26,7 +26,7 @@ const resolvers = {
 
 const schema = createSchema({ typeDefs, resolvers });
 const server = createServer(createYoga({ schema, logging: false }));
-useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }));
+useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }), keepAliveMs);
 await listen(databaseUrl, 'bench_task', (payload) => {
   const task = JSON.parse(payload) as WatchedTask;
   pubSub.publish(task.id, task);
