@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readAudit } from '../../src/tasks/store/audit-log.ts';
+import { ownTime } from '../support/own-time.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type CreatedWebhook, HookedApp } from './hooked-app.ts';
 import { accept, hang, type Received, Receiver, refuse } from './receiver.ts';
@@ -201,14 +202,14 @@ describe('a receiver', () => {
       await hooked.createWebhook(each.url);
     }
     const good = await hooked.createWebhook(receiver.url);
-    const tasks = await Promise.all(range(20).map(() => hooked.stored.create()));
+    const tasks = await Promise.all(range(10).map(() => hooked.stored.create()));
     await Promise.all(hanging.map((each) => each.until(1)));
-    const start = performance.now();
+    const start = ownTime.now();
     await Promise.all(tasks.map((task) => hooked.stored.reviseTimes(task.id, 2)));
-    await waitFor(() => receiver.received.length === 60, 8_000);
+    await waitFor(() => receiver.received.length === 30);
     await hooked.allDelivered(good.id);
     // Less than the time that the others are given to answer.
-    expect(performance.now() - start).toBeLessThan(9_000);
+    expect(ownTime.now() - start).toBeLessThan(9_000);
     await hooked.stored.sql('delete from webhook');
     await Promise.all(hanging.map((each) => each[Symbol.asyncDispose]()));
   });
