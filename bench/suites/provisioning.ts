@@ -15,6 +15,8 @@ const rounds = lengthOf({ full: 3, short: 1 });
 const concurrency = '10';
 const floorProgram = join(import.meta.dirname, '../floors/graphile-updates.ts');
 
+/** Milliseconds between two looks whether all are ready: each reads the whole table, on the machine that is measured. */
+const lookMs = lengthOf({ full: 1_000, short: 100 });
 const waiting = `select from task where status not in ('running', 'error', 'canceled', 'archived')`;
 
 interface Round {
@@ -124,7 +126,7 @@ async function untilNoneOf(client: Client, query: string): Promise<void> {
   while (!isInterrupted()) {
     const { rows } = await client.query<{ found: boolean }>(`select exists (${query}) as found`);
     if (!rows[0]?.found) return;
-    await delay(100);
+    await delay(lookMs);
   }
   throw new Error('interrupted');
 }

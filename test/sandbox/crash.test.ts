@@ -36,10 +36,16 @@ describe('a sandbox whose provisioning was killed twice', () => {
       const sandbox = await provider.createSandbox(request(repository.path, { key, branch: key }), context());
       const endpoint = await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
       const wanted = { key: `session-${key}`, agent: 'demo', prompt: `Prompt of ${key}` };
-      const session = await provider.createSession(sandbox, endpoint, wanted, context());
+      const readLog = () => readFile(join(sandboxes.root(key), 'agent-server.log'), 'utf8');
+      const session = await provider
+        .createSession(sandbox, endpoint, wanted, context())
+        .catch(async (error: unknown) => {
+          // Only its log tells what the agent server has made of the requests of the killed processes.
+          throw new Error(await readLog(), { cause: error });
+        });
       expect(await provider.createSession(sandbox, endpoint, wanted, context())).toEqual(session);
 
-      const log = await readFile(join(sandboxes.root(key), 'agent-server.log'), 'utf8');
+      const log = await readLog();
       expect({
         folders: await readdir(folder),
         servers: (await sandboxes.servers(key)).length,
