@@ -60,6 +60,8 @@ describe('ensureAgent of the provider local', () => {
     await using parent = startProcess(['sh', '-c', 'sleep 600 & echo $!; exec sleep 600']);
     const pid = Number((await parent.waitForLine(/^\d+$/))[0]);
     const start = await startTimeOf(pid);
+    // Until then the shell itself would wait for its child.
+    await waitFor(async () => (await readFile(`/proc/${parent.pid}/cmdline`, 'utf8')).startsWith('sleep'));
     process.kill(pid, 'SIGKILL');
     await waitFor(async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
     await mkdir(join(root, 'agent-servers'));
