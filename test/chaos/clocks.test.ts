@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Settings } from '../support/groundcrew-processes.ts';
 import { fails } from '../support/scripted-provider.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 
 const hourMs = 3_600_000;
@@ -35,7 +36,16 @@ it('API servers whose clocks differ list tasks by their creation and leave none 
   const ids: string[] = [];
   for (const url of [...apiUrls, ...apiUrls]) {
     app.apiUrl = url;
-    ids.unshift(await app.createTask());
+    const id = await app.createTask();
+    ids.unshift(id);
+    // Each server knows the database's clock to some milliseconds: only what is farther apart has an order.
+    await waitFor(async () => {
+      const later = await app.sql(
+        `select from task where id = $1 and created_at < now() - interval '200 milliseconds'`,
+        [id],
+      );
+      return later.length === 1;
+    });
   }
   const { data } = await app.graphql('{ tasks { nodes { id } } }');
   expect(data).toEqual({ tasks: { nodes: ids.map((id) => ({ id })) } });
