@@ -8,6 +8,7 @@ import {
   run,
   type Task,
   type TaskList,
+  type WorkerEventMap,
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Pool } from 'pg';
@@ -34,7 +35,10 @@ const lookMs = 500;
 /** Each idle slot of Graphile Worker asks by itself so often. */
 const slotPollMs = 30_000;
 
-/** Graphile Worker's runner, started again when it ends by itself: losing a connection at the wrong moment ends it. */
+/**
+ * Graphile Worker's runner, started again when it ends by itself, or can do no more: losing a connection at the wrong moment
+ * does that.
+ */
 export class JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #stopping = new AbortController();
@@ -92,6 +96,7 @@ export class JobRunner {
       this.#options.onPool(workerPool.id).then(attached.resolve, attached.reject);
     });
     const stopLooking = lookForAll(events);
+    endUnlessItFindsItsTasks(events);
     // Graphile Worker ends a pool that could not write the result of a job. First it waits for all jobs of the pool, for
     // minutes, and often for ever (its batcher miscounts once a batch has failed). The next runner must not wait for that.
     const ended = Promise.withResolvers<void>();
@@ -155,6 +160,22 @@ function lookForAll(events: WorkerEvents): () => void {
     events.on(end, stop);
   }
   return stop;
+}
+
+/**
+ * Ends a pool whose first look for a job failed. It starts by asking for the ids of its tasks, and when that fails, it fails
+ * with the same error at each look from then on: Graphile Worker 0.18.0 keeps the rejected promise (`taskIdentifiers.js`).
+ */
+function endUnlessItFindsItsTasks(events: WorkerEvents): void {
+  const found = () => events.off('worker:getJob:error', end);
+  const end = ({ worker }: WorkerEventMap['worker:getJob:error']) => {
+    found();
+    // Once all slots have got the error: Graphile Worker prints a stack trace for each that gets it later.
+    setImmediate(() => void Promise.resolve(worker.workerPool.gracefulShutdown()).catch(() => {}));
+  };
+  events.on('worker:getJob:error', end);
+  events.once('worker:getJob:empty', found);
+  events.once('job:start', found);
 }
 
 function graphileLogger(logger: Logger): GraphileLogger {

@@ -50,6 +50,21 @@ const addJobs = (count: number) =>
 const jobs = async (where: string) =>
   (await admin.query(`select from graphile_worker.jobs where ${where}`)).rowCount;
 
+/** Ends the runner's connection that waits for a lock which `statement` takes, once `act` was called. */
+async function cutAtLock(statement: string, act: () => void): Promise<void> {
+  const locker = await admin.connect();
+  await locker.query('begin');
+  await locker.query(statement);
+  act();
+  await waitFor(async () => {
+    const { rowCount } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'runner' and datname = current_database() and wait_event_type = 'Lock'`);
+    return rowCount === 1;
+  });
+  await locker.query('rollback');
+  locker.release();
+}
+
 describe('JobRunner', () => {
   it('runs every job once', async () => {
     const seen: number[] = [];
@@ -138,21 +153,21 @@ describe('JobRunner', () => {
     await runner.start();
     await waitFor(async () => (await jobs('locked_at is not null')) === 1);
 
-    const locker = await admin.connect();
-    await locker.query('begin');
-    await locker.query('select from graphile_worker._private_jobs for update');
-    gate.resolve();
-    await waitFor(async () => {
-      const { rowCount } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'runner' and datname = current_database() and wait_event_type = 'Lock'`);
-      return rowCount === 1;
-    });
-    await locker.query('rollback');
-    locker.release();
+    await cutAtLock('select from graphile_worker._private_jobs for update', () => gate.resolve());
 
     await waitFor(() => poolIds.length === 2);
     await addJobs(2);
     await waitFor(() => finished.includes(2));
+  });
+
+  it('runs jobs after it has lost the connection by which it learns the ids of its tasks', async () => {
+    let ran = 0;
+    const runner = createRunner(async () => {
+      ran += 1;
+    });
+    await cutAtLock('lock table graphile_worker._private_tasks', () => void runner.start());
+    await addJobs(3);
+    await waitFor(() => ran === 3);
   });
 
   it('asks for jobs no more often with many idle slots than with one, and runs all whose time has come', async () => {
