@@ -58,15 +58,17 @@ it.each([
   expect(await log.recentErrors()).toEqual(reason);
 });
 
-it('does not find a request that the server has received and not written to the agent', async () => {
+it.each([
+  ['while the server starts the agent’s process', 'acp_proxy_runtime', 'acp_proxy: POST received'],
+  ['before the agent’s stdin is ready', 'process', 'post: request → agent (awaiting response)'],
+])('does not find a request whose sender died %s', async (_, target, message) => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'groundcrew-log-'));
   const path = join(folder.path, 'agent-server.log');
-  // What is left when the sender dies while the server starts the agent's process.
   await writeFile(
     path,
-    'ts=2026-11-25T22:31:24.93Z level=info target=sandbox_agent::acp_proxy_runtime span=http.request ' +
-      'span_path=http.request message="acp_proxy: POST received" server_id=first.1.1 method=initialize ' +
-      'id="\\"initialize\\"" bootstrap_agent=Some(Mock) method=POST uri="/v1/acp/first.1.1?agent=mock"\n',
+    `ts=2026-11-25T22:31:24.93Z level=info target=sandbox_agent::${target} span=http.request span_path=http.request ` +
+      `message="${message}" server_id=first.1.1 method=initialize id="\\"initialize\\"" bootstrap_agent=Some(Mock) ` +
+      'method=POST uri="/v1/acp/first.1.1?agent=mock"\n',
   );
   expect(await new AgentLog(path).hasForwarded('first.1.1', 'initialize')).toBe(false);
 });

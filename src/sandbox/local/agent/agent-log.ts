@@ -6,11 +6,12 @@ import { readFile } from 'node:fs/promises';
 // docs/decisions/0010-agent-server.md.
 const lines = {
   /**
-   * The server writes a request of a conversation to the agent's stdin. The earlier line `POST received` is no evidence: the
-   * server forgets the request when its sender dies before this line, for example while it starts the agent's process.
+   * The server has written a request of a conversation to the agent's stdin. The earlier lines `POST received` and
+   * `post: request` are no evidence: the server forgets the request when its sender dies before this line, for example while
+   * the agent's process starts or its stdin is not ready yet.
    */
   forwarded: (conversation: string, requestId: string) => [
-    'message="post: request ',
+    'message="stdin: write+flush complete" ',
     ` id="\\"${requestId}\\"" `,
     `uri="/v1/acp/${conversation}?`,
   ],
@@ -22,6 +23,13 @@ const lines = {
   /** The server reports an error of its own. */
   serverError: / error="(.*)"$/,
 } as const;
+
+/**
+ * What the server writes to its log, in the form of `RUST_LOG`: the lines above, one of which is at level debug. Only within
+ * requests, because at that level it also logs each update of an agent.
+ */
+export const logFilter =
+  'warn,sandbox_agent=info,acp_http_adapter=info,sandbox_agent::router[http.request]=debug';
 
 /**
  * The agent server's log. It tells what the server's API does not: which requests the server has given to an agent, also

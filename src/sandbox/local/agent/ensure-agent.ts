@@ -14,7 +14,7 @@ import { exists } from '../folders.ts';
 import { killProcesses, markersEnvironment, serverMarker } from '../processes.ts';
 import type { LocalSandbox } from '../sandbox-paths.ts';
 import { agentEnvironment } from './agent-environment.ts';
-import { AgentLog } from './agent-log.ts';
+import { AgentLog, logFilter } from './agent-log.ts';
 import {
   type AgentServerPlan,
   type AgentServerRecord,
@@ -214,6 +214,7 @@ async function spawnServer(
           ...agentEnvironment(sandbox),
           ...markersEnvironment(serverMarker(number)),
           SANDBOX_AGENT_LOG_STDOUT: '1',
+          RUST_LOG: logFilter,
           // A turn may last for days, and its response is the answer to one request. A day in milliseconds, thirty times.
           SANDBOX_AGENT_ACP_REQUEST_TIMEOUT_MS: String(30 * 86_400_000),
           // An agent that is not installed is an error. The server must not download it.
