@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
  */
 export class OwnTime {
   readonly #pids: () => readonly number[];
-  /** Milliseconds by process, which stay known after its end. */
-  readonly #waits = new Map<number, number>();
+  /** What each process has waited, which stays known after its end. */
+  readonly #waits = new Map<number, { readonly start: string; readonly ms: number }>();
 
   /** Measures this process and those that `pids` names. */
   constructor(pids: () => readonly number[] = () => []) {
@@ -17,11 +17,15 @@ export class OwnTime {
   /** Milliseconds since some moment. */
   now(): number {
     for (const pid of [process.pid, ...this.#pids()]) {
-      const wait = waitedForProcessor(pid);
-      if (wait !== undefined) this.#waits.set(pid, wait);
+      const start = startOf(pid);
+      const known = this.#waits.get(pid);
+      // A later process may have the pid of one that has ended.
+      if (start === undefined || (known && known.start !== start)) continue;
+      const ms = waitedForProcessor(pid);
+      if (ms !== undefined) this.#waits.set(pid, { start, ms });
     }
     let waited = 0;
-    for (const wait of this.#waits.values()) waited += wait;
+    for (const { ms } of this.#waits.values()) waited += ms;
     return performance.now() - waited;
   }
 }
@@ -44,6 +48,17 @@ function waitedForProcessor(pid: number): number | undefined {
   try {
     const [, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
     return Number(waited) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Clock ticks from the boot to the start of a process. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the command in parentheses, which may contain anything.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;
   }

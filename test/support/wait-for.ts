@@ -13,7 +13,7 @@ const pauseShare = 1 / 20;
  */
 export async function waitFor<T>(
   find: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
   what = find.toString(),
 ): Promise<T> {
   const began = performance.now();

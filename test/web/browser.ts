@@ -37,7 +37,7 @@ export async function visit(browser: Browser, { url, token }: Target, view: View
   onTestFinished(() => context.close());
   if (token !== undefined) await signIn(context, token);
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   return { context, page };
 }
 

@@ -8,7 +8,6 @@ describeInBrowser('the demo agent on the page of a task', () => {
   it('is watched, goes on while the laptop is closed, gets its answer afterwards, and is stopped', async () => {
     await using proxy = await startSilentProxy(site.app.url);
     const { page } = await visit(site.browser, { url: proxy.url, token: site.app.token });
-    page.setDefaultTimeout(60_000);
     await page.clock.install();
     await page.goto('/new');
     await page.getByLabel('Repository').fill(site.repository.path);
