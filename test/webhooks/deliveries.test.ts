@@ -15,7 +15,9 @@ beforeAll(async () => {
   hooked = await HookedApp.start();
 });
 beforeEach(async () => {
-  await hooked.stored.sql('truncate webhook, webhook_delivery');
+  // Not truncate: the worker sends for the test before, and the two would wait for each other's locks on these tables.
+  await hooked.stored.sql('delete from webhook_delivery');
+  await hooked.stored.sql('delete from webhook');
   receiver = await Receiver.start();
   return () => receiver[Symbol.asyncDispose]();
 });
