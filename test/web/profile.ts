@@ -36,8 +36,10 @@ export class Profile {
 
   async open({ viewport, ...media }: View): Promise<{ context: BrowserContext; page: Page }> {
     const page = await this.#context.newPage();
+    page.setDefaultTimeout(60_000);
     if (viewport) await page.setViewportSize(viewport);
-    await page.emulateMedia(media);
+    // To draw what fades in takes processor time.
+    await page.emulateMedia({ reducedMotion: 'reduce', ...media });
     return { context: this.#context, page };
   }
 
