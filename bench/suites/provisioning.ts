@@ -11,6 +11,8 @@ import { spreadOf } from '../statistics.ts';
 
 const tasks = lengthOf({ full: 1_000, short: 10 });
 const rounds = lengthOf({ full: 3, short: 1 });
+/** Before anything is measured: until then statements are planned and code is compiled, by a worker that usually runs for days. */
+const warmUp = lengthOf({ full: 300, short: 1 });
 /** The default of `GROUNDCREW_CONCURRENCY`. */
 const concurrency = '10';
 const floorProgram = join(import.meta.dirname, '../floors/graphile-updates.ts');
@@ -82,8 +84,7 @@ async function provision(
     const settings = { GROUNDCREW_CONCURRENCY: concurrency };
     started.push(stack.use(await startGroundcrewServer('worker', database, 'instant', settings)));
   }
-  // Statements are planned and code is compiled before anything is measured.
-  await database.createTasks(lengthOf({ full: 100, short: 1 }), repoUrl);
+  await database.createTasks(warmUp, repoUrl);
   await untilNoneOf(client, waiting);
   const before = cpuOf(started);
   const ids = await database.createTasks(tasks, repoUrl);
@@ -100,7 +101,7 @@ async function provision(
 
 async function runFloor(database: BenchDatabase, client: Client): Promise<Round> {
   await using server = await startServer([floorProgram, database.url, concurrency]);
-  await runFloorJobs(client, lengthOf({ full: 100, short: 1 }));
+  await runFloorJobs(client, warmUp);
   const before = server.cpuMs();
   const seconds = await runFloorJobs(client, tasks);
   return { perSecond: tasks / seconds, workerMs: (server.cpuMs() - before) / tasks };
