@@ -37,8 +37,8 @@ const maxWaitMs = 20_000;
 export class ConnectionPool extends Pool {
   readonly #size: number;
   readonly #onRefused: (reason: unknown) => void;
-  /** Connections that are open, without those that are being opened. */
-  #open = 0;
+  /** The connections that are open, without those that are being opened. */
+  readonly #open = new Set<DatabaseClient>();
   #growTimer: NodeJS.Timeout | undefined;
   /** Why the pool is smaller than `#size`. */
   #refusal: unknown;
@@ -54,12 +54,8 @@ export class ConnectionPool extends Pool {
     this.#onRefused = onRefused;
     // The pool replaces a connection that is lost while idle. Without a listener the error would end the process.
     this.on('error', () => {});
-    this.on('connect', () => {
-      this.#open += 1;
-    });
-    this.on('remove', () => {
-      this.#open -= 1;
-    });
+    this.on('connect', (client) => this.#open.add(client as unknown as DatabaseClient));
+    this.on('remove', (client) => this.#open.delete(client as unknown as DatabaseClient));
   }
 
   override connect(): Promise<PoolClient>;
@@ -76,13 +72,19 @@ export class ConnectionPool extends Pool {
 
   /** Gives one connection back to the server, which has refused one to a `PersistentConnection` of this process. */
   makeRoom(refusal: unknown): void {
-    if (this.#open < 2) return;
-    this.#shrink(this.#open - 1, refusal, roomMs);
+    if (this.#open.size < 2) return;
+    this.#shrink(this.#open.size - 1, refusal, roomMs);
     // The next one that is free.
     super.connect().then(
       (client) => client.release(true),
       () => {},
     );
+  }
+
+  /** As `end`, but does not wait for connections that are in use, or that nobody gives back any more. */
+  close(): void {
+    this.end().catch(() => {});
+    for (const client of this.#open) client.close();
   }
 
   async #connectWhenAllowed(): Promise<PoolClient> {
@@ -103,11 +105,11 @@ export class ConnectionPool extends Pool {
 
   /** PgBouncer lets a connection that exceeds its pool wait, and does not refuse it. */
   #hasNoRoom(error: unknown): boolean {
-    return isTooManyConnections(error) || (this.#open > 0 && isConnectTimeout(error));
+    return isTooManyConnections(error) || (this.#open.size > 0 && isConnectTimeout(error));
   }
 
   #onNoRoom(error: unknown): void {
-    this.#shrink(this.#open, error, isConnectTimeout(error) ? growPauseAfterTimeoutMs : growPauseMs);
+    this.#shrink(this.#open.size, error, isConnectTimeout(error) ? growPauseAfterTimeoutMs : growPauseMs);
   }
 
   #shrink(size: number, refusal: unknown, pauseMs: number): void {

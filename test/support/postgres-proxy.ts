@@ -13,6 +13,8 @@ export interface PostgresProxy extends AsyncDisposable {
   readonly swallowed: number;
   /** The text of every query that passed, each time that it ran. */
   readonly queries: string[];
+  /** Whether the query of that number, counted from 1, is not passed on, and its connection closed. Default: none is. */
+  cutsAt: (query: string, number: number) => boolean;
   /** Whether the database is away: connections are closed, and none is accepted. */
   away: boolean;
   /** Connections that were not accepted while it was away. */
@@ -67,6 +69,7 @@ export async function startPostgresProxy(
         const text = queryText(message, statements);
         if (text === undefined) continue;
         proxy.queries.push(text);
+        if (proxy.cutsAt(text, proxy.queries.length)) return end();
         link.listens ||= text.startsWith('listen ');
       }
       database.write(chunk);
@@ -91,6 +94,7 @@ export async function startPostgresProxy(
     get swallowed() {
       return swallowed;
     },
+    cutsAt: () => false,
     get refused() {
       return refused;
     },

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/tables/database.ts';
 import { entities } from '../../src/tables/entities.ts';
 import { migrate } from '../../src/tables/migrate.ts';
-import { createEmptyDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
+import { rejection } from '../support/rejection.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 
 test('the migrations make exactly the tables that the entities describe', async () => {
@@ -75,4 +77,20 @@ test('the migrator has nothing left to do after a migration', async () => {
   const db = await openDatabase(tasks.url, { poolSize: 1 });
   expect(await db.orm.migrator.getPending()).toEqual([]);
   await db.close();
+});
+
+test('a migration that loses a connection ends, whichever statement it is', async () => {
+  const database = await createTestDatabase();
+  await using proxy = await startPostgresProxy(database.url);
+  await migrate(proxy.url);
+  const statements = proxy.queries.length;
+  expect(proxy.queries).toContain('commit');
+  for (let statement = 1; statement <= statements; statement += 1) {
+    proxy.queries.length = 0;
+    proxy.cutsAt = (_, number) => number === statement;
+    expect(await rejection(migrate(proxy.url)), proxy.queries.at(-1)).toBeInstanceOf(Error);
+  }
+  proxy.cutsAt = () => false;
+  await migrate(proxy.url);
+  await database.drop();
 });
