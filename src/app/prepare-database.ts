@@ -23,7 +23,7 @@ export async function prepareDatabase({
   logger,
   signal,
 }: PrepareDatabaseOptions): Promise<void> {
-  const wait = new DatabaseWait(logger, signal);
+  const wait = new DatabaseWait({ logger, signal, wasUsed: false });
   const options = { signal, onRefused: wait.warn, ...(needs && { needs }) };
   try {
     await wait.for(() => migrate(url, options));

@@ -19,6 +19,7 @@ import { View } from '../tasks/store/view/view.ts';
 import type { WakeUpListener } from '../tasks/store/wake-up-listener.ts';
 import { ownersViewer } from '../tasks/store/workspaces.ts';
 import { healthReport } from './health-report.ts';
+import type { DatabaseWait } from './wait-for-database.ts';
 
 export interface ApiOptions {
   readonly config: Config;
@@ -27,6 +28,7 @@ export interface ApiOptions {
   readonly providers: Providers;
   readonly listener: WakeUpListener;
   readonly metrics: Metrics;
+  readonly wait: DatabaseWait;
 }
 
 export interface StartedApi {
@@ -50,9 +52,9 @@ const pointsOfLogin = 10;
 
 /** Starts the API. Throws ConfigError when it cannot listen on its address. */
 export async function startApi(options: ApiOptions, parts: AsyncDisposableStack): Promise<StartedApi> {
-  const { config, logger, db, providers, listener, metrics } = options;
+  const { config, logger, db, providers, listener, metrics, wait } = options;
   const ownersToken = await loadOwnersToken(config.token, config.dataDir);
-  const owner = await ownersViewer(db);
+  const owner = await wait.for(() => ownersViewer(db));
   const authority = parts.adopt(new Authority({ db, listener, logger, ownersToken, owner }), (each) =>
     each.stop(),
   );

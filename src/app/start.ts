@@ -55,7 +55,7 @@ export async function startGroundcrew(
     const setting = exclusive ? 'GROUNDCREW_DATA_DIR' : 'DATABASE_URL';
     await prepareDatabase({ url: databaseUrl, setting, needs: needs[role], logger, signal });
     const poolSize = config.dbPool + (role === 'api' ? 0 : listeningConnections);
-    const wait = new DatabaseWait(logger, signal);
+    const wait = new DatabaseWait({ logger, signal, wasUsed: true });
     const db = parts.adopt(await openDatabase(databaseUrl, { poolSize, onRefused: wait.warn }), (each) =>
       each.close(),
     );
@@ -96,7 +96,7 @@ export async function startGroundcrew(
     await wait.for(() => db.requireWritable());
     // Loaded lazily: the API is half of all modules, and a restarted worker should start fast.
     const module = role === 'worker' ? undefined : await import('./start-api.ts');
-    const api = module && (await untilAborted(module.startApi(shared, parts), signal));
+    const api = module && (await untilAborted(module.startApi({ ...shared, wait }, parts), signal));
     return {
       url: api?.url,
       createSignInLink: api?.createSignInLink,

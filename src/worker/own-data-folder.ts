@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '../config.ts';
+import { retryWhileUnavailable } from '../db/retry.ts';
 import type { Logger } from '../log.ts';
 import type { Database } from '../tables/database.ts';
 import { findHostOfLocation } from '../tasks/store/locations.ts';
@@ -25,7 +26,7 @@ export async function requireOwnDataFolder(options: OwnDataFolderOptions): Promi
   const { db, logger, locations, host, signal, graceMs = 15_000 } = options;
   const endsAt = performance.now() + graceMs;
   for (let hasWarned = false; ; hasWarned = true) {
-    const other = await findHostOfLocation(db, locations, host);
+    const other = await retryWhileUnavailable(() => findHostOfLocation(db, locations, host), signal);
     if (other === null) return;
     if (performance.now() >= endsAt) {
       throw new ConfigError(

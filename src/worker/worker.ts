@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from 'graphile-worker';
 import type { Config } from '../config.ts';
+import { retryWhileUnavailable } from '../db/retry.ts';
 import { listRemote } from '../git/remote.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -105,13 +106,15 @@ export class Worker {
     this.#unsubscribe = listener.subscribe({
       wakeUp: ({ taskId, epoch }) => this.#activeTasks.lost(taskId, epoch),
     });
+    const { signal } = this.#draining;
     if (exclusive) {
-      for (const [provider, location] of locations) await takeOverSandboxes(db, provider, location);
-      const tasks = await reclaimFromAllWorkers(db);
+      for (const [provider, location] of locations)
+        await retryWhileUnavailable(() => takeOverSandboxes(db, provider, location), signal);
+      const tasks = await retryWhileUnavailable(() => reclaimFromAllWorkers(db), signal);
       if (tasks.length > 0) logger.info({ tasks }, 'took over the tasks of the previous process');
     } else {
       await this.#requireOwnDataFolder();
-      await reclaimKilledWorkers(db, this.#heartbeat.workerId, this.#options, this.#draining.signal);
+      await reclaimKilledWorkers(db, this.#heartbeat.workerId, this.#options, signal);
     }
     await Promise.all(this.#runners.map((runner) => runner.start()));
     this.#sweeps.start();
