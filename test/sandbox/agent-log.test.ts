@@ -59,14 +59,22 @@ it.each([
 });
 
 it.each([
-  ['while the server starts the agent’s process', 'acp_proxy_runtime', 'acp_proxy: POST received'],
-  ['before the agent’s stdin is ready', 'process', 'post: request → agent (awaiting response)'],
+  [
+    'while the server starts the agent’s process',
+    'sandbox_agent::acp_proxy_runtime',
+    'acp_proxy: POST received',
+  ],
+  [
+    'before the agent’s stdin is ready',
+    'acp_http_adapter::process',
+    'post: request → agent (awaiting response)',
+  ],
 ])('does not find a request whose sender died %s', async (_, target, message) => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'groundcrew-log-'));
   const path = join(folder.path, 'agent-server.log');
   await writeFile(
     path,
-    `ts=2026-11-25T22:31:24.93Z level=info target=sandbox_agent::${target} span=http.request span_path=http.request ` +
+    `ts=2026-11-25T22:31:24.93Z level=info target=${target} span=http.request span_path=http.request ` +
       `message="${message}" server_id=first.1.1 method=initialize id="\\"initialize\\"" bootstrap_agent=Some(Mock) ` +
       'method=POST uri="/v1/acp/first.1.1?agent=mock"\n',
   );
