@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isBranchName, isBranchTaken } from '../../src/repository/branch-name.ts';
 import { seeded } from '../support/seeded-random.ts';
@@ -6,7 +8,9 @@ import { seeded } from '../support/seeded-random.ts';
 function gitAccepts(name: string): boolean {
   // Git accepts the name, but every command reads it as HEAD.
   if (name === '@') return false;
-  return spawnSync('git', ['check-ref-format', '--branch', name]).status === 0;
+  // Outside of a repository: within one that was on another branch before, `@{-1}` is the name of that branch.
+  const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(tmpdir()) };
+  return spawnSync('git', ['check-ref-format', '--branch', name], { cwd: tmpdir(), env }).status === 0;
 }
 
 const nasty = [
