@@ -32,15 +32,20 @@ const maxWaitMs = 20_000;
 
 /**
  * The connections of a process for all that needs no session of its own. Callers wait for a free connection, also while the
- * server allows fewer than `size`: then the pool works with those that it has.
+ * server allows fewer than `size`: then the pool works with those that it has. It opens one connection at a time: most callers
+ * get one that has become free before theirs would be open, and each costs the server as much as dozens of statements.
  */
 export class ConnectionPool extends Pool {
   readonly #size: number;
   readonly #onRefused: (reason: unknown) => void;
   /** The connections that are open, without those that are being opened. */
   readonly #open = new Set<DatabaseClient>();
+  /** Most connections at once, for now. */
+  #limit: number;
+  /** Whether a connection is being opened that is for none of the callers. */
+  #isGrowing = false;
   #growTimer: NodeJS.Timeout | undefined;
-  /** Why the pool is smaller than `#size`. */
+  /** Why `#limit` is less than `#size`. */
   #refusal: unknown;
 
   constructor({ url, size, statementTimeoutMs, onRefused = () => {} }: ConnectionPoolOptions) {
@@ -51,10 +56,16 @@ export class ConnectionPool extends Pool {
       Client: DatabaseClient,
     });
     this.#size = size;
+    this.#limit = size;
     this.#onRefused = onRefused;
+    // What the pool compares its number of connections with before it opens one.
+    Object.defineProperty(this.options, 'max', { get: () => this.#most() });
     // The pool replaces a connection that is lost while idle. Without a listener the error would end the process.
     this.on('error', () => {});
-    this.on('connect', (client) => this.#open.add(client as unknown as DatabaseClient));
+    this.on('connect', (client) => {
+      this.#open.add(client as unknown as DatabaseClient);
+      if (!this.#isGrowing) this.#grow();
+    });
     this.on('remove', (client) => this.#open.delete(client as unknown as DatabaseClient));
   }
 
@@ -113,36 +124,56 @@ export class ConnectionPool extends Pool {
   }
 
   #shrink(size: number, refusal: unknown, pauseMs: number): void {
-    this.options.max = Math.max(1, size);
+    this.#limit = Math.max(1, size);
     this.#refusal = refusal;
     this.#onRefused(refusal);
     clearTimeout(this.#growTimer);
-    this.#growTimer = setTimeout(() => this.#grow(), pauseMs).unref();
+    this.#growTimer = setTimeout(() => {
+      this.#limit = this.#size;
+      this.#grow();
+    }, pauseMs).unref();
   }
 
-  /** Asks for one more connection while callers wait, and not on their behalf: a refusal must not cost them their place. */
+  #most(): number {
+    if (this.#isGrowing) return this.#open.size;
+    return this.#isOpening() ? this.totalCount : this.#limit;
+  }
+
+  #isOpening(): boolean {
+    return this.totalCount > this.#open.size;
+  }
+
+  /** Opens connections while callers wait, and not on their behalf: a refusal must not cost them their place. */
   #grow(): void {
-    if (this.waitingCount === 0) {
-      this.#allowAll();
+    if (this.#isOpening()) return;
+    if (this.waitingCount === 0 || this.totalCount >= this.#limit) {
+      if (this.#limit === this.#size) this.#refusal = undefined;
       return;
     }
-    this.options.max = this.totalCount + 1;
-    super.connect().then(
+    const opened = super.connect();
+    this.#isGrowing = true;
+    opened.then(
       (client) => {
+        this.#isGrowing = false;
         client.release();
-        if (this.totalCount < this.#size) this.#grow();
-        else this.#allowAll();
+        this.#grow();
       },
       (error: unknown) => {
+        this.#isGrowing = false;
         if (this.#hasNoRoom(error)) this.#onNoRoom(error);
-        else this.#allowAll();
+        else this.#letCallersOpen();
       },
     );
   }
 
-  #allowAll(): void {
-    this.options.max = this.#size;
+  /** Callers whose connection cannot be opened hear why: when this one fails too, the pool tries on behalf of the next caller. */
+  #letCallersOpen(): void {
     this.#refusal = undefined;
+    if (this.waitingCount === 0 || this.totalCount >= this.#limit) return;
+    super.connect().then(
+      (client) => client.release(),
+      () => {},
+    );
   }
 }
 

@@ -22,6 +22,24 @@ describe('ConnectionPool', () => {
     await pool.end();
   });
 
+  it('opens one connection at a time, and no more than callers wait for', async () => {
+    await using role = await createRoleWithDatabase();
+    const pool = openPool(role.url, 10);
+    const query = (seconds: number) => pool.query('select pg_sleep($1)', [seconds]);
+    await Promise.all(Array.from({ length: 20 }, () => query(0)));
+    expect(pool.totalCount).toBeLessThan(10);
+    await Promise.all(Array.from({ length: 10 }, () => query(1)));
+    expect(pool.totalCount).toBe(10);
+    await pool.end();
+  });
+
+  it('tells every caller that waits why no connection can be opened', async () => {
+    const pool = openPool('postgres://groundcrew@127.0.0.1:1/groundcrew', 10);
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, () => pool.query('select 1')));
+    for (const answer of answers) expect(answer).toMatchObject({ reason: { code: 'ECONNREFUSED' } });
+    await pool.end();
+  });
+
   it('waits while the server has no connection left for it', async () => {
     await using role = await createRoleWithDatabase('connection limit 1');
     const other = await connect(role.url);
