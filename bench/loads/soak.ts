@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fetchGraphql } from '../../test/support/fetch-graphql.ts';
+import { waitFor } from '../../test/support/wait-for.ts';
 import { type LightClient, openLightClient } from '../light-client.ts';
 import { startTalkingAgents } from '../talking-agents.ts';
 import { subscribeMessage } from '../watched-task.ts';
@@ -39,6 +40,13 @@ interface OpenTask {
   readonly sessionId: string;
 }
 
+const unreadyStatuses = [
+  'INIT_ENQUEUE_PROVISION',
+  'INIT_ENSURE_NAME',
+  'INIT_CREATE_SANDBOX',
+  'INIT_ENSURE_AGENT',
+  'INIT_CREATE_SESSION',
+];
 const { urls, token, repoUrl, port, seconds, rate, ...most } = readSpec<SoakSpec>();
 const agents = await startTalkingAgents(port);
 const tasks: OpenTask[] = [];
@@ -152,5 +160,13 @@ for (let turn = 0; !hasEnded() || isIdle(); turn += 1) {
     if (counts.failures <= 5) process.stderr.write(`bench: soak: ${error.message}\n`);
   });
 }
+// The agents end with this process: what a worker still needs them for would be attempted again and again.
+await waitFor(async () => {
+  const query = 'query ($filter: TaskFilter) { tasks(first: 1, filter: $filter) { nodes { id } } }';
+  const { tasks: unready } = await ask<{ tasks: { nodes: unknown[] } }>(query, {
+    filter: { status: unreadyStatuses },
+  });
+  return unready.nodes.length === 0;
+});
 for (const client of clients) client.close();
 finish(counts satisfies Soaked);
