@@ -9,9 +9,7 @@ import { defineConfig } from 'vitest/config';
  * | `unit`        | `*.unit.test.ts`            | nothing but the code: no database, no server, no program of Groundcrew |
  * | `chaos`       | `test/chaos/`               | a database, and real processes that are killed, stopped and cut off    |
  * | `chaos-alone` | the test of kills           | the same, and that no other test runs                                  |
- * | `e2e`         | `test/e2e/`, `test/bench/`  | whole commands, as a user runs them                                    |
- * |               | `test/web/`                 | a Chromium; skipped where there is none                                |
- * | `integration` | all others                  | a database, sockets, git                                               |
+ * | `integration` | all others                  | a database, sockets, git, and for `test/web/` a Chromium               |
  *
  * `npm test` runs all, `npm run test:unit` the first, `npx vitest run test/tasks` those of a folder. Nothing has to be
  * installed or started for any of them.
@@ -20,7 +18,6 @@ const unit = 'test/**/*.unit.test.ts';
 const chaos = 'test/chaos/**/*.test.ts';
 /** Measures in milliseconds how soon another worker goes on. */
 const alone = 'test/chaos/kill.test.ts';
-const e2e = ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/web/**/*.test.ts'];
 
 /** Files that run at the same time: one more than there are processors, because most tests also wait. */
 const maxWorkers = availableParallelism() + 1;
@@ -41,16 +38,14 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: [unit], maxWorkers, sequence: { groupOrder: 0 } } },
       project('integration', ['test/**/*.test.ts'], {
-        exclude: [unit, chaos, ...e2e],
+        exclude: [unit, chaos],
         maxWorkers,
         groupOrder: 0,
       }),
-      project('e2e', e2e, { maxWorkers, groupOrder: 0 }),
-      // Apart, because they measure promises and load the machine themselves; one by one where figures are asked for.
+      // Apart and one by one where figures are asked for.
       project('chaos', [chaos], {
         exclude: [alone],
-        maxWorkers: process.env.GROUNDCREW_CHAOS ? 1 : maxWorkers,
-        groupOrder: 1,
+        ...(process.env.GROUNDCREW_CHAOS ? { maxWorkers: 1, groupOrder: 1 } : { maxWorkers, groupOrder: 0 }),
       }),
       project('chaos-alone', [alone], { maxWorkers: 1, groupOrder: 2 }),
     ],

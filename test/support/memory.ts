@@ -6,7 +6,7 @@ import { waitFor } from './wait-for.ts';
 export const memoryOptions = [
   '--expose-gc',
   '--import',
-  join(import.meta.dirname, 'memory-hook.ts'),
+  join(import.meta.dirname, 'memory-hook.mjs'),
 ] as const;
 
 /** What the process uses after a garbage collection. The process must have been started with `memoryOptions`. */
