@@ -1,10 +1,16 @@
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type ConversationApp, startConversationApp } from '../support/conversation-app.ts';
+import {
+  type ConversationApp,
+  type OpenConversation,
+  startConversationApp,
+} from '../support/conversation-app.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { OwnTime } from '../support/own-time.ts';
-import { isRunning } from '../support/processes.ts';
-import { never } from '../support/scripted-provider.ts';
+import { isRunning, type StartedProcess } from '../support/processes.ts';
+import { range } from '../support/range.ts';
+import type { GivenPrompt } from '../support/scripted-agent-server.ts';
+import { never, type Rule } from '../support/scripted-provider.ts';
 import type { TranscriptCopy } from '../support/transcript-copy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -26,15 +32,8 @@ beforeAll(async () => {
     ...provider.env,
   });
 });
-// The newest worker goes on with the next test, with nothing to follow any more: a start costs a second of a processor.
-afterEach(async ({ task }) => {
-  const left = await conversations.app.stored.sql<{ id: string }>(
-    `select id from task where status <> 'canceled'`,
-  );
-  for (const { id } of left) await ask(`mutation { cancelTask(id: "${id}") { id } }`);
-  const workers = running();
-  if (task.result?.state === 'pass') workers.pop();
-  for (const worker of workers) worker.kill('SIGKILL');
+afterEach(({ task }) => {
+  if (task.result?.state !== 'pass') for (const worker of running()) worker.kill('SIGKILL');
 });
 afterAll(async () => {
   await processes[Symbol.asyncDispose]();
@@ -42,8 +41,20 @@ afterAll(async () => {
 });
 
 const running = () => processes.started.filter(({ pid }) => isRunning(pid));
-/** The only worker that runs when a test begins. */
-const firstWorker = async () => running().at(-1) ?? (await processes.startWorker());
+/**
+ * The only worker that runs when kills begin: the newest one of those before, with nothing to follow any more, because a
+ * start costs a second of a processor.
+ */
+async function firstWorker(): Promise<StartedProcess> {
+  const left = await conversations.app.stored.sql<{ id: string }>(
+    `select id from task where status <> 'canceled'`,
+  );
+  for (const { id } of left) await ask(`mutation { cancelTask(id: "${id}") { id } }`);
+  const workers = running();
+  const newest = workers.pop();
+  for (const worker of workers) worker.kill('SIGKILL');
+  return newest ?? (await processes.startWorker());
+}
 const ask = <T>(query: string, variables?: Readonly<Record<string, unknown>>) =>
   conversations.app.ask<T>(query, variables);
 const send = async (sessionId: string, text: string) => (await conversations.send(sessionId, text)).id;
@@ -51,37 +62,77 @@ const stateOf = async (id: string) => (await conversations.readPrompt(id)).state
 const shown = (copy: TranscriptCopy) =>
   copy.list.map(({ text, stopReason, code }) => stopReason ?? code ?? text);
 
-it('I16 another worker goes on where the store ends when the follower is killed, and stores each message once', async () => {
-  const first = await firstWorker();
-  const { agent, given: prompt, copy } = await conversations.open();
+describe('while an agent speaks and another one gets prompts', () => {
+  let talking: OpenConversation;
   let said = '';
-  const say = (text: string) => {
-    said += text;
-    agent.sayText(text);
-  };
-  say('0 ');
-  await copy.until(({ list }) => list[1]?.text === said);
+  const takeovers: number[] = [];
+  let answering: OpenConversation;
+  const sent: string[] = [];
 
-  let worker = first;
-  for (let round = 1; round <= 2; round += 1) {
-    const next = await processes.startWorker();
-    for (let piece = 0; piece < 50; piece += 1) say(`${round}.${piece} `);
-    worker.kill('SIGKILL');
-    const killedAt = time.now();
-    for (let piece = 50; piece < 100; piece += 1) say(`${round}.${piece} `);
-    await copy.until(({ list }) => list[1]?.text === said);
-    expect(time.now() - killedAt).toBeLessThan(takeoverMs);
-    worker = next;
-  }
-  agent.respond(prompt.id, { stopReason: 'end_turn' });
-  await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
-  expect(copy.list).toMatchObject([
-    { __typename: 'UserMessage' },
-    { __typename: 'AgentMessage', text: said },
-    { __typename: 'TurnEnd', stopReason: 'END_TURN' },
-  ]);
-  await waitFor(() => agent.readers > 0);
-  expect(agent.prompts).toHaveLength(1);
+  // The same kills for both: each needs another worker.
+  beforeAll(async () => {
+    let worker = await firstWorker();
+    talking = await conversations.open();
+    answering = await conversations.open('0');
+    const { agent } = answering;
+    const answer = (prompt: GivenPrompt) => {
+      agent.sayText(`You say: ${prompt.text}`);
+      agent.respond(prompt.id, { stopReason: 'end_turn' });
+    };
+    agent.onPrompt = answer;
+    answer(answering.given);
+    const say = (text: string) => {
+      said += text;
+      talking.agent.sayText(text);
+    };
+    const isStored = () => talking.copy.until(({ list }) => list[1]?.text === said);
+    say('0 ');
+    await isStored();
+
+    for (let round = 1; round <= 2; round += 1) {
+      const next = await processes.startWorker();
+      for (let prompt = 1; prompt <= 5; prompt += 1) {
+        sent.push(await send(answering.sessionId, `${round}.${prompt}`));
+      }
+      const given = agent.prompts.length;
+      await waitFor(() => agent.prompts.length > given || agent.prompts.length > sent.length);
+      for (let piece = 0; piece < 50; piece += 1) say(`${round}.${piece} `);
+      worker.kill('SIGKILL');
+      const killedAt = time.now();
+      for (let piece = 50; piece < 100; piece += 1) say(`${round}.${piece} `);
+      await isStored();
+      takeovers.push(time.now() - killedAt);
+      worker = next;
+    }
+  });
+
+  it('I16 another worker goes on where the store ends when the follower is killed, and stores each message once', async () => {
+    expect(Math.max(...takeovers)).toBeLessThan(takeoverMs);
+    const { agent, given, copy } = talking;
+    agent.respond(given.id, { stopReason: 'end_turn' });
+    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+    expect(copy.list).toMatchObject([
+      { __typename: 'UserMessage' },
+      { __typename: 'AgentMessage', text: said },
+      { __typename: 'TurnEnd', stopReason: 'END_TURN' },
+    ]);
+    await waitFor(() => agent.readers > 0);
+    expect(agent.prompts).toHaveLength(1);
+  });
+
+  it('I18 no prompt reaches the agent twice or out of order when followers are killed while they send', async () => {
+    const states = await waitFor(async () => {
+      const { nodes } = await ask<{ nodes: { id: string; state: string }[] }>(
+        'query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Prompt { state } } }',
+        { ids: sent },
+      );
+      return nodes.every(({ state }) => state === 'DONE' || state === 'UNKNOWN') && nodes;
+    }, 60_000);
+    const given = answering.agent.prompts.slice(1).map((prompt) => prompt.id);
+    expect(given).toEqual(sent.filter((prompt) => given.includes(prompt)));
+    // The agent answers each at once, so that whoever follows next sees what arrived.
+    for (const { id: prompt, state } of states) expect(given.includes(prompt), prompt).toBe(state === 'DONE');
+  });
 });
 
 it('I16 another worker goes on within 15 seconds when the follower hangs, which writes nothing more when it comes back', async () => {
@@ -104,81 +155,72 @@ it('I16 another worker goes on within 15 seconds when the follower hangs, which 
   expect(shown(copy).slice(1)).toEqual(['one two three', 'END_TURN']);
 });
 
-it('I20 a turn ends by the response on its request also when the follower that got it is killed', async () => {
-  const { app } = conversations;
-  const first = await firstWorker();
-  const { agent, given, copy } = await conversations.open();
-  await processes.startWorker();
-  await waitFor(async () => (await stateOf(given.id)) === 'ACCEPTED');
-  agent.answerPost(given.id, { stopReason: 'end_turn' });
-  await waitFor(async () => {
-    const { rows } = await sql`select from prompt where id = ${given.id} and response is not null`.execute(
-      app.stored.db.kysely,
-    );
-    return rows.length > 0;
-  });
-  first.kill('SIGKILL');
-  await copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
-});
-
-it('I18 no prompt reaches the agent twice or out of order when followers are killed while they send', async () => {
-  let worker = await firstWorker();
-  const { agent, given: first, sessionId } = await conversations.open('0');
-  const answer = (prompt: { id: string; text: string }) => {
-    agent.sayText(`You say: ${prompt.text}`);
-    agent.respond(prompt.id, { stopReason: 'end_turn' });
-  };
-  agent.onPrompt = answer;
-  answer(first);
-  const sent: string[] = [];
-  for (let round = 0; round < 2; round += 1) {
-    const next = await processes.startWorker();
-    for (let prompt = 1; prompt <= 5; prompt += 1) {
-      sent.push(await send(sessionId, `${round}.${prompt}`));
-    }
-    const given = agent.prompts.length;
-    await waitFor(() => agent.prompts.length > given || agent.prompts.length > sent.length);
-    worker.kill('SIGKILL');
-    worker = next;
-  }
-  const states = await waitFor(async () => {
-    const { nodes } = await ask<{ nodes: { id: string; state: string }[] }>(
-      'query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Prompt { state } } }',
-      { ids: sent },
-    );
-    return nodes.every(({ state }) => state === 'DONE' || state === 'UNKNOWN') && nodes;
-  }, 60_000);
-  const given = agent.prompts.slice(1).map((prompt) => prompt.id);
-  expect(given).toEqual(sent.filter((prompt) => given.includes(prompt)));
-  // The agent answers each at once, so that whoever follows next sees what arrived.
-  for (const { id: prompt, state } of states) expect(given.includes(prompt), prompt).toBe(state === 'DONE');
-});
-
-describe('I18 an agent that is silent while its follower is killed', () => {
+describe('when the follower of agents that are silent is killed', () => {
   /** The agent has a second prompt, and nobody knows it; a third one waits. */
-  async function unknown() {
-    const first = await firstWorker();
-    const conversation = await conversations.open('first');
-    const { agent, given, copy, sessionId, taskId } = conversation;
-    agent.respond(given.id, { stopReason: 'end_turn' });
-    await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
-    await conversations.running(taskId);
-    agent.onPrompt = () => first.kill('SIGKILL');
-    const second = await send(sessionId, 'second');
-    await agent.nextPrompt();
-    agent.onPrompt = undefined;
-    await processes.startWorker();
-    const third = await send(sessionId, 'third');
-    await waitFor(async () => (await stateOf(second)) === 'UNKNOWN', 30_000);
-    expect(await conversations.readSession(sessionId)).toMatchObject({
-      undeliveredPrompts: [{ id: second, state: 'UNKNOWN' }],
-      prompts: [{ id: third, state: 'QUEUED' }],
-    });
-    return { ...conversation, second, third };
+  interface Unknown extends OpenConversation {
+    readonly second: string;
+    readonly third: string;
   }
+  /** The response on the request is stored, and did not come on the stream. */
+  let responded: OpenConversation;
+  let speaking: Unknown;
+  let silent: Unknown;
 
-  it('has its words shown as the answer to that prompt, and the next one waits for its end', async () => {
-    const { agent, copy, second, third } = await unknown();
+  // One kill for all: the next worker is to find out about each of them.
+  beforeAll(async () => {
+    const { app, agents } = conversations;
+    const first = await firstWorker();
+    responded = await conversations.open();
+    const waiting: OpenConversation[] = [];
+    for (const _ of range(1, 2)) {
+      const conversation = await conversations.open('first');
+      const { agent, given, copy, taskId } = conversation;
+      agent.respond(given.id, { stopReason: 'end_turn' });
+      await copy.until(({ list }) => list.at(-1)?.__typename === 'TurnEnd');
+      await conversations.running(taskId);
+      waiting.push(conversation);
+    }
+    await waitFor(async () => (await stateOf(responded.given.id)) === 'ACCEPTED');
+
+    // Of a server that does not answer nobody knows whether its agents have got their prompts.
+    agents.answersHealth = false;
+    const seconds = await Promise.all(waiting.map(({ sessionId }) => send(sessionId, 'second')));
+    await Promise.all(waiting.map(({ agent }) => agent.nextPrompt()));
+    responded.agent.answerPost(responded.given.id, { stopReason: 'end_turn' });
+    await waitFor(async () => {
+      const { rows } =
+        await sql`select from prompt where id = ${responded.given.id} and response is not null`.execute(
+          app.stored.db.kysely,
+        );
+      return rows.length > 0;
+    });
+    first.kill('SIGKILL');
+    agents.answersHealth = true;
+    await processes.startWorker();
+    const thirds = await Promise.all(waiting.map(({ sessionId }) => send(sessionId, 'third')));
+    await Promise.all(
+      seconds.map((second) => waitFor(async () => (await stateOf(second)) === 'UNKNOWN', 30_000)),
+    );
+    const unknown = waiting.map((each, index) => ({
+      ...each,
+      second: seconds[index] as string,
+      third: thirds[index] as string,
+    }));
+    for (const { sessionId, second, third } of unknown) {
+      expect(await conversations.readSession(sessionId)).toMatchObject({
+        undeliveredPrompts: [{ id: second, state: 'UNKNOWN' }],
+        prompts: [{ id: third, state: 'QUEUED' }],
+      });
+    }
+    [speaking, silent] = unknown as [Unknown, Unknown];
+  });
+
+  it('I20 a turn ends by the response on its request that the killed follower got', async () => {
+    await responded.copy.until(({ list }) => list.at(-1)?.stopReason === 'END_TURN');
+  });
+
+  it('I18 an agent that was silent has its words shown as the answer to that prompt, and the next one waits for its end', async () => {
+    const { agent, copy, second, third } = speaking;
     expect(agent.prompts).toHaveLength(2);
     agent.sayText('about the second');
     await waitFor(async () => (await stateOf(second)) === 'ACCEPTED');
@@ -201,8 +243,8 @@ describe('I18 an agent that is silent while its follower is killed', () => {
     expect(await stateOf(second)).toBe('DONE');
   });
 
-  it('gets the next prompt after a while, and a notice says where the earlier one ended', async () => {
-    const { agent, copy, second, third } = await unknown();
+  it('I18 an agent that stays silent gets the next prompt after a while, and a notice says where the earlier one ended', async () => {
+    const { agent, copy, second, third } = silent;
     expect(await agent.nextPrompt()).toMatchObject({ id: third });
     expect(await stateOf(second)).toBe('UNKNOWN');
     agent.sayText('about the second');
@@ -250,44 +292,61 @@ it('I20 an agent is started again, with a notice, when the follower is killed wh
   expect(await (await agents.agent(opened + 1)).nextPrompt()).toMatchObject({ text: 'are you there' });
 });
 
-it('I20 an agent that does not stop is ended when the follower is killed while it does that', async () => {
-  const { app } = conversations;
-  await firstWorker();
-  await processes.startWorker();
-  const { taskId, sessionId, agent, copy } = await conversations.open();
-  await conversations.running(taskId);
-  const ending = app.provider.on('endSession', ({ call }) => {
-    if (ending.calls.length === 1) process.kill(call.pid, 'SIGKILL');
-    else agent.die();
-    return ending.calls.length === 1 ? never() : null;
-  });
-  await ask(`mutation { interruptSession(id: "${sessionId}") { id } }`);
-  await copy.until(({ list }) => list.at(-1)?.code === 'AGENT_RESTARTED', 60_000);
-  expect(copy.list.map(({ stopReason }) => stopReason)).toContain('CANCELED');
-  expect(ending.calls).toHaveLength(2);
-  ending.remove();
-});
+describe('while the follower stops an agent that does not stop', () => {
+  let deaf: OpenConversation;
+  let ending: Rule;
+  let dying: OpenConversation;
 
-it('I20 an agent that ends again and again is given up, also when its followers change', async () => {
-  const { agents } = conversations;
-  let worker = await firstWorker();
-  const { taskId, sessionId, copy } = await conversations.open();
-  await conversations.running(taskId);
-  for (let time = 1; time <= 6; time += 1) {
-    if (time === 4) {
-      const next = await processes.startWorker();
-      worker.kill('SIGKILL');
-      worker = next;
-    }
-    const newest = [...agents.agents.values()].at(-1);
+  const restarts = ({ list }: TranscriptCopy) => list.filter(({ code }) => code === 'AGENT_RESTARTED').length;
+  /** The newest agent of the conversation dies. */
+  const die = async () => {
+    const time = restarts(dying.copy) + 1;
+    const newest = [...conversations.agents.agents.values()]
+      .filter(({ name }) => name.startsWith(dying.agent.name))
+      .at(-1);
     await waitFor(() => (newest?.readers ?? 0) > 0, 30_000, `agent ${time} is followed`);
     newest?.die();
-    if (time < 6)
-      await copy.until(({ list }) => list.filter(({ code }) => code === 'AGENT_RESTARTED').length === time);
-  }
-  const { error } = await waitFor(async () => {
-    const session = await conversations.readSession(sessionId);
-    return session.status === 'ERROR' && session;
+    return time;
+  };
+
+  // One kill for both: it needs another worker.
+  beforeAll(async () => {
+    const { app } = conversations;
+    const worker = await firstWorker();
+    deaf = await conversations.open();
+    dying = await conversations.open();
+    for (const { taskId } of [deaf, dying]) await conversations.running(taskId);
+    await processes.startWorker();
+    ending = app.provider.on('endSession', () => {
+      if (ending.calls.length === 1) worker.kill('SIGKILL');
+      else deaf.agent.die();
+      return ending.calls.length === 1 ? never() : null;
+    });
+    await ask(`mutation { interruptSession(id: "${deaf.sessionId}") { id } }`);
+    for (const _ of range(1, 3)) {
+      const time = await die();
+      await dying.copy.until((copy) => restarts(copy) === time);
+    }
+    await waitFor(() => ending.calls.length === 1);
   });
-  expect(error).toMatchObject({ code: 'AGENT_FAILED' });
+  afterAll(() => ending.remove());
+
+  it('I20 the agent is ended when the follower is killed', async () => {
+    const { copy } = deaf;
+    await copy.until(({ list }) => list.at(-1)?.code === 'AGENT_RESTARTED', 60_000);
+    expect(copy.list.map(({ stopReason }) => stopReason)).toContain('CANCELED');
+    expect(ending.calls).toHaveLength(2);
+  });
+
+  it('I20 another one that ends again and again is given up, also when its followers change', async () => {
+    for (const left of [2, 1, 0]) {
+      const time = await die();
+      if (left > 0) await dying.copy.until((copy) => restarts(copy) === time);
+    }
+    const { error } = await waitFor(async () => {
+      const session = await conversations.readSession(dying.sessionId);
+      return session.status === 'ERROR' && session;
+    });
+    expect(error).toMatchObject({ code: 'AGENT_FAILED' });
+  });
 });
