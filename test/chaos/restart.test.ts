@@ -10,10 +10,10 @@ import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 import { seededTest } from './support/seeded-test.ts';
 
-const count = isLong ? 500 : 30;
-const restarts = isLong ? 15 : 2;
+const count = isLong ? 500 : 20;
+const restarts = isLong ? 15 : 1;
 /** Of each worker. */
-const slots = isLong ? 10 : 5;
+const slots = isLong ? 10 : 3;
 
 /** Of all tests: a start costs more than most of what they do. */
 let cluster: OwnCluster;

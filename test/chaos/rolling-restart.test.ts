@@ -11,7 +11,9 @@ import { expectConsistency } from './support/consistency.ts';
 import { createInstallation, type Installation } from './support/installation.ts';
 
 const rounds = isLong ? 5 : 1;
-const clients = 3;
+const clients = isLong ? 3 : 2;
+/** Milliseconds between two tasks of a client. */
+const pace = isLong ? 250 : 400;
 
 it.concurrent(
   'fails no request and loses no revision while each API server and each worker is restarted in turn under load',
@@ -103,7 +105,7 @@ class Load {
         this.failures.push(inspect(error, { depth: 6, breakLength: Number.POSITIVE_INFINITY }));
       }
       // Often enough that each restart meets requests; the load itself is not what is tested.
-      await delay(250);
+      await delay(pace);
     }
   }
 

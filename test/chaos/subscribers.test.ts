@@ -15,7 +15,7 @@ import { type Seen, watchOverFlakyNetwork } from './support/flaky-client.ts';
 
 /** Each fault occurs once at least, however long that takes. */
 const chaosMs = isLong ? 240_000 : 5_000;
-const tasks = isLong ? 60 : 10;
+const tasks = isLong ? 60 : 6;
 const clientsPerTask = isLong ? 4 : 2;
 /** Milliseconds between two revisions of a task that is written directly. */
 const pace = 250;

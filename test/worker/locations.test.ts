@@ -9,7 +9,8 @@ import { createGitRepository } from '../support/git-repository.ts';
 import { GroundcrewProcesses } from '../support/groundcrew-processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const taskCount = 6;
+/** More than the workers have slots together, so that each worker takes one. */
+const taskCount = 3;
 
 /** The commands of all processes that run in a sandbox below one of the folders. */
 async function processesIn(folders: readonly string[]): Promise<string[]> {
@@ -38,7 +39,7 @@ it('two workers with data folders of their own leave nothing of tasks that are c
     });
     const folders = ['a', 'b'].map((name) => join(parent.path, name));
     const start = (folder: string | undefined) =>
-      processes.startWorker({ GROUNDCREW_DATA_DIR: folder, GROUNDCREW_CONCURRENCY: '2' });
+      processes.startWorker({ GROUNDCREW_DATA_DIR: folder, GROUNDCREW_CONCURRENCY: '1' });
     const api = await processes.startApi();
     const workers = await Promise.all(folders.map(start));
     const ask = async <T>(query: string, variables: Readonly<Record<string, unknown>>): Promise<T> => {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transcript } from '../../../src/client/client.ts';
+import { isLong } from '../../support/chaos-form.ts';
 import type { GivenPrompt, ScriptedAgent } from '../../support/scripted-agent-server.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 
@@ -7,8 +8,10 @@ import type { SeededRandom } from '../../support/seeded-random.ts';
 export const manners = ['talk', 'flood', 'silent', 'ask', 'die', 'late', 'huge'] as const;
 export type Manner = (typeof manners)[number];
 
-/** Bytes of the output that `huge` puts out. */
-const hugeBytes = 50 * 1024 * 1024;
+/** Bytes of the output that `huge` puts out. Each follower and each reader that comes back reads it all again. */
+const hugeBytes = (isLong ? 50 : 10) * 1024 * 1024;
+/** Pieces of what `flood` says at once. */
+const floodPieces = isLong ? 2_500 : 1_000;
 
 const options = [
   { optionId: 'yes', name: 'Allow', kind: 'allow_once' },
@@ -63,7 +66,7 @@ export class Talker {
         await this.#talk(agent);
         return end('END_TURN');
       case 'flood':
-        await this.#say(agent, 'agent_message', 2_500, 0.01);
+        await this.#say(agent, 'agent_message', floodPieces, 0.01);
         return end('MAX_TOKENS');
       case 'silent':
       case 'late':
