@@ -171,7 +171,7 @@ seededTest('I1 writes nothing after a cancel that meets the completion of a step
     expect(answers).toEqual(['CANCELED', 'CANCELED']);
     outcomes.push((await app.task(id)).status);
   };
-  for (let round = 0; round < (isLong ? 60 : 4); round += 1) {
+  for (let round = 0; round < (isLong ? 60 : 3); round += 1) {
     await Promise.all(Array.from({ length: 8 }, one));
   }
   expect(new Set(outcomes)).toEqual(new Set(['canceled']));

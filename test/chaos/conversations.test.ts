@@ -24,6 +24,9 @@ const each = isLong ? 3 : 1;
 /** Not a promise: a machine that does other things besides may take this long. */
 const settledMs = isLong ? 300_000 : 90_000;
 
+/** Milliseconds between the prompts of a session that are waited for and the next ones. */
+const pauseMs = isLong ? 0 : 300;
+
 /** How many prompts an agent gets. One that dies more often in a minute is given up. */
 const most: Partial<Record<Manner, number>> = { huge: 2, die: 4 };
 
@@ -135,6 +138,7 @@ it(
             `${(error as Error).message}: ${JSON.stringify(await statesOf(last))}, given ${talker.given.slice(-3)}, said ${talker.said.slice(-5)}`,
           );
         });
+        await delay(pauseMs);
       }
       return { talker, sent };
     });

@@ -1,19 +1,35 @@
-import { expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { isLong, report, testTimeout } from '../support/chaos-form.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
+import type { StartedProcess } from '../support/processes.ts';
 import { waitsFor } from '../support/scripted-provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { expectConsistency } from './support/consistency.ts';
-import { createInstallation } from './support/installation.ts';
+import { createInstallation, type Installation } from './support/installation.ts';
 
 /** CONTRACT.md, promise 4: of one that hangs or is cut off. */
 const rescueMs = 15_000;
 
-it.concurrent(
+/** Of all tests, each of which has workers of its own. */
+let app: Installation;
+let api: StartedProcess;
+
+beforeAll(async () => {
+  app = await createInstallation();
+  api = await app.startApi();
+}, testTimeout);
+afterEach(async () => {
+  app.provider.reset();
+  for (const started of app.processes.started.filter((each) => each !== api)) {
+    started.kill('SIGKILL');
+    await started.exit;
+  }
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+it(
   'I4 gives the tasks of a worker that hangs to another one within 15 seconds, and lets it change nothing when it comes back',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
     const stopped = await app.startWorker();
     // One task in each step.
     const gate = Promise.withResolvers<void>();
@@ -62,11 +78,9 @@ it.concurrent(
   testTimeout,
 );
 
-it.concurrent(
+it(
   'I14 takes jobs again after the network has dropped all its connections without a word',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
     await using proxy = await startPostgresProxy(app.databaseUrl);
     const worker = await app.startWorker({ DATABASE_URL: proxy.url });
     await app.waitForStatus(await app.createTask(), 'running');
@@ -85,8 +99,6 @@ it.concurrent(
 it.runIf(isLong)(
   'I9 continues the tasks of a worker that hangs in the middle of a transaction',
   async () => {
-    await using app = await createInstallation();
-    await app.startApi();
     const stopped = await app.startWorker();
     // The name is settled in a transaction that begins with a lock of the project.
     const [project] = await app.sql<{ id: string }>(

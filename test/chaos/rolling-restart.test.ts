@@ -13,7 +13,7 @@ import { createInstallation, type Installation } from './support/installation.ts
 const rounds = isLong ? 5 : 1;
 const clients = isLong ? 3 : 2;
 /** Milliseconds between two tasks of a client. */
-const pace = isLong ? 250 : 400;
+const pace = isLong ? 250 : 600;
 
 it.concurrent(
   'fails no request and loses no revision while each API server and each worker is restarted in turn under load',

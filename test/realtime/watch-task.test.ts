@@ -14,17 +14,25 @@ describe('Hub.watchTask', () => {
       const { hub, stored, viewer } = await watchDatabase();
       const { id } = await stored.create();
       const last = 196;
+      // Each subscriber starts when the task has come to another revision.
+      const starts = range(1, 40).map((number) => ({
+        number,
+        revision: 4 * number,
+        reached: Promise.withResolvers<void>(),
+      }));
+      let newest = 1;
       const writing = Promise.all(
         range(1, 4).map(async () => {
-          while ((await stored.revisionOf(id)) < last) await stored.revise(id);
+          while (newest < last) {
+            newest = Math.max(newest, (await stored.revise(id)).revision);
+            for (const { revision, reached } of starts) if (revision <= newest) reached.resolve();
+          }
         }),
       );
 
       const subscribers = await Promise.all(
-        range(1, 40).map(async (number) => {
-          // Each starts when the task has come to another revision.
-          let newest = await stored.revisionOf(id);
-          while (newest < number * 4) newest = await stored.revisionOf(id);
+        starts.map(async ({ number, reached }) => {
+          await reached.promise;
           const after = number % 4 === 0 ? null : random.between(0, newest);
           return {
             after,

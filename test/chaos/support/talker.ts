@@ -11,7 +11,7 @@ export type Manner = (typeof manners)[number];
 /** Bytes of the output that `huge` puts out. Each follower and each reader that comes back reads it all again. */
 const hugeBytes = (isLong ? 50 : 10) * 1024 * 1024;
 /** Pieces of what `flood` says at once. */
-const floodPieces = isLong ? 2_500 : 1_000;
+const floodPieces = isLong ? 2_500 : 500;
 
 const options = [
   { optionId: 'yes', name: 'Allow', kind: 'allow_once' },

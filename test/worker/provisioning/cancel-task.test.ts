@@ -121,10 +121,10 @@ describe('cancelTask', () => {
 
   it('cancels once and leaves nothing behind at any revision', async () => {
     const made: Task[] = [];
-    for (let count = 0; count < 25; count += 1) {
+    for (let count = 0; count < 10; count += 1) {
       const task = await harness.create();
       made.push(task);
-      await harness.until(task.id, ({ revision }) => revision >= 1 + (count % 10));
+      await harness.until(task.id, ({ revision }) => revision >= 1 + count);
       expect((await cancel(task.id)).state.status).toBe('canceled');
     }
     for (const { id } of made) {

@@ -3,7 +3,7 @@ import { sandboxKey } from '../../../src/tasks/domain/external-keys.ts';
 import type { Task } from '../../../src/tasks/domain/task.ts';
 import { stepOf } from '../../../src/tasks/domain/task-state.ts';
 import { retryTask } from '../../../src/tasks/task-actions.ts';
-import { failsAfterwards, returns, throwsRaw } from '../../support/scripted-provider.ts';
+import { type Behaviour, failsAfterwards, returns, throwsRaw } from '../../support/scripted-provider.ts';
 import { fails, methodOf, providerSteps, startWorkerHarness, type WorkerHarness } from '../worker-harness.ts';
 
 let harness: WorkerHarness;
@@ -18,7 +18,10 @@ const times = (task: Task, method: Parameters<WorkerHarness['script']>[1]) =>
   harness.provider.callsOf(method, sandboxKey(task.id)).length;
 
 /** Workers lease a task at once, so its rules are made before it is created. */
-function scripted(prompt: string, ...rules: Parameters<WorkerHarness['provider']['on']>[]): Promise<Task> {
+function scripted(
+  prompt: string,
+  ...rules: Readonly<Parameters<WorkerHarness['provider']['on']>>[]
+): Promise<Task> {
   for (const [method, behaviour, options] of rules) harness.provider.on(method, behaviour, options);
   return harness.create({ prompt });
 }
@@ -107,34 +110,61 @@ describe.each(providerSteps)('the step %s', (step) => {
     );
   });
 
+  // Two after each other: a task has an attempt for each of them, and a third one that succeeds.
   it.each([
-    ['undefined', undefined],
-    ['null', null],
-    ['a number', 42],
-    ['a text', 'ok'],
-    ['a list', []],
-    ['an empty object', {}],
-    ['wrong types', { id: 1, cwd: 2, baseUrl: 3, sessionId: 4 }],
-    ['empty texts', { id: '', cwd: '', baseUrl: '', sessionId: '' }],
-    ['texts that no database can keep', { id: 'a\0', cwd: '/\ud800', baseUrl: 'http://\0', sessionId: '' }],
-    ['texts without an end', { id: 'x'.repeat(9_000), cwd: '/', baseUrl: 'x'.repeat(9_000), sessionId: '' }],
-    ['details that no database can keep', { id: 'a', cwd: '/', metadata: { a: ['\0'] } }],
-    ['details without an end', { id: 'a', cwd: '/', metadata: { a: 'x'.repeat(70_000) } }],
-  ])('fails when the provider answers with %s', async (_what, answer) => {
-    const { id } = await scripted(`garbage ${step}`, [method, returns(answer), { times: 1 }]);
-    const task = await harness.until(id, 'running');
-    expect(stepOf(task.state, step)).toMatchObject({ attempt: 2, error: { code, step, retryable: true } });
+    ['undefined, and null', [undefined, null]],
+    ['a number, and a text', [42, 'ok']],
+    ['a list, and an empty object', [[], {}]],
+    [
+      'wrong types, and empty texts',
+      [
+        { id: 1, cwd: 2, baseUrl: 3, sessionId: 4 },
+        { id: '', cwd: '', baseUrl: '', sessionId: '' },
+      ],
+    ],
+    [
+      'texts that no database can keep, and texts without an end',
+      [
+        { id: 'a\0', cwd: '/\ud800', baseUrl: 'http://\0', sessionId: '' },
+        { id: 'x'.repeat(9_000), cwd: '/', baseUrl: 'x'.repeat(9_000), sessionId: '' },
+      ],
+    ],
+    [
+      'details that no database can keep, and details without an end',
+      [
+        { id: 'a', cwd: '/', metadata: { a: ['\0'] } },
+        { id: 'a', cwd: '/', metadata: { a: 'x'.repeat(70_000) } },
+      ],
+    ],
+  ])('fails when the provider answers with %s', async (_what, answers) => {
+    await expectFailures(`garbage ${step}`, answers.map(returns));
   });
 
-  it.each([undefined, null, 42, 'words', {}, { code: 7, message: 8 }, []])(
-    'fails when the provider throws %j',
-    async (thrown) => {
-      const { id } = await scripted(`throws ${step}`, [method, throwsRaw(thrown), { times: 1 }]);
-      const task = await harness.until(id, 'running');
-      expect(stepOf(task.state, step)).toMatchObject({ attempt: 2, error: { code, step, retryable: true } });
-      expect(stepOf(task.state, step).error?.message).not.toBe('');
-    },
-  );
+  it.each([
+    [undefined, null],
+    [42, 'words'],
+    [{}, { code: 7, message: 8 }],
+    [[], undefined],
+  ])('fails when the provider throws %j, and %j', async (...thrown) => {
+    const messages = await expectFailures(`throws ${step}`, thrown.map(throwsRaw));
+    expect(messages).not.toContain('');
+  });
+
+  /** The step fails by each of the behaviours, and then succeeds. Returns the messages of the failures. */
+  async function expectFailures(prompt: string, behaviours: readonly Behaviour[]): Promise<string[]> {
+    // The newest rule wins.
+    const rules = behaviours.map((behaviour) => [method, behaviour, { times: 1 }] as const).toReversed();
+    const { id } = await scripted(prompt, ...rules);
+    const task = await harness.until(id, 'running');
+    expect(stepOf(task.state, step)).toMatchObject({ state: 'succeeded', attempt: behaviours.length + 1 });
+    const failures = (await harness.history(id))
+      .map(({ state }) => stepOf(state, step))
+      .filter(({ state }) => state === 'failed');
+    expect(failures).toMatchObject(
+      behaviours.map((_, index) => ({ attempt: index + 1, error: { code, step, retryable: true } })),
+    );
+    return failures.map(({ error }) => error?.message ?? '');
+  }
 
   it('shows no secret and no stack in any revision', async () => {
     const message = 'GET https://user:hunter2hunter2@host/x: token=hunter2hunter2\n    at f (file.ts:1:1)';
