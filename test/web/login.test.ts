@@ -20,20 +20,14 @@ describeInBrowser('the login', () => {
     expect(await page.getByLabel('Status').inputValue()).toBe('ERROR');
   });
 
+  // `return-path.unit.test.ts` has other addresses.
   it('leads to no other site', async () => {
     const { page } = await site.visit();
-    for (const next of [
-      'https://evil.example/',
-      '//evil.example/',
-      '/\\evil.example',
-      'javascript:alert(1)',
-    ]) {
-      await page.goto(`/login?${new URLSearchParams({ next })}`);
-      await page.getByLabel('API token').fill(site.app.token);
-      await page.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByRole('link', { name: 'New task' }).waitFor();
-      expect(new URL(page.url()).origin).toBe(site.app.url);
-    }
+    await page.goto(`/login?${new URLSearchParams({ next: '/\\evil.example' })}`);
+    await page.getByLabel('API token').fill(site.app.token);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('link', { name: 'New task' }).waitFor();
+    expect(new URL(page.url()).origin).toBe(site.app.url);
   });
 
   it('that ends while a task is typed loses nothing', async () => {
