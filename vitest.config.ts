@@ -19,8 +19,8 @@ const chaos = 'test/chaos/**/*.test.ts';
 /** Measures in milliseconds how soon another worker goes on. */
 const alone = 'test/chaos/kill.test.ts';
 
-/** Files that run at the same time: one more than there are processors, because most tests also wait. */
-const maxWorkers = availableParallelism() + 1;
+/** Files that run at the same time: two more than there are processors, because most tests also wait. */
+const maxWorkers = availableParallelism() + 2;
 
 export default defineConfig({
   // Otherwise our sources get graphql's CommonJS copy while its users get the other, and `instanceof` fails across them.
