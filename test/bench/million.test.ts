@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { fill } from '../../bench/million/fill.ts';
 import { operationsOn } from '../../bench/million/operations.ts';
-import { openDatabase } from '../../src/tables/database.ts';
+import { type Database, openDatabase } from '../../src/tables/database.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 
 const amount = { tasks: 20_000, eventsPerTask: 2 };
@@ -24,39 +24,50 @@ const bigTables = [
  */
 const mostRows = 1_100;
 
+/** What PostgreSQL knows: until the next vacuum, which long transactions hold up, not that indexes alone are enough. */
+const knowledge = {
+  'all visible': 'select',
+  'none known to be visible': `update pg_class set relallvisible = 0 where relname = 'task'`,
+};
+
 it('no operation reads a table that grows with the tasks as a whole, nor many tasks through an index', async () => {
   await using stored = await StoredTasks.create();
   const model = await stored.create();
   await fill(stored.url, amount, model.id);
-  // One connection, which counts its scans itself: the counters of others arrive a second late.
-  const db = await openDatabase(stored.url, { poolSize: 1 });
-  const operations = await operationsOn(db, amount);
-  const counted = async () => {
-    await sql`select pg_stat_force_next_flush()`.execute(db.kysely);
-    const { rows } = await sql<{ relname: string; seq_scan: string; idx_tup_fetch: string }>`
-      select relname, seq_scan, idx_tup_fetch from pg_stat_user_tables where relname = any (${bigTables})`.execute(
-      db.kysely,
-    );
-    return {
-      scans: Object.fromEntries(rows.map(({ relname, seq_scan }) => [relname, Number(seq_scan)])),
-      rowsOfTasks: Number(rows.find(({ relname }) => relname === 'task')?.idx_tup_fetch),
-    };
-  };
-  expect(Object.keys((await counted()).scans)).toHaveLength(bigTables.length);
   const scanned: Record<string, string[]> = {};
   const readMuch: Record<string, number> = {};
-  for (const [name, run] of operations) {
-    const before = await counted();
-    // From the sixth call on PostgreSQL may use another plan.
-    for (let call = 0; call < 7; call += 1) await run();
-    const after = await counted();
-    const tables = bigTables.filter((table) => after.scans[table] !== before.scans[table]);
-    if (tables.length > 0) scanned[name] = tables;
-    const rows = (after.rowsOfTasks - before.rowsOfTasks) / 7;
-    if (rows > mostRows) readMuch[name] = rows;
+  for (const [known, learn] of Object.entries(knowledge)) {
+    await stored.sql(learn);
+    // One connection, which counts its scans itself: the counters of others arrive a second late.
+    await using parts = new AsyncDisposableStack();
+    const db = parts.adopt(await openDatabase(stored.url, { poolSize: 1 }), (each) => each.close());
+    const operations = await operationsOn(db, amount);
+    expect(operations.size).toBeGreaterThan(30);
+    expect(Object.keys((await counted(db)).scans)).toHaveLength(bigTables.length);
+    for (const [operation, run] of operations) {
+      const name = `${operation}, ${known}`;
+      const before = await counted(db);
+      // From the sixth call on PostgreSQL may use another plan.
+      for (let call = 0; call < 7; call += 1) await run();
+      const after = await counted(db);
+      const tables = bigTables.filter((table) => after.scans[table] !== before.scans[table]);
+      if (tables.length > 0) scanned[name] = tables;
+      const rows = (after.rowsOfTasks - before.rowsOfTasks) / 7;
+      if (rows > mostRows) readMuch[name] = rows;
+    }
   }
-  expect(operations.size).toBeGreaterThan(30);
   expect(scanned).toEqual({});
   expect(readMuch).toEqual({});
-  await db.close();
 });
+
+async function counted(db: Database) {
+  await sql`select pg_stat_force_next_flush()`.execute(db.kysely);
+  const { rows } = await sql<{ relname: string; seq_scan: string; idx_tup_fetch: string }>`
+    select relname, seq_scan, idx_tup_fetch from pg_stat_user_tables where relname = any (${bigTables})`.execute(
+    db.kysely,
+  );
+  return {
+    scans: Object.fromEntries(rows.map(({ relname, seq_scan }) => [relname, Number(seq_scan)])),
+    rowsOfTasks: Number(rows.find(({ relname }) => relname === 'task')?.idx_tup_fetch),
+  };
+}

@@ -26,6 +26,9 @@ const rare = 2_000;
 /** How many tasks a search for a word that is not rare looks through before it takes all from the index that have it. */
 const farther = 20_000;
 
+/** Greater than each id, all of which begin with a letter. */
+const afterAllIds = '~';
+
 /** The first tasks of the list, for a page of any size. */
 export function pageOfIds(list: ListedTasks, count: number): RawBuilder<{ id: string }> {
   return atMost(count, firstTasks(list, mostRowsOfPage), list.range);
@@ -74,22 +77,31 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
 }
 
 /**
- * The first tasks of the list. Nothing but ids, which an index has: with another column PostgreSQL may choose to read tasks in
- * their order until enough of them have the status, through all tasks for a status that few have.
+ * The first tasks of the list. Nothing but ids, which an index has.
  *
  * `most` is a part of the text. PostgreSQL takes a bound limit for a tenth of all rows, thinks the one plan for all values dear
  * on a large table, and plans at each execution.
  */
 function firstTasks(list: ListedTasks, most: number): RawBuilder<{ id: string }> {
-  const { view, status, range } = list;
+  const { view, status, project, range } = list;
   const order = range.fromEnd ? 'asc' : 'desc';
-  const inOrder = () => tasksOf(list).select('task.id').orderBy('task.id', order).limit(sql.lit(most));
-  if (status === undefined) return sql`${inOrder()}`;
+  const ids = () => tasksOf(list).select('task.id').limit(sql.lit(most));
+  if (status === undefined) return sql`${ids().orderBy('task.id', order)}`;
   // An index has the order of the ids within one status only.
   const ofStatuses = view
     .statuses(status)
     .innerJoinLateral(
-      (eb) => inOrder().where('task.status', '=', eb.ref('wanted.status')).as('task'),
+      (eb) => {
+        const wanted = eb.ref('wanted.status');
+        if (project !== undefined) {
+          return ids().where('task.status', '=', wanted).orderBy('task.id', order).as('task');
+        }
+        // Not `=`: then the order would be that of other indexes too, and PostgreSQL may read all tasks in it, to find the few that
+        // have the status, as long as it does not know that most rows are visible to all (its visibility map).
+        const isWanted = sql<boolean>`(task.status, task.id)
+          between (${wanted}, ${range.before ?? ''}) and (${wanted}, ${range.after ?? afterAllIds})`;
+        return ids().where(isWanted).orderBy('task.status', order).orderBy('task.id', order).as('task');
+      },
       (join) => join.onTrue(),
     )
     .select('task.id')
