@@ -32,7 +32,9 @@ async function createFrom(source: string): Promise<TestDatabase> {
 async function dropDatabase(admin: PoolClient, name: string): Promise<void> {
   const connections = async () => {
     const { rows } = await admin.query<{ application_name: string; query: string }>(
-      'SELECT application_name, query FROM pg_stat_activity WHERE datname = $1',
+      // Autovacuum connects to the database too.
+      `SELECT application_name, query FROM pg_stat_activity
+       WHERE datname = $1 AND backend_type = 'client backend'`,
       [name],
     );
     return rows;
