@@ -9,7 +9,8 @@ import { defineConfig } from 'vitest/config';
  * | `unit`        | `*.unit.test.ts`            | nothing but the code: no database, no server, no program of Groundcrew |
  * | `chaos`       | `test/chaos/`               | a database, and real processes that are killed, stopped and cut off    |
  * | `chaos-alone` | the test of kills           | the same, and that no other test runs                                  |
- * | `integration` | all others                  | a database, sockets, git, and for `test/web/` a Chromium               |
+ * | `integration` | all others                  | a database, sockets, git                                               |
+ * |               | `test/web/` of them         | a Chromium as well; skipped where there is none                        |
  *
  * `npm test` runs all, `npm run test:unit` the first, `npx vitest run test/tasks` those of a folder. Nothing has to be
  * installed or started for any of them.
@@ -42,7 +43,7 @@ export default defineConfig({
         maxWorkers,
         groupOrder: 0,
       }),
-      // Apart and one by one where figures are asked for.
+      // Apart and one by one where figures are asked for, in the long form.
       project('chaos', [chaos], {
         exclude: [alone],
         ...(process.env.GROUNDCREW_CHAOS ? { maxWorkers: 1, groupOrder: 1 } : { maxWorkers, groupOrder: 0 }),
