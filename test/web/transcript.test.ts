@@ -96,6 +96,8 @@ describeInBrowser('the transcript on the page of a task', () => {
     await using opened = await open();
     const { agent, prompt, page, log } = opened;
     await log.getByText('Say hello').waitFor();
+    // The status of the task is said too, whenever it comes.
+    await page.getByRole('status').getByText('Running', { exact: true }).waitFor();
     const heard = await announcements(page);
     for (const piece of ['I ', 'look ', 'around. ', 'Then I ask.']) {
       agent.sayText(piece);
