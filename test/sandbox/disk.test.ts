@@ -16,7 +16,7 @@ const canMount = spawnSync(program, args).status === 0;
 
 describe.runIf(canMount)('the provider local', () => {
   it.each([
-    ['full', 'size=64k', 'SANDBOX_FAILED', true, /^The data folder has no space left\.$/],
+    ['full', 'size=48k', 'SANDBOX_FAILED', true, /^The data folder has no space left\.$/],
     ['read-only', 'ro', 'SANDBOX_FAILED', true, /^The data folder is on a read-only file system\.$/],
     ['without programs', 'noexec', 'AGENT_FAILED', false, /allows no programs .* Set GROUNDCREW_DATA_DIR to/],
   ])(

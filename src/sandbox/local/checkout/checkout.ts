@@ -50,9 +50,7 @@ export async function makeCheckout(request: CheckoutRequest): Promise<void> {
   await configure(repository, request);
 
   const existing = remote.refs.get(`refs/heads/${bytesOfName(branch)}`);
-  const commit = await commitOf(existing ?? request.start, request.address, repository);
-  await repository.git(['update-ref', `refs/heads/${branch}`, commit]);
-  await checkOut(repository);
+  await checkOut(existing ?? request.start, request.address, repository);
   await logMissingFiles(request);
 }
 
@@ -99,22 +97,34 @@ async function configure(repository: NewRepository, request: CheckoutRequest): P
   await appendFile(join(repository.gitFolder, 'config'), sections.join(''));
 }
 
-/** The commit that an object's id leads to. It is fetched by its whole id when no branch or tag leads to it. */
-async function commitOf(oid: string, address: RepoAddress, repository: NewRepository): Promise<string> {
-  const peel = () =>
-    repository.git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${oid}^{commit}`]);
+/**
+ * Makes the branch, which HEAD names already, at the commit that an object's id leads to, and writes its files. The commit is
+ * fetched by its whole id when no branch or tag leads to it.
+ */
+async function checkOut(oid: string, address: RepoAddress, repository: NewRepository): Promise<void> {
   try {
-    return (await peel()).trim();
+    await reset(repository, oid);
   } catch (error) {
-    if (!(error instanceof GitError) || isDamage(error)) throw error;
+    if (!(error instanceof GitError) || isDamage(error) || (await hasCommit(repository, oid))) throw error;
     if (!isCommitId(oid)) throw noCommit(oid, error);
+    try {
+      await fetchCommit(oid, address, repository);
+    } catch (fetchFailure) {
+      if (!(fetchFailure instanceof GitError) || isDamage(fetchFailure)) throw fetchFailure;
+      throw noCommit(oid, fetchFailure);
+    }
+    if (!(await hasCommit(repository, oid))) throw noCommit(oid, error);
+    await reset(repository, oid);
   }
+}
+
+async function hasCommit(repository: NewRepository, oid: string): Promise<boolean> {
   try {
-    await fetchCommit(oid, address, repository);
-    return (await peel()).trim();
+    await repository.git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${oid}^{commit}`]);
+    return true;
   } catch (error) {
     if (!(error instanceof GitError) || isDamage(error)) throw error;
-    throw noCommit(oid, error);
+    return false;
   }
 }
 
@@ -139,9 +149,9 @@ function noCommit(oid: string, cause: Error): BaseRefNotFoundError {
   return new BaseRefNotFoundError(`The repository has no commit ${oid}, or more than one.`, { cause });
 }
 
-async function checkOut(repository: NewRepository): Promise<void> {
+async function reset(repository: NewRepository, oid: string): Promise<void> {
   try {
-    await repository.git(['reset', '--quiet', '--hard']);
+    await repository.git(['reset', '--quiet', '--hard', `${oid}^{commit}`, '--']);
   } catch (error) {
     const why = error instanceof GitError ? lastingRefusal(error) : undefined;
     if (why === undefined) throw error;
