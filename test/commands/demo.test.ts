@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import { program } from '../support/groundcrew-processes.ts';
 import { startProcess } from '../support/processes.ts';
@@ -19,9 +21,9 @@ afterEach(async () => {
   await rm(temporary, { recursive: true, force: true });
 });
 
-/** The project as a downloaded archive has it: without a repository of its own. */
+/** The project as a downloaded archive has it after `npm ci`, which makes the build: without a repository of its own. */
 async function unpackArchive(folder: string): Promise<string> {
-  for (const name of ['src', 'package.json']) {
+  for (const name of ['src', 'package.json', ...(existsSync('dist/server') ? ['dist/server'] : [])]) {
     await cp(resolve(name), join(folder, name), { recursive: true });
   }
   await symlink(resolve('node_modules'), join(folder, 'node_modules'));
@@ -41,11 +43,14 @@ describe('demo', () => {
   });
 
   it('removes what it made when nothing reads its output any more', async () => {
+    const database = await createTestDatabase();
     const command = `node ${program()} demo ${outer.path} | head -n 1`;
-    const demo = startProcess(['sh', '-c', command], { env: { TMPDIR: temporary } });
+    const env = { TMPDIR: temporary, DATABASE_URL: database.url };
+    const demo = startProcess(['sh', '-c', command], { env });
     expect((await demo.exit).code).toBe(0);
     expect(demo.stdout).toHaveLength(1);
     await waitFor(async () => (await readdir(temporary)).length === 0, 30_000);
+    await database.drop();
   });
 
   it('says in one line that git is missing', async () => {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import {
   chmod,
   chown,
@@ -13,34 +12,32 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { prepareClusterDir } from '../../../src/db/embedded/cluster-dir.ts';
 import { type EmbeddedPostgres, startEmbedded } from '../../../src/db/embedded/start.ts';
 import { createLogger } from '../../../src/log.ts';
+import { bundleProgram } from '../../support/bundled-program.ts';
+import { copyModelCluster } from '../../support/model-cluster.ts';
 import { isRunning, type StartedProcess, startProcess } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const logger = createLogger('silent');
-const holderScript = join(import.meta.dirname, 'hold-embedded.ts');
 const linux = process.platform === 'linux';
 const root = process.getuid?.() === 0;
 
-let madeOnce: string;
+let holderProgram: string;
 let dataDir: string;
 let started: EmbeddedPostgres[] = [];
 
 beforeAll(async () => {
-  madeOnce = await makeFolder();
-  await (await start(madeOnce)).stop();
+  holderProgram = await bundleProgram(join(import.meta.dirname, 'hold-embedded.ts'));
 });
 
 beforeEach(async () => {
   started = [];
   dataDir = await makeFolder();
 });
-
-afterAll(() => rm(madeOnce, { recursive: true }));
 
 afterEach(async () => {
   await Promise.all(started.map((embedded) => embedded.stop()));
@@ -210,6 +207,7 @@ describe('startEmbedded', () => {
   it.runIf(root)('links to a folder outside when only root may enter the data folder', async () => {
     await chmod(dataDir, 0o700);
     const inner = join(dataDir, 'checkout', '.groundcrew');
+    await copyCluster(inner);
     const first = await start(inner);
     const link = join(inner, 'postgres');
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
@@ -233,9 +231,9 @@ async function makeFolder(): Promise<string> {
   return folder;
 }
 
-/** A whole cluster in `dataDir`, faster than initdb. */
-async function copyCluster(): Promise<void> {
-  await promisify(execFile)('cp', ['-a', join(madeOnce, 'postgres'), dataDir]);
+/** A whole cluster in the folder, which `startEmbedded` has made in another one: faster than initdb. */
+async function copyCluster(folder = dataDir): Promise<void> {
+  await copyModelCluster(inject('modelCluster'), (await prepareClusterDir(folder, logger)).path);
 }
 
 async function start(folder = dataDir): Promise<EmbeddedPostgres> {
@@ -245,7 +243,7 @@ async function start(folder = dataDir): Promise<EmbeddedPostgres> {
 }
 
 function hold(folder: string): StartedProcess {
-  return startProcess(['node', holderScript, folder]);
+  return startProcess(['node', holderProgram, folder]);
 }
 
 async function readyUrl(holder: StartedProcess): Promise<string> {
