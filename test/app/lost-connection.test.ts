@@ -1,6 +1,12 @@
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { startGroundcrew } from '../../src/app/start.ts';
+import { loadConfig } from '../../src/config.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { GroundcrewProcesses, instantProvider } from '../support/groundcrew-processes.ts';
+import { instantProvider } from '../support/groundcrew-processes.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 
 it.each([
@@ -15,15 +21,19 @@ it.each([
     const proxy = parts.use(await startPostgresProxy(database.url));
     let cuts = 0;
     proxy.cutsAt = (query) => statement.test(query) && ++cuts === 1;
-    const processes = parts.use(
-      await GroundcrewProcesses.create({
-        DATABASE_URL: proxy.url,
-        GROUNDCREW_PROVIDERS: instantProvider,
-        LOG_LEVEL: 'warn',
-      }),
-    );
-    const started = await (role === 'api' ? processes.startApi() : processes.startWorker());
+    const dataDir = parts.use(await mkdtempDisposable(join(tmpdir(), 'groundcrew-lost-')));
+    const config = loadConfig({
+      DATABASE_URL: proxy.url,
+      GROUNDCREW_DATA_DIR: dataDir.path,
+      GROUNDCREW_PROVIDERS: instantProvider,
+      GROUNDCREW_TOKEN: 'token-of-the-test',
+      PORT: '0',
+    });
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    const started = await startGroundcrew(role, config, logger);
+    parts.defer(() => started.stop());
     expect(cuts).toBeGreaterThan(1);
-    expect(started.stderr.join('\n')).toContain('waiting for the database');
+    expect(lines.join('')).toContain('waiting for the database');
   },
 );

@@ -8,13 +8,15 @@ import { createInstallation, type Installation } from './support/installation.ts
 
 const owner = GroundcrewProcesses.token;
 const viewer = '{ viewer { scopes } }';
+/** Points of a token in a minute. */
+const limit = 40;
 
 /** Of all tests, most of which go on with the servers that the one before has left: a start costs more than a test. */
 let app: Installation;
 let servers: ApiProcess[] = [];
 
 beforeAll(async () => {
-  app = await createInstallation();
+  app = await createInstallation({ settings: { GROUNDCREW_RATE_LIMIT: String(limit) } });
 });
 afterAll(() => app[Symbol.asyncDispose]());
 
@@ -110,11 +112,7 @@ it('a revoked token stays revoked when the server that revoked it is killed, and
 });
 
 it('points that were used at a server which is killed count at the others', async () => {
-  const limit = 20;
-  const [killed, other] = await Promise.all([
-    app.startApi({ GROUNDCREW_RATE_LIMIT: String(limit) }),
-    app.startApi({ GROUNDCREW_RATE_LIMIT: String(limit) }),
-  ]);
+  const [killed, other] = await twoServers();
   const { token } = await createToken(other.url);
   for (let taken = 0; taken < limit; taken += 1) {
     expect((await fetchGraphql(killed.url, token, viewer)).status).toBe(200);
