@@ -3,11 +3,7 @@ import type { StartedProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Options of Node for a process that `memoryOf` is to ask. */
-export const memoryOptions = [
-  '--expose-gc',
-  '--import',
-  join(import.meta.dirname, 'memory-hook.mjs'),
-] as const;
+export const memoryOptions = ['--import', join(import.meta.dirname, 'memory-hook.mjs')] as const;
 
 /** What the process uses after a garbage collection. The process must have been started with `memoryOptions`. */
 export async function memoryOf(started: StartedProcess): Promise<NodeJS.MemoryUsage> {
