@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, onTestFinished } from 'vites
 import { type StartedApp, startApp } from '../schema/started-app.ts';
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts';
 import { chromiumNames, chromiumPath, sharedChromium } from './chromium.ts';
-import { Profile, type View } from './profile.ts';
+import { Profile, usualView, type View } from './profile.ts';
 
 if (!chromiumPath) {
   process.stderr.write(
@@ -33,7 +33,7 @@ interface Target {
 
 /** A new browser profile, which is closed when the test is finished. */
 export async function visit(browser: Browser, { url, token }: Target, view: View = {}): Promise<Visit> {
-  const context = await browser.newContext({ baseURL: url, locale: 'en-US', ...view });
+  const context = await browser.newContext({ baseURL: url, locale: 'en-US', ...usualView, ...view });
   onTestFinished(() => context.close());
   if (token !== undefined) await signIn(context, token);
   const page = await context.newPage();
@@ -71,8 +71,8 @@ export class Site {
   }
 
   /**
-   * A visitor who has signed in. The first one in a test has the profile of the file, which has compiled the scripts of the
-   * page; nothing else of another test is in it. The others have profiles of their own.
+   * A visitor who has signed in. The first one in a test has the profile and the page of the file, which has compiled the
+   * scripts; nothing else of another test is in it. The others have profiles of their own.
    */
   async visit(view?: View): Promise<Visit> {
     if (this.#isProfileTaken) return this.visitAnew(view);
@@ -86,7 +86,7 @@ export class Site {
 
   /**
    * A visitor who has signed in, with a new profile: for tests of the first visit, and for those that change what a profile
-   * keeps, such as its clock.
+   * keeps, such as its clock; see `Profile.reset`.
    */
   visitAnew(view?: View): Promise<Visit> {
     return visit(this.browser, this.app, view);

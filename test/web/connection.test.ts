@@ -41,7 +41,7 @@ describeInBrowser('a page whose connection is lost', () => {
 
   it('shows what has happened while its socket was cut, on the page of a task and in the list', async () => {
     const { stored } = site.app;
-    const { page } = await site.visit();
+    const { page } = await site.visitAnew();
     const sockets: WebSocketRoute[] = [];
     let isCut = false;
     await page.routeWebSocket('**/graphql', (socket) => {
@@ -74,7 +74,7 @@ describeInBrowser('a page whose connection is lost', () => {
 
   it('says so while the browser is offline, and catches up afterwards', async () => {
     const { stored } = site.app;
-    const { page, context } = await site.visitAnew();
+    const { page, context } = await site.visit();
     const { id } = await stored.create();
     await page.goto(`/tasks/${id}`);
     await history(page).first().waitFor();

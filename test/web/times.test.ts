@@ -44,7 +44,7 @@ describeInBrowser('the times of a step', () => {
     const { id } = await site.app.stored.create();
     await startStep(id);
     const { page } = await site.visit();
-    await page.addInitScript((ms) => {
+    await using _script = await page.addInitScript((ms) => {
       const { now } = Date;
       Date.now = () => now() + ms;
     }, wrongMs);
