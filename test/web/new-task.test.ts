@@ -94,7 +94,8 @@ describeInBrowser('the form of a new task', () => {
     await page.waitForURL('**/tasks/*');
     expect(await tasksWith('Doubleclicked')).toBe(1);
 
-    await page.goto('/new');
+    await page.getByRole('link', { name: 'New task' }).click();
+    await page.waitForURL('**/new');
     await fill(page, 'Unanswered hello');
     let lost = 0;
     await page.route('**/graphql', async (route) => {
