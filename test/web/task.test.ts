@@ -191,8 +191,11 @@ describeInBrowser('the page of a task', () => {
     await page.goto(
       `/tasks/${await site.app.create({ repoUrl: site.repository.path, prompt: 'Say hello', branchName })}`,
     );
-    await page.getByRole('button', { name: `${branchName} : copy the branch` }).click();
-    await page.getByRole('button', { name: `${branchName} Copied` }).waitFor();
+    // It says so for two seconds only.
+    await Promise.all([
+      page.getByRole('button', { name: `${branchName} Copied` }).waitFor(),
+      page.getByRole('button', { name: `${branchName} : copy the branch` }).click(),
+    ]);
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(branchName);
   });
 });
