@@ -104,18 +104,13 @@ async function configure(repository: NewRepository, request: CheckoutRequest): P
 async function checkOut(oid: string, address: RepoAddress, repository: NewRepository): Promise<void> {
   try {
     await reset(repository, oid);
+    return;
   } catch (error) {
     if (!(error instanceof GitError) || isDamage(error) || (await hasCommit(repository, oid))) throw error;
     if (!isCommitId(oid)) throw noCommit(oid, error);
-    try {
-      await fetchCommit(oid, address, repository);
-    } catch (fetchFailure) {
-      if (!(fetchFailure instanceof GitError) || isDamage(fetchFailure)) throw fetchFailure;
-      throw noCommit(oid, fetchFailure);
-    }
-    if (!(await hasCommit(repository, oid))) throw noCommit(oid, error);
-    await reset(repository, oid);
   }
+  await fetchCommit(oid, address, repository);
+  await reset(repository, oid);
 }
 
 async function hasCommit(repository: NewRepository, oid: string): Promise<boolean> {
@@ -141,11 +136,14 @@ async function fetchCommit(oid: string, address: RepoAddress, repository: NewRep
     );
   } catch (error) {
     const isUnknown = error instanceof GitError && /not our ref|unadvertised object/.test(error.stderr);
-    throw isUnknown ? error : fetchError(error);
+    const failure = isUnknown ? error : fetchError(error);
+    throw failure instanceof GitError && !isDamage(failure) ? noCommit(oid, failure) : failure;
   }
+  // It may be a tree or a file.
+  if (!(await hasCommit(repository, oid))) throw noCommit(oid);
 }
 
-function noCommit(oid: string, cause: Error): BaseRefNotFoundError {
+function noCommit(oid: string, cause?: Error): BaseRefNotFoundError {
   return new BaseRefNotFoundError(`The repository has no commit ${oid}, or more than one.`, { cause });
 }
 
