@@ -172,6 +172,8 @@ describe('migrate', () => {
     for (const each of serving) each.kill();
     for (const each of serving) expect((await each.exit).code).toBe(0);
     for (const each of [...migrating, ...serving]) expect(each.stderr).toEqual([]);
+    const again = run('migrate', env);
+    expect((await again.exit).code).toBe(0);
     await empty.drop();
   });
 });
