@@ -62,11 +62,14 @@ async function runDoctor(
 async function callDoctor(env: Environment = {}, given?: string): Promise<Report> {
   for (const [name, value] of Object.entries(environment(env))) vi.stubEnv(name, value);
   const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
     const code = await doctor(given);
+    expect(errors.mock.calls).toEqual([]);
     return reportOf(code, output.mock.calls.join('').split('\n'));
   } finally {
     output.mockRestore();
+    errors.mockRestore();
     vi.unstubAllEnvs();
   }
 }
