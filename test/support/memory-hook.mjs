@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 let gc;
 process.on('SIGUSR2', () => {
   if (!gc) {
-    // Not an option of Node: a process that starts with another one compiles all that others find in the compile cache.
+    // Set now, and not as an option of Node: processes that start with different options do not share a compile cache.
     setFlagsFromString('--expose-gc');
     gc = runInNewContext('gc');
   }
