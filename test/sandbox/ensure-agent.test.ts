@@ -72,6 +72,22 @@ describe('ensureAgent of the provider local', () => {
     expect(await sandboxes.servers('one')).toHaveLength(1);
   });
 
+  it('says why the shell that starts the server failed, and starts it once that is mended', async () => {
+    await using repository = await createGitRepository();
+    await using sandboxes = await openLocalSandboxes();
+    const { provider } = sandboxes;
+    const sandbox = await provider.createSandbox(request(repository.path), context());
+    vi.stubEnv('PATH', '/nowhere');
+    const error = await rejection(provider.ensureAgent(sandbox, { agent: 'demo' }, context()));
+    expect(error.message).toMatch(
+      /^The agent server cannot be started: its shell ended with 127 \(.*cat: .*not found\)\.$/,
+    );
+
+    vi.unstubAllEnvs();
+    await provider.ensureAgent(sandbox, { agent: 'demo' }, context());
+    expect(await sandboxes.servers('one')).toHaveLength(1);
+  });
+
   it('fails for good when the agent is unknown or not installed', async () => {
     await using repository = await createGitRepository();
     await using sandboxes = await openLocalSandboxes();

@@ -22,6 +22,8 @@ const lines = {
   agentStderr: /message="agent stderr: (.*?)" line_number=/,
   /** The server reports an error of its own. */
   serverError: / error="(.*)"$/,
+  /** A line that is not the server's: of the shell that starts it. */
+  shellError: /^(?!ts=)(.*\S.*)$/,
 } as const;
 
 /**
@@ -55,13 +57,16 @@ export class AgentLog {
     return Number(lines.pid.exec(line ?? '')?.[1]) || undefined;
   }
 
-  /** The last lines that the agents wrote to stderr, or else the server's last errors, as ` (…)`; '' without any. */
+  /**
+   * The last lines that the agents wrote to stderr, or else the server's last errors, or else those of the shell that starts
+   * it, as ` (…)`; '' without any.
+   */
   async recentErrors(): Promise<string> {
     const log = await this.#read();
     const all = (pattern: RegExp) =>
       log.map((line) => pattern.exec(line)?.[1]).filter((found) => found !== undefined);
-    const ofAgents = all(lines.agentStderr);
-    const errors = ofAgents.length > 0 ? ofAgents : all(lines.serverError);
+    const kinds = [lines.agentStderr, lines.serverError, lines.shellError].map(all);
+    const errors = kinds.find((found) => found.length > 0) ?? [];
     const text = errors.slice(-3).join(' / ').slice(0, 400);
     return text === '' ? '' : ` (${text})`;
   }

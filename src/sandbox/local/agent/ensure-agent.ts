@@ -174,14 +174,16 @@ async function becomesHealthy(
   let shell: ChildProcess | undefined;
   for (;;) {
     signal.throwIfAborted();
+    // Asked before the state: a shell that ended after this line may have claimed the server since the state was read.
+    const ended = shell && (shell.exitCode ?? shell.signalCode);
     const state = await usableState(sandbox, record);
     if (state === 'dead') return false;
+    if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
     if (state === 'unclaimed') {
       shell ??= await spawnServer(sandbox, binary, record);
-      if (shell.exitCode) throw await startFailed('cannot be started', sandbox);
+      if (ended != null) throw await startFailed(`cannot be started: its shell ended with ${ended}`, sandbox);
     }
     if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
-    if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
     if (performance.now() > deadline) {
       // It hangs: the next attempt must start another one.
       await killServer(sandbox, record, signal);
