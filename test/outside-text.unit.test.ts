@@ -14,10 +14,11 @@ import { rangeOf } from '../src/tasks/domain/pagination.ts';
 import { parseTimestamp } from '../src/tasks/domain/timestamp.ts';
 import { createSessionInput, createTaskInput, parseInput } from '../src/tasks/input.ts';
 import { parseWakeUps } from '../src/tasks/store/wake-up.ts';
+import { anyText } from './support/any-text.ts';
 
 /** Text of all kinds, and text made of what parsers fall over. */
 const text = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  anyText,
   fc
     .array(
       fc.constantFrom(

@@ -5,12 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { isBranchName, isBranchTaken } from '../../src/repository/branch-name.ts';
 import { seeded } from '../support/seeded-random.ts';
 
-function gitAccepts(name: string): boolean {
-  // Git accepts the name, but every command reads it as HEAD.
-  if (name === '@') return false;
+/** The names that git accepts. One shell asks for all: to start git from this process, which is large, takes longer. */
+function acceptedOf(names: readonly string[]): string[] {
+  const ask = 'for name; do git check-ref-format --branch "$name" >/dev/null 2>&1; echo $?; done';
   // Outside of a repository: within one that was on another branch before, `@{-1}` is the name of that branch.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(tmpdir()) };
-  return spawnSync('git', ['check-ref-format', '--branch', name], { cwd: tmpdir(), env }).status === 0;
+  const { stdout } = spawnSync('sh', ['-c', ask, 'sh', ...names], { cwd: tmpdir(), env, encoding: 'utf8' });
+  const codes = stdout.trim().split('\n');
+  expect(codes).toHaveLength(names.length);
+  // Git accepts `@`, but every command reads it as HEAD.
+  return names.filter((name, index) => name !== '@' && codes[index] === '0');
 }
 
 const nasty = [
@@ -44,8 +48,8 @@ const nasty = [
 ];
 
 describe('isBranchName', () => {
-  it.each(nasty)('returns for %j what git says', (name) => {
-    expect(isBranchName(name)).toBe(gitAccepts(name));
+  it('returns what git says for names of every kind', () => {
+    expect(nasty.filter(isBranchName)).toEqual(acceptedOf(nasty));
   });
 
   it(
@@ -72,8 +76,7 @@ describe('isBranchName', () => {
       const names = Array.from({ length: 300 }, () =>
         Array.from({ length: random.between(1, 4) }, () => random.pick(letters)).join(''),
       );
-      const wrong = names.filter((name) => isBranchName(name) !== gitAccepts(name));
-      expect(wrong).toEqual([]);
+      expect(names.filter(isBranchName)).toEqual(acceptedOf(names));
     }),
   );
 

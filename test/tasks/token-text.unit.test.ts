@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classifyTokenText, hashToken, newTokenText, prefixOf } from '../../src/tasks/token-text.ts';
+import { anyText } from '../support/any-text.ts';
 
 const character = fc.constantFrom(...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
@@ -27,7 +28,7 @@ describe('the text of a token', () => {
 
   it('is not found in any other text, and no text makes the check fail', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText, (text) => {
         expect(classifyTokenText(text)).not.toBe('token');
         expect(classifyTokenText(`gc_${text}`)).toBe('mistyped');
       }),
