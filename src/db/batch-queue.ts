@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { causesOf, codeOf } from './connection-error.ts';
 
 /**
@@ -24,7 +25,8 @@ export interface BatchQueueOptions<Item, Result> {
 
 /**
  * Runs one statement at a time. What arrives meanwhile goes together in the next one, in order of arrival, so that many share
- * one commit; an item that comes alone is run at once.
+ * one commit; an item that comes alone is run at once. No run waits for company longer than the turn of the event loop in which
+ * the one before it ended.
  */
 export class BatchQueue<Item, Result> {
   readonly #options: BatchQueueOptions<Item, Result>;
@@ -51,6 +53,8 @@ export class BatchQueue<Item, Result> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#options.max);
       await this.#runBatch(batch.filter(isWanted));
+      // What follows from this run's results, often at once, goes with what waits already.
+      if (this.#waiting.length > 0) await nextTurn();
     }
     this.#running = false;
   }

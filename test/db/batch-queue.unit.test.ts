@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BatchQueue } from '../../src/db/batch-queue.ts';
+import { range } from '../support/range.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** A queue whose runs wait until the test ends them, oldest first. */
@@ -43,6 +44,20 @@ describe('BatchQueue', () => {
     expect(await results).toEqual(['a done', 'b done', 'c done']);
     expect(runs).toEqual([['a'], ['b', 'c']]);
     expect(counts).toEqual([1, 2]);
+  });
+
+  it('runs what its results lead to at once together with what waits', async () => {
+    const { queue, runs, ends, started } = openQueue();
+    const first = queue.add('a').then(async () => {
+      for (const _ of range(1, 20)) await null;
+      return queue.add('then a');
+    });
+    const waiting = queue.add('b');
+    ends[0]?.resolve();
+    await started(2);
+    expect(runs[1]).toEqual(['b', 'then a']);
+    ends[1]?.resolve();
+    expect(await Promise.all([first, waiting])).toEqual(['then a done', 'b done']);
   });
 
   it('takes at most max items into a run', async () => {

@@ -21,6 +21,10 @@ describe('DatabaseClient', () => {
       ['transaction_timeout', '5s', '0'],
       ['idle_session_timeout', '5s', '0'],
       ['idle_in_transaction_session_timeout', '1s', '5s'],
+      ['enable_seqscan', 'on', 'off'],
+      ['random_page_cost', '4', '1'],
+      ['seq_page_cost', '2', '1'],
+      ['jit', 'on', 'off'],
     ] as const;
     await using role = await createRoleWithDatabase();
     for (const [name, ofRole] of settings)

@@ -1,6 +1,7 @@
 import type { Task } from 'graphile-worker';
 import { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ConnectionPool } from '../../src/db/connection-pool.ts';
 import { createLogger } from '../../src/log.ts';
 import { JobRunner, type JobRunnerOptions } from '../../src/worker/job-runner.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -73,6 +74,34 @@ describe('JobRunner', () => {
     await runner.start();
     await waitFor(async () => (await jobs('true')) === 0);
     expect(seen.toSorted()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('reads no more of the jobs that wait when these have become many since it began to look', async () => {
+    let count = 0;
+    const pool = new ConnectionPool({ url: database.url, size: 5 });
+    cleanUps.push(async () => pool.close());
+    const task = async () => {
+      count += 1;
+    };
+    const runner = createRunner(task, { pool, concurrency: 1 });
+    const read = async () => {
+      const { rows } = await admin.query(
+        `select (seq_tup_read + idx_tup_fetch)::int as jobs from pg_stat_user_tables where relname = '_private_jobs'`,
+      );
+      return rows[0].jobs as number;
+    };
+    const before = await read();
+    await runner.start();
+    // From the sixth look on PostgreSQL keeps its plan.
+    await addJobs(20);
+    await waitFor(() => count === 20);
+    await addJobs(400);
+    await waitFor(() => count === 420);
+    await runner.stop();
+    // A connection counts for others when it ends.
+    await pool.end();
+    await waitFor(async () => (await read()) > before);
+    expect((await read()) - before).toBeLessThan(420 * 20);
   });
 
   it('runs no more jobs at once than its concurrency', async () => {

@@ -48,5 +48,8 @@ export const handedOverPrompts = sql`, handed_over_prompt as (
         error = case when is_first.number = prompt.number then null else ${notHandedOver} end
       from ${ofLast} cross join unnest(given.prompt_sessions) as session (id)
         cross join lateral (select min(number) as number from prompt each where each.session_id = session.id) is_first
-      where given.prompts = 'handedOver' and prompt.session_id = session.id and prompt.state = 'queued'
+        cross join lateral (
+          select id from prompt each where each.session_id = session.id and each.state = 'queued' offset 0
+        ) queued
+      where given.prompts = 'handedOver' and prompt.id = queued.id and prompt.state = 'queued'
     )`;

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { openDatabase } from '../../../src/tables/database.ts';
+import { TaskCreator } from '../../../src/tasks/create-task.ts';
+import { View } from '../../../src/tasks/store/view/view.ts';
+import { range } from '../../support/range.ts';
+import { repoUrl, StoredTasks } from '../../support/stored-tasks.ts';
+
+it('a create reads no table as a whole, however much was stored since its statement was planned', async () => {
+  await using stored = await StoredTasks.create();
+  await using parts = new AsyncDisposableStack();
+  // One connection, so one plan.
+  const db = parts.adopt(await openDatabase(stored.url, { poolSize: 1 }), (each) => each.close());
+  const creator = new TaskCreator(db, stored.taskDefaults);
+  const create = () => creator.create(new View(db, stored.viewer), { repoUrl, prompt: 'Fix the tests' });
+  const rowsRead = async () => {
+    await db.em().execute('select pg_stat_force_next_flush()');
+    const rows: { name: string; rows: string }[] = await db
+      .em()
+      .execute(
+        'select relname as name, seq_tup_read as rows from pg_stat_user_tables where seq_tup_read > 0',
+      );
+    return Object.fromEntries(rows.map(({ name, rows }) => [name, Number(rows)]));
+  };
+  // From the sixth call on PostgreSQL keeps its plan.
+  for (const _ of range(1, 10)) await create();
+  const before = await rowsRead();
+  await Promise.all(range(1, 300).map(create));
+  for (const _ of range(1, 10)) await create();
+  expect(await rowsRead()).toEqual(before);
+});
