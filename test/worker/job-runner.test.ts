@@ -43,11 +43,10 @@ function createRunner(task: Task, options: Partial<JobRunnerOptions> = {}): JobR
   return runner;
 }
 
-const addJobs = (count: number) =>
-  admin.query(
-    `select graphile_worker.add_job('job', json_build_object('n', n)) from generate_series(1, $1) n`,
-    [count],
-  );
+const addJobs = (count: number, by: Pool = admin) =>
+  by.query(`select graphile_worker.add_job('job', json_build_object('n', n)) from generate_series(1, $1) n`, [
+    count,
+  ]);
 const jobs = async (where: string) =>
   (await admin.query(`select from graphile_worker.jobs where ${where}`)).rowCount;
 
@@ -93,9 +92,9 @@ describe('JobRunner', () => {
     const before = await read();
     await runner.start();
     // From the sixth look on PostgreSQL keeps its plan.
-    await addJobs(20);
+    await addJobs(20, pool);
     await waitFor(() => count === 20);
-    await addJobs(400);
+    await addJobs(400, pool);
     await waitFor(() => count === 420);
     await runner.stop();
     // A connection counts for others when it ends.
