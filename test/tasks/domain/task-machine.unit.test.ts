@@ -333,7 +333,9 @@ function checkState(state: TaskState): void {
   if (status === 'running') {
     expect(current).toBeUndefined();
     expect(state.readyAt).not.toBeNull();
-    expect(sessions[0].status).toBe('ready');
+    // Ready once. Its agent may have ended for good since.
+    expect(sessions[0].readyAt).not.toBeNull();
+    expect(['ready', 'error']).toContain(sessions[0].status);
     expect(sessions.map((session) => session.status)).not.toContain('pending_provision');
   }
 }
