@@ -57,21 +57,24 @@ export class AgentLog {
     return Number(lines.pid.exec(line ?? '')?.[1]) || undefined;
   }
 
-  /**
-   * The last lines that the agents wrote to stderr, or else the server's last errors, or else those of the shell that starts
-   * it, as ` (…)`; '' without any.
-   */
+  /** The last lines that the agents wrote to stderr, or else the server's last errors, as ` (…)`; '' without any. */
   async recentErrors(): Promise<string> {
     const log = await this.#read();
-    const all = (pattern: RegExp) =>
-      log.map((line) => pattern.exec(line)?.[1]).filter((found) => found !== undefined);
-    const kinds = [lines.agentStderr, lines.serverError, lines.shellError].map(all);
-    const errors = kinds.find((found) => found.length > 0) ?? [];
-    const text = errors.slice(-3).join(' / ').slice(0, 400);
-    return text === '' ? '' : ` (${text})`;
+    return lastOf(log, lines.agentStderr) || lastOf(log, lines.serverError);
+  }
+
+  /** The last lines of the shells that start the server, in the same form. */
+  async shellErrors(): Promise<string> {
+    return lastOf(await this.#read(), lines.shellError);
   }
 
   async #read(): Promise<string[]> {
     return (await readFile(this.#path, 'utf8').catch(() => '')).split('\n');
   }
+}
+
+function lastOf(log: readonly string[], pattern: RegExp): string {
+  const found = log.map((line) => pattern.exec(line)?.[1]).filter((each) => each !== undefined);
+  const text = found.slice(-3).join(' / ').slice(0, 400);
+  return text === '' ? '' : ` (${text})`;
 }

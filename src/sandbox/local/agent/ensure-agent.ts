@@ -162,6 +162,13 @@ async function startFailed(how: string, sandbox: LocalSandbox): Promise<LocalSan
   return new LocalSandboxError('AGENT_FAILED', `The agent server ${how}${reason}.`);
 }
 
+/** The shell has ended before it became the server. `ended`: its exit code, or the signal. */
+async function shellFailed(ended: number | string, sandbox: LocalSandbox): Promise<LocalSandboxError> {
+  const reason = await new AgentLog(sandbox.agentLog).shellErrors();
+  const message = `The agent server cannot be started: its shell ended with ${ended}${reason}.`;
+  return new LocalSandboxError('AGENT_FAILED', message);
+}
+
 /** Starts the server unless a process has, and waits until it answers. False when its process has died. */
 async function becomesHealthy(
   sandbox: LocalSandbox,
@@ -181,7 +188,7 @@ async function becomesHealthy(
     if (!(await exists(sandbox.description))) throw sandboxGone(sandbox.key);
     if (state === 'unclaimed') {
       shell ??= await spawnServer(sandbox, binary, record);
-      if (ended != null) throw await startFailed(`cannot be started: its shell ended with ${ended}`, sandbox);
+      if (ended != null) throw await shellFailed(ended, sandbox);
     }
     if (state !== 'unclaimed' && (await server.isHealthy(signal, pollTimeoutMs))) return true;
     if (performance.now() > deadline) {
