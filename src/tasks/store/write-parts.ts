@@ -42,6 +42,7 @@ export const queuedPrompts = sql`, queued_prompt as (
       where given.prompts = 'retry' and prompt.session_id = any(given.prompt_sessions) and prompt.state = 'failed'
         and prompt.error = ${notHandedOver}
     )`;
+// `offset 0`: looked up by the session. PostgreSQL would read all prompts that wait, while it takes them for few.
 export const handedOverPrompts = sql`, handed_over_prompt as (
       update prompt set
         state = case when is_first.number = prompt.number then 'done' else 'failed' end,
