@@ -72,6 +72,9 @@ function statements(tasks: number, eventsPerTask: number): string[] {
        model.provider, model.agent, null, ${eventsPerTask}, ${status},
        model.state || jsonb_build_object('status', ${status}, 'title', 'Task ' || n), now() - interval '30 days', now() - interval '29 days'
      from ${numbers} cross join ${model}`,
+    `insert into task_search (task_id, words)
+     select id, strip(to_tsvector('simple', coalesce(state ->> 'title', '') || ' ' || prompt))
+     from task where id between ${id('task', '$2::int')} and ${id('task', '$3::int')} and $1 <> ''`,
     `insert into task_event (id, task_id, revision, kind, status, state, at)
      select ${id('event', `n::bigint * ${eventsPerTask} + event.number`)}, ${id('task', 'n')}, event.number,
        'task.status_changed', model.status, model.state, now() - interval '30 days'

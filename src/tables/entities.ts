@@ -13,6 +13,7 @@ import {
   SessionEntity,
   TaskEntity,
   TaskEventEntity,
+  TaskSearchEntity,
   WorkspaceEntity,
 } from './entities/tasks.ts';
 import { WebhookDeliveryEntity, WebhookEntity } from './entities/webhooks.ts';
@@ -23,6 +24,7 @@ export const entities = [
   WorkspaceEntity,
   ProjectEntity,
   TaskEntity,
+  TaskSearchEntity,
   TaskEventEntity,
   SessionEntity,
   ConversationEntity,

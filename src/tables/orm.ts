@@ -20,6 +20,7 @@ import { Migration013AgentEnds } from './migrations/migration-013-agent-ends.ts'
 import { Migration014UnknownPrompts } from './migrations/migration-014-unknown-prompts.ts';
 import { Migration015BranchNames } from './migrations/migration-015-branch-names.ts';
 import { Migration016ShortListOfWords } from './migrations/migration-016-short-list-of-words.ts';
+import { Migration017WordsApart } from './migrations/migration-017-words-apart.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -41,6 +42,7 @@ const migrationsList = [
   { name: 'migration-014-unknown-prompts', class: Migration014UnknownPrompts },
   { name: 'migration-015-branch-names', class: Migration015BranchNames },
   { name: 'migration-016-short-list-of-words', class: Migration016ShortListOfWords },
+  { name: 'migration-017-words-apart', class: Migration017WordsApart },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

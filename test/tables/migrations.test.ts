@@ -52,6 +52,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-014-unknown-prompts',
         'migration-015-branch-names',
         'migration-016-short-list-of-words',
+        'migration-017-words-apart',
       ],
     });
     await migrate(database.url);

@@ -1,15 +1,16 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { runMigrations } from 'graphile-worker';
-import type { Pool } from 'pg';
+import { Client, type Pool } from 'pg';
 import { expect, it } from 'vitest';
 import { ConnectionPool } from '../../src/db/connection-pool.ts';
 import { migrate } from '../../src/tables/migrate.ts';
 import { migrationNames, ormOptions } from '../../src/tables/orm.ts';
 import { createTaskState } from '../../src/tasks/domain/task-state.ts';
 import { readRevisions } from '../../src/tasks/store/task-feed.ts';
-import { findTask } from '../../src/tasks/store/view/task-queries.ts';
+import { findTask, pageTasks } from '../../src/tasks/store/view/task-queries.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** The last one of the last release: CONTRIBUTING.md says when it moves. */
 const lastReleased = 'migration-005-sandbox-location';
@@ -104,6 +105,13 @@ it('processes of the last release go on after the migrations of this version, an
     ]);
     expect(revisions?.map(({ revision }) => revision)).toEqual([1, 2]);
   }
+  // Each finds what the other one stores.
+  expect(await found(stored, 'old mend')).toEqual([idOf('task', 2), idOf('task', 1)]);
+  await stored.create({ title: 'Young', prompt: 'Mend' });
+  const searched = await pool.query(
+    `select from task where words @@ plainto_tsquery('simple', 'young mend')`,
+  );
+  expect(searched.rows).toHaveLength(1);
   const { rows } = await pool.query('select revision from task where id = $1', [(await stored.create()).id]);
   expect(rows).toEqual([{ revision: 1 }]);
 
@@ -112,6 +120,51 @@ it('processes of the last release go on after the migrations of this version, an
   await pool.end();
   await database.drop();
 });
+
+it('what the version before stores while the words of all tasks are copied is found', async () => {
+  const database = await createEmptyDatabase();
+  const pool = new ConnectionPool({ url: database.url, size: 2 });
+  const name = new URL(database.url).pathname.slice(1);
+  const orm = await MikroORM.init(ormOptions({ pool, target: { database: name, schema: 'public' } }));
+  await runMigrations({ pgPool: pool });
+  await orm.migrator.up({ to: 'migration-016-short-list-of-words' });
+  for (const [text, values] of writesOfRelease(1)) await pool.query(text, values);
+
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('begin');
+  for (const [text, values] of writesOfRelease(2)) await client.query(text, values);
+  await client.query(
+    `update task set revision = 3, state = jsonb_set(state, '{title}', '"Renamed"') where id = $1`,
+    [idOf('task', 1)],
+  );
+  await client.query(
+    `insert into task_event (id, task_id, revision, kind, status, state, at) values ($1, $2, 3, 'task.named', 'canceled', $3, $4)`,
+    [idOf('event', 999), idOf('task', 1), state, at],
+  );
+  const migrated = migrate(database.url);
+  await waitFor(async () => {
+    const { rows } = await client.query(
+      `select from pg_locks where relation = 'task'::regclass and not granted`,
+    );
+    return rows.length > 0;
+  });
+  await client.query('commit');
+  await migrated;
+
+  const stored = await StoredTasks.connect(database.url);
+  expect(await found(stored, 'old')).toEqual([idOf('task', 2)]);
+  expect(await found(stored, 'renamed')).toEqual([idOf('task', 1)]);
+  expect(await found(stored, 'mend')).toEqual([idOf('task', 2), idOf('task', 1)]);
+  await stored[Symbol.asyncDispose]();
+  await client.end();
+  await orm.close(true);
+  await pool.end();
+  await database.drop();
+});
+
+const found = async (stored: StoredTasks, search: string) =>
+  (await pageTasks(stored.view, { search }, { first: 10 })).nodes.map(({ id }) => id);
 
 interface Shape {
   readonly tables: ReadonlySet<string>;

@@ -3,6 +3,7 @@ import type { TaskEventKind } from '../../tasks/domain/machine-event.ts';
 import type { StepName, TaskStatus } from '../../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../../tasks/domain/task.ts';
 import { storeDeliveries } from '../migrations/migration-010-webhooks.ts';
+import { hasNewWords, setWords, storeSearch, updateSearch } from '../migrations/migration-017-words-apart.ts';
 import { createdNow, id, instant } from './columns.ts';
 
 /** A tenant: only its own tokens see its projects and tasks. */
@@ -40,7 +41,6 @@ export const TaskEntity = defineEntity({
     { name: 'task_page', properties: ['workspace', 'id'] },
     { name: 'task_status_page', properties: ['workspace', 'status', 'id'] },
     { name: 'task_project_page', properties: ['project', 'id'] },
-    { name: 'task_words', properties: ['words'], type: 'gin' },
     {
       name: 'task_waiting',
       properties: ['wakeAt'],
@@ -62,6 +62,12 @@ export const TaskEntity = defineEntity({
     },
   ],
   checks: [{ name: 'task_revision_check', expression: 'revision > 0' }],
+  triggers: [
+    { name: 'set_words', timing: 'before', events: ['insert'], body: setWords },
+    { name: 'set_new_words', timing: 'before', events: ['update'], when: hasNewWords, body: setWords },
+    { name: 'store_search', timing: 'after', events: ['insert'], forEach: 'statement', body: storeSearch },
+    { name: 'update_search', timing: 'after', events: ['update'], when: hasNewWords, body: updateSearch },
+  ],
   properties: {
     id: id().primary(),
     workspace: () => p.manyToOne(WorkspaceEntity).foreignKeyName('task_workspace_id_fkey').mapToPk(),
@@ -86,13 +92,25 @@ export const TaskEntity = defineEntity({
     /** What a provider needs to find the sandbox and its agent again. Never leaves the worker. */
     endpoint: p.json<unknown>().nullable().lazy(),
     sandboxMetadata: p.json<Record<string, unknown>>().nullable().lazy(),
-    /** What a search looks at: the title and the prompt. */
-    words: p
-      .type('tsvector')
-      .$type<string>()
-      .generated(`(to_tsvector('simple', coalesce(state ->> 'title', '') || ' ' || prompt)) stored`)
-      .nullable()
-      .lazy(),
+    /** What processes of the version before search in; see {@link TaskSearchEntity}. To be dropped after the next release. */
+    words: p.type('tsvector').$type<string>().nullable().lazy(),
+  },
+});
+
+/** What a search looks at: the words of the title and the prompt. Triggers of `task` keep it. */
+export const TaskSearchEntity = defineEntity({
+  name: 'TaskSearch',
+  tableName: 'task_search',
+  indexes: [{ name: 'task_search_words', properties: ['words'], type: 'gin' }],
+  properties: {
+    task: () =>
+      p
+        .manyToOne(TaskEntity)
+        .foreignKeyName('task_search_task_id_fkey')
+        .deleteRule('cascade')
+        .updateRule('no action')
+        .primary(),
+    words: p.type('tsvector').$type<string>(),
   },
 });
 

@@ -11,6 +11,7 @@ import {
 } from '../../../src/tasks/store/view/task-queries.ts';
 import { View } from '../../../src/tasks/store/view/view.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
+import { started } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
 beforeAll(async () => {
@@ -40,6 +41,22 @@ it('prepares as many statements for a hundred page sizes as for one', async () =
   } finally {
     await db.close();
   }
+});
+
+it('stores the words of a task once, until a title has others', async () => {
+  const { id } = await tasks.create({ prompt: `Mend ${'a long prompt '.repeat(20)}` });
+  const stored = () => tasks.sql('select xmin::text as transaction from task_search where task_id = ?', [id]);
+  const before = await stored();
+  await tasks.change(id, started('ensure_name'), {
+    type: 'nameSettled',
+    title: 'Mend a long prompt a long…',
+    branchName: 'b',
+  });
+  await tasks.change(id, started('create_sandbox'));
+  expect(await stored()).toEqual(before);
+  await tasks.sql(`update task set state = jsonb_set(state, '{title}', '"Another"') where id = ?`, [id]);
+  expect(await stored()).not.toEqual(before);
+  expect((await pageTasks(tasks.view, { search: 'another prompt' }, {})).nodes).toMatchObject([{ id }]);
 });
 
 describe('the pages of a thousand tasks, from either end, have every task that the filter asks for once and in order', () => {

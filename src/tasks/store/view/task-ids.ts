@@ -38,7 +38,7 @@ export function pageOfIds(list: ListedTasks, count: number): RawBuilder<{ id: st
 export function pageOfSearch(words: string, list: ListedTasks, count: number): RawBuilder<{ id: string }> {
   const { status, range } = list;
   // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search.
-  const hasWords = sql<boolean>`task.words @@ plainto_tsquery('simple', (select ${words}::text))`;
+  const hasWords = sql<boolean>`task_search.words @@ plainto_tsquery('simple', (select ${words}::text))`;
   const hasStatus = sql<boolean>`task.status = any ((select ${status}::text[])::text[])`;
   const ofList = tasksOf(list)
     .$if(status !== undefined, (query) => query.where(hasStatus))
@@ -47,17 +47,18 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     atMost(
       count,
       sql`(
-        select task.id from task where task.id = any (array${ids}) and ${hasWords} and ${condition}
-        order by task.id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
+        select task_id as id from task_search where task_id = any (array${ids}) and ${hasWords} and ${condition}
+        order by task_id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
       )`,
       range,
     );
+  const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
   const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
   const found = sql`(
     (select id from near
     union ${ofList.where('task.id', '=', sql<string>`any (array(select id from rare))`)}
     union select id from far
-    union ${ofList.where(hasWords).where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
+    union ${ofIndex.where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
     order by id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   return sql`(
@@ -66,7 +67,7 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     ), near as materialized (
       ${within(sql`(select id from first)`, sql`true`)}
     ), rare as materialized (
-      select task.id from task
+      select task_id as id from task_search
       where ${hasWords} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
       limit ${sql.lit(rare + 1)}
     ), far as materialized (
