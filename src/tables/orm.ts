@@ -21,6 +21,7 @@ import { Migration014UnknownPrompts } from './migrations/migration-014-unknown-p
 import { Migration015BranchNames } from './migrations/migration-015-branch-names.ts';
 import { Migration016ShortListOfWords } from './migrations/migration-016-short-list-of-words.ts';
 import { Migration017WordsApart } from './migrations/migration-017-words-apart.ts';
+import { Migration018DeliveriesByStatement } from './migrations/migration-018-deliveries-by-statement.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -43,6 +44,7 @@ const migrationsList = [
   { name: 'migration-015-branch-names', class: Migration015BranchNames },
   { name: 'migration-016-short-list-of-words', class: Migration016ShortListOfWords },
   { name: 'migration-017-words-apart', class: Migration017WordsApart },
+  { name: 'migration-018-deliveries-by-statement', class: Migration018DeliveriesByStatement },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

@@ -53,6 +53,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-015-branch-names',
         'migration-016-short-list-of-words',
         'migration-017-words-apart',
+        'migration-018-deliveries-by-statement',
       ],
     });
     await migrate(database.url);

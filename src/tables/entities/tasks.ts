@@ -2,8 +2,8 @@ import { defineEntity, p } from '@mikro-orm/core';
 import type { TaskEventKind } from '../../tasks/domain/machine-event.ts';
 import type { StepName, TaskStatus } from '../../tasks/domain/status.ts';
 import type { TaskFailure, TaskState } from '../../tasks/domain/task.ts';
-import { storeDeliveries } from '../migrations/migration-010-webhooks.ts';
 import { hasNewWords, setWords, storeSearch, updateSearch } from '../migrations/migration-017-words-apart.ts';
+import { storeDeliveries } from '../migrations/migration-018-deliveries-by-statement.ts';
 import { createdNow, id, instant } from './columns.ts';
 
 /** A tenant: only its own tokens see its projects and tasks. */
@@ -125,7 +125,7 @@ export const TaskEventEntity = defineEntity({
       name: 'store_deliveries',
       timing: 'after',
       events: ['insert'],
-      forEach: 'row',
+      forEach: 'statement',
       body: storeDeliveries,
     },
   ],

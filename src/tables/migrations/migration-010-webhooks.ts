@@ -4,7 +4,7 @@ import { Migration } from '@mikro-orm/migrations';
  * The body of the trigger. It looks for a webhook before it calls the function, because that looks with a statement that could
  * store something, which takes three times as long.
  */
-export const storeDeliveries = `if exists (
+const storeDeliveries = `if exists (
   select from webhook join task using (workspace_id) where task.id = new.task_id and webhook.is_enabled
 ) then perform store_deliveries(new.task_id, new.revision, new.id, new.kind); end if; return null`;
 
