@@ -22,6 +22,7 @@ import { Migration015BranchNames } from './migrations/migration-015-branch-names
 import { Migration016ShortListOfWords } from './migrations/migration-016-short-list-of-words.ts';
 import { Migration017WordsApart } from './migrations/migration-017-words-apart.ts';
 import { Migration018DeliveriesByStatement } from './migrations/migration-018-deliveries-by-statement.ts';
+import { Migration019FewerLooksForNames } from './migrations/migration-019-fewer-looks-for-names.ts';
 
 export const migrationTable = 'groundcrew_migration';
 
@@ -45,6 +46,7 @@ const migrationsList = [
   { name: 'migration-016-short-list-of-words', class: Migration016ShortListOfWords },
   { name: 'migration-017-words-apart', class: Migration017WordsApart },
   { name: 'migration-018-deliveries-by-statement', class: Migration018DeliveriesByStatement },
+  { name: 'migration-019-fewer-looks-for-names', class: Migration019FewerLooksForNames },
 ];
 
 export const migrationNames: readonly string[] = migrationsList.map(({ name }) => name);

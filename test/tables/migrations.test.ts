@@ -54,6 +54,7 @@ test('many processes migrate an empty database at once, and a later one changes 
         'migration-016-short-list-of-words',
         'migration-017-words-apart',
         'migration-018-deliveries-by-statement',
+        'migration-019-fewer-looks-for-names',
       ],
     });
     await migrate(database.url);
