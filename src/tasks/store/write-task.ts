@@ -11,7 +11,8 @@ import * as parts from './write-parts.ts';
  * nothing was written then.
  */
 export async function writeTask(db: Database, write: TaskWrite): Promise<Written | null> {
-  const [written] = await writeTasks(db, [write], { waits: true, single: singleWriteParts(write) });
+  const single = singleWriteParts(write);
+  const [written] = await writeTasks(db, [write], { waitsForTasks: true, waitsForNames: true, single });
   return written ?? null;
 }
 
@@ -21,7 +22,21 @@ export async function writeTask(db: Database, write: TaskWrite): Promise<Written
  * another one's lock.
  */
 export function writeUnlockedTasks(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
-  return writeTasks(db, writes, { waits: false, single: null });
+  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: false, single: null });
+}
+
+/** The same, but where another transaction is choosing a branch name in a project, it waits for its end. */
+export function writeNames(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
+  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: true, single: null });
+}
+
+interface WriteOptions {
+  /** Else a task that another transaction has locked is left out. */
+  readonly waitsForTasks: boolean;
+  /** Else a task for which a name is to be chosen is left out while another transaction chooses one in its project. */
+  readonly waitsForNames: boolean;
+  /** What only a statement with one change writes. */
+  readonly single: SingleWriteParts | null;
 }
 
 /**
@@ -35,7 +50,7 @@ export function writeUnlockedTasks(db: Database, writes: readonly TaskWrite[]): 
 async function writeTasks(
   db: Database,
   writes: readonly TaskWrite[],
-  { waits, single }: { waits: boolean; single: SingleWriteParts | null },
+  { waitsForTasks, waitsForNames, single }: WriteOptions,
 ): Promise<(Written | null)[]> {
   const records = toRecords(writes);
   const some = (is: (record: RevisionRecord) => boolean) => records.some(is);
@@ -51,7 +66,7 @@ async function writeTasks(
         select jsonb_agg(jsonb_build_object('place', given.place, 'task_id', given.task_id,
           'project_id', given.project_id, 'names', given.branch_candidates))
         from given where given.is_last and given.branch_candidates is not null
-      ), ${waits})
+      ), ${waitsForNames})
     ), `;
   const stateWithBranch = (name: string) =>
     sql`case when ${sql.ref(name)} is null then given.state
@@ -62,7 +77,7 @@ async function writeTasks(
       -- The condition makes PostgreSQL expect one record, and look rows up by their keys, however small the tables are when it plans.
       select * from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as record (${recordColumns})
       where record.format = ${recordFormat}
-    ), ${waits ? nothing : unlocked}${namesBranches ? branches : nothing}${insertedKey ? sql`${insertedKey}, ` : nothing}changed as (
+    ), ${waitsForTasks ? nothing : unlocked}${namesBranches ? branches : nothing}${insertedKey ? sql`${insertedKey}, ` : nothing}changed as (
       update task set revision = given.revision, status = given.status, updated_at = given.at,
         state = ${namesBranches ? stateWithBranch('branch.name') : sql`given.state`},
         wake_at = now() + given.wake_in_ms * interval '1 millisecond',
@@ -71,7 +86,7 @@ async function writeTasks(
         endpoint = case when given.has_endpoint then given.endpoint else task.endpoint end,
         sandbox_metadata = case when given.has_metadata then given.sandbox_metadata else task.sandbox_metadata end
       from given
-        ${waits ? nothing : sql`join unlocked on unlocked.id = given.task_id`}
+        ${waitsForTasks ? nothing : sql`join unlocked on unlocked.id = given.task_id`}
         ${namesBranches ? sql`left join branch on branch.place = given.place` : nothing}
       where given.is_last and task.id = given.task_id and task.revision = given.from_revision
         and (given.epoch is null or task.epoch = given.epoch)

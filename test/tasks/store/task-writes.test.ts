@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts';
 import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import type { LeasedTask } from '../../../src/tasks/store/task-leases.ts';
+import type { TaskWrite } from '../../../src/tasks/store/task-write.ts';
 import { TaskWrites } from '../../../src/tasks/store/task-writes.ts';
 import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
@@ -102,6 +103,42 @@ describe('changes of different tasks that arrive while a statement is under way'
     expect(await tasks.revisionOf(locked.task.id)).toBe(1);
     await client.query('rollback');
     expect(await waiting).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
+  });
+
+  it('wait together for the names of branches that another worker chooses in their project, and no other change waits', async () => {
+    const [other, ...leased] = await leaseNew(11);
+    for (const each of [other as LeasedTask, ...leased]) await change(each, started('ensure_name'));
+    const client = await connect();
+    await client.query('begin');
+    await client.query(
+      `select pg_advisory_xact_lock(hashtextextended('settle-name ' || project_id, 0)) from task limit 1`,
+    );
+    let tried = 0;
+    const ofWorker = new TaskWrites(tasks.db, (count) => {
+      tried += count;
+    });
+    const write = (each: TaskWrite) => ofWorker.write(each);
+    const naming = leased.map(({ task, lease }, index) =>
+      changeTask(
+        tasks.db,
+        task.id,
+        { event: succeeded.ensure_name, lease, branchCandidates: ['shared', `other-${index}`, task.id] },
+        undefined,
+        { write },
+      ),
+    );
+    // Each once without waiting, and one that waits.
+    await waitFor(() => tried === 11);
+    const { task, lease } = other as LeasedTask;
+    const added: NewMachineEvent = { type: 'sessionAdded', sessionId: 'session_of_other', agent: 'demo' };
+    await changeTask(tasks.db, task.id, { event: added, lease }, undefined, { write });
+    expect(await tasks.revisionOf(leased[0]?.task.id as string)).toBe(2);
+    await client.query('commit');
+    const named = await Promise.all(naming);
+    const names = named.map((each) => each?.task.state.branchName);
+    expect(new Set(names).size).toBe(10);
+    expect(names.filter((name) => name === 'shared')).toHaveLength(1);
+    expect(await transactionsOf(leased, 3)).toEqual([9, 1]);
   });
 
   it('fail alone when PostgreSQL refuses their data', async () => {
