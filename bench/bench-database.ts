@@ -10,12 +10,14 @@ import { migrate } from '../src/tables/migrate.ts';
 import { TaskCreator } from '../src/tasks/create-task.ts';
 import { View } from '../src/tasks/store/view/view.ts';
 import { ownersViewer } from '../src/tasks/store/workspaces.ts';
+import { SeededRandom } from '../test/support/seeded-random.ts';
 
 export interface BenchDatabase extends AsyncDisposable {
   readonly url: string;
   /** A folder for what the servers keep. */
   readonly dataDir: string;
-  createTasks(count: number, repoUrl?: string): Promise<string[]>;
+  /** `promptLength`: in characters, at least. */
+  createTasks(count: number, repoUrl?: string, promptLength?: number): Promise<string[]>;
   /** The owner's. */
   workspaceId(): Promise<string>;
   /** Another database of the same PostgreSQL, with nothing in it, for a measurement after this one's. */
@@ -53,11 +55,11 @@ async function openBenchDatabase(
   return {
     url,
     dataDir,
-    async createTasks(count, repoUrl = 'https://example.com/a/b') {
+    async createTasks(count, repoUrl = 'https://example.com/a/b', promptLength = 0) {
       const view = new View(db, await ownersViewer(db));
       const inputs = Array.from({ length: count }, (_, index) => ({
         repoUrl,
-        prompt: `Fix test ${index}`,
+        prompt: promptOf(index, promptLength),
       }));
       const tasks = await Promise.all(inputs.map((input) => creator.create(view, input)));
       return tasks.map((task) => task.id);
@@ -66,6 +68,14 @@ async function openBenchDatabase(
     another: async () => openBenchDatabase(await createDatabase(url), dataDir, new AsyncDisposableStack()),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+/** Longer ones are of words of which few are frequent, as in any text. */
+function promptOf(index: number, length: number): string {
+  const random = new SeededRandom(index);
+  let prompt = `Fix test ${index}`;
+  while (prompt.length < length) prompt += ` word${Math.floor(5_000 * random.next() ** 2)}`;
+  return prompt;
 }
 
 async function createDatabase(serverUrl: string): Promise<string> {

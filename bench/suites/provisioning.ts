@@ -15,6 +15,8 @@ const rounds = lengthOf({ full: 3, short: 1 });
 const warmUp = lengthOf({ full: 300, short: 1 });
 /** The default of `GROUNDCREW_CONCURRENCY`. */
 const concurrency = '10';
+/** Characters: one that explains what it asks for. */
+const longPrompt = 4_000;
 const floorProgram = join(import.meta.dirname, '../floors/graphile-updates.ts');
 
 /** Milliseconds between two looks whether all are ready: each reads the whole table, on the machine that is measured. */
@@ -40,14 +42,16 @@ export async function benchProvisioning(): Promise<Figure[]> {
 
   const one: Round[] = [];
   const two: Round[] = [];
+  const long: Round[] = [];
   const floor: Round[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    one.push(await provision(database, client, repoUrl, 1));
+    one.push(await provision(database, client, repoUrl, { workers: 1 }));
     floor.push(await runFloor(database, client));
-    two.push(await provision(database, client, repoUrl, 2));
+    two.push(await provision(database, client, repoUrl, { workers: 2 }));
+    long.push(await provision(database, client, repoUrl, { workers: 1, promptLength: longPrompt }));
   }
   const median = (of: readonly Round[], name: keyof Round) => spreadOf(of.map((each) => each[name])).p50;
-  const beside = (name: string, ours: readonly Round[], goal: Figure['goal']): Figure[] => [
+  const beside = (name: string, ours: readonly Round[], goal?: Figure['goal']): Figure[] => [
     {
       suite: 'provisioning',
       name: `${name}, tasks`,
@@ -61,6 +65,7 @@ export async function benchProvisioning(): Promise<Figure[]> {
   return [
     ...beside('one worker', one, { atLeast: 150 }),
     ...beside('two workers', two, { atLeast: median(one, 'perSecond') }),
+    ...beside('one worker, prompts of 4,000 characters', long),
     {
       suite: 'provisioning',
       name: 'one worker, CPU of the worker for a task',
@@ -76,7 +81,7 @@ async function provision(
   database: BenchDatabase,
   client: Client,
   repoUrl: string,
-  workers: number,
+  { workers, promptLength }: { workers: number; promptLength?: number },
 ): Promise<Round> {
   await using stack = new AsyncDisposableStack();
   const started: ServerProcess[] = [];
@@ -84,10 +89,10 @@ async function provision(
     const settings = { GROUNDCREW_CONCURRENCY: concurrency };
     started.push(stack.use(await startGroundcrewServer('worker', database, 'instant', settings)));
   }
-  await database.createTasks(warmUp, repoUrl);
+  await database.createTasks(warmUp, repoUrl, promptLength);
   await untilNoneOf(client, waiting);
   const before = cpuOf(started);
-  const ids = await database.createTasks(tasks, repoUrl);
+  const ids = await database.createTasks(tasks, repoUrl, promptLength);
   await untilNoneOf(client, waiting);
   const { rows } = await client.query<{ count: number; seconds: number }>(
     `select count(*)::int as count, extract(epoch from max(updated_at) - min(created_at))::float8 as seconds
