@@ -1,7 +1,7 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
 import { mostRowsOfPage, type Range } from '../../domain/pagination.ts';
 import type { TaskStatus } from '../../domain/status.ts';
-import type { View } from './view.ts';
+import type { FoundTask, View } from './view.ts';
 
 // Which tasks a page has. Each statement costs the same however many tasks there are, and whatever PostgreSQL knows of them:
 // it has one plan, whose choice between indexes does not depend on how often a status or a word occurs.
@@ -37,12 +37,14 @@ export function pageOfIds(list: ListedTasks, count: number): RawBuilder<{ id: st
 /** The first tasks of the list that have all of these words. Each step is taken only where those before it were not enough. */
 export function pageOfSearch(words: string, list: ListedTasks, count: number): RawBuilder<{ id: string }> {
   const { status, range } = list;
-  // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search.
-  const hasWords = sql<boolean>`task_search.words @@ plainto_tsquery('simple', (select ${words}::text))`;
+  // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search. The
+  // search as a whole is in one: else it is parsed again for each task that is looked through.
+  const hasWords = sql<boolean>`task_search.words @@ (select plainto_tsquery('simple', ${words}))`;
   const hasStatus = sql<boolean>`task.status = any ((select ${status}::text[])::text[])`;
-  const ofList = tasksOf(list)
-    .$if(status !== undefined, (query) => query.where(hasStatus))
-    .select('task.id');
+  const ofList = (found?: RawBuilder<FoundTask>) =>
+    tasksOf(list, found)
+      .$if(status !== undefined, (query) => query.where(hasStatus))
+      .select('task.id');
   const within = (ids: RawBuilder<unknown>, condition: RawBuilder<unknown>) =>
     atMost(
       count,
@@ -52,11 +54,11 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
       )`,
       range,
     );
-  const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
+  const ofIndex = ofList().innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
   const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
   const found = sql`(
     (select id from near
-    union ${ofList.where('task.id', '=', sql<string>`any (array(select id from rare))`)}
+    union ${ofList(sql`rare`)}
     union select id from far
     union ${ofIndex.where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
     order by id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
@@ -67,7 +69,8 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     ), near as materialized (
       ${within(sql`(select id from first)`, sql`true`)}
     ), rare as materialized (
-      select task_id as id from task_search
+      select task.id, task.workspace_id, task.project_id, task.status
+      from task_search join task on task.id = task_search.task_id
       where ${hasWords} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
       limit ${sql.lit(rare + 1)}
     ), far as materialized (
@@ -120,9 +123,10 @@ function orderOf({ fromEnd }: Range) {
   return fromEnd ? sql`asc` : sql`desc`;
 }
 
-function tasksOf({ view, project, range }: ListedTasks) {
+/** `found`: no others than these. */
+function tasksOf({ view, project, range }: ListedTasks, found?: RawBuilder<FoundTask>) {
   return view
-    .bareTasks()
+    .bareTasks(found)
     .$if(project !== undefined, (query) => query.where('task.project_id', '=', project as Expression<string>))
     .$if(range.after !== null, (query) => query.where('task.id', '<', range.after))
     .$if(range.before !== null, (query) => query.where('task.id', '>', range.before));
