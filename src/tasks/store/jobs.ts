@@ -128,11 +128,13 @@ export function addDeliveriesRemovalJob(webhookId: RawBuilder<unknown>): RawBuil
 
 /** SQL that says whether the job of this key will run, or has been running for less than `lockedFor`, an SQL interval. */
 export function hasRunnableJob(key: RawBuilder<unknown>, lockedFor: string): RawBuilder<boolean> {
+  // Looks into the queue's index for each key: with its collation, which that of an id is not, and with an offset, without which
+  // PostgreSQL may join, and compare each key with all jobs.
   return sql<boolean>`exists (
     select from graphile_worker.jobs j
-    where j.key = ${key} and (
+    where j.key = (${key}) collate "default" and (
       j.locked_at between now() - ${sql.lit(lockedFor)}::interval and ${inMs(farAheadMs)}
       or j.locked_at is null and j.attempts < j.max_attempts and j.run_at < ${inMs(farAheadMs)}
-    )
+    ) offset 0
   )`;
 }

@@ -182,7 +182,7 @@ export async function requeueOverdueTasks(db: Database): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     with overdue as (
       select id from task
-      where (wake_at < ${inMs(-overdueAfterMs)} or wake_at > ${inMs(farAheadMs)}) and leased_by is null
+      where (wake_at < (select ${inMs(-overdueAfterMs)}) or wake_at > (select ${inMs(farAheadMs)})) and leased_by is null
         and not ${hasRunnableJob(provisionJobKey(sql.ref('task.id')), '10 seconds')}
       order by wake_at limit 100
     )

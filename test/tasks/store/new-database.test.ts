@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../../src/tables/database.ts';
 import { TaskCreator } from '../../../src/tasks/create-task.ts';
+import { requeueOverdueTasks } from '../../../src/tasks/store/task-leases.ts';
 import { View } from '../../../src/tasks/store/view/view.ts';
 import { range } from '../../support/range.ts';
 import { repoUrl, StoredTasks } from '../../support/stored-tasks.ts';
@@ -27,4 +28,29 @@ it('a create reads no table as a whole, however much was stored since its statem
   await Promise.all(range(1, 300).map(create));
   for (const _ of range(1, 10)) await create();
   expect(await rowsRead()).toEqual(before);
+});
+
+it('the look for overdue tasks reads no other jobs than theirs', async () => {
+  await using stored = await StoredTasks.create();
+  await using parts = new AsyncDisposableStack();
+  // One connection, which counts what it reads itself: the counters of others arrive a second late.
+  const db = parts.adopt(await openDatabase(stored.url, { poolSize: 1 }), (each) => each.close());
+  const creator = new TaskCreator(db, stored.taskDefaults);
+  const tasks = 50;
+  for (const _ of range(1, tasks)) {
+    await creator.create(new View(db, stored.viewer), { repoUrl, prompt: 'Fix the tests' });
+  }
+  await stored.sql(`update task set wake_at = now() - interval '1 minute'`);
+  const jobsRead = async () => {
+    await db.em().execute('select pg_stat_force_next_flush()');
+    const [row]: { rows: string }[] = await db
+      .em()
+      .execute(
+        `select seq_tup_read + idx_tup_fetch as rows from pg_stat_user_tables where relname = '_private_jobs'`,
+      );
+    return Number(row?.rows);
+  };
+  const before = await jobsRead();
+  expect(await requeueOverdueTasks(db)).toEqual([]);
+  expect((await jobsRead()) - before).toBeLessThanOrEqual(tasks);
 });
