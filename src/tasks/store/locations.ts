@@ -9,15 +9,23 @@ export interface StrandedWork {
   readonly tasks: number;
 }
 
-/** Of work that has been due for half a minute: a worker that is restarted takes no longer to be back. */
+/**
+ * A worker that is restarted takes no longer to be back. A value, since a statement without one is planned at each call, and in a
+ * select of its own, since PostgreSQL thinks a plan for this very one cheaper than one for all, and plans at each call too.
+ */
+const restart = '30 seconds';
+
+/** Of work that has been due for longer than a restart takes. */
 export async function findStrandedWork(db: Database): Promise<StrandedWork[]> {
   const { rows } = await sql<StrandedWork>`
     with due as (
       select location, provider, task_id from sandbox
-      where state = 'releasing' and updated_at < now() - interval '30 seconds'
+      where state = 'releasing' and updated_at < now() - (select ${restart}::interval)
       union
-      select sandbox.location, sandbox.provider, task.id from task join sandbox on sandbox.task_id = task.id
-      where task.wake_at < now() - interval '30 seconds' and task.leased_by is null
+      -- Not a join: it may begin with all sandboxes, where PostgreSQL knows that few have a location.
+      select location, provider, task_id from sandbox where task_id = any (array(
+        select id from task where wake_at < now() - (select ${restart}::interval) and leased_by is null
+      ))
     )
     select location, provider, count(*)::int as tasks from due
     where location is not null
