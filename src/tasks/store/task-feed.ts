@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Task } from '../domain/task.ts';
+import { anyOf } from './any-of.ts';
 import { type EventRow, selectTasks, toTask, toTaskEvent } from './task-rows.ts';
 
 // What a process reads to serve subscribers: by revision, from the event table, for many tasks at once.
@@ -57,7 +58,7 @@ function readEvents(
 
 /** The tasks as they are now, in no order; those that do not exist are left out. */
 export async function readTasks(db: Database, ids: readonly string[]): Promise<Task[]> {
-  const rows = await selectTasks(db).where('task.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await selectTasks(db).where('task.id', '=', anyOf(ids)).execute();
   return rows.map(toTask);
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TextAppend, TranscriptItem, TranscriptUpdate } from '../domain/transcript/item.ts';
+import { anyOf } from './any-of.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from './transcript-rows.ts';
 
 // What a process reads to serve subscribers of transcripts.
@@ -82,7 +83,7 @@ export async function readSequences(
   const rows = await db.kysely
     .selectFrom('conversation')
     .select(['session_id', 'sequence'])
-    .where('session_id', '=', sql<string>`any(${sessionIds})`)
+    .where('session_id', '=', anyOf(sessionIds))
     .execute();
   return new Map(rows.map(({ session_id, sequence }) => [session_id, sequence]));
 }

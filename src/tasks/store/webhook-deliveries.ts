@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TaskEvent } from '../domain/task.ts';
 import { systemActor } from '../domain/viewer.ts';
+import { anyOf } from './any-of.ts';
 import { insertAudit } from './audit-log.ts';
 import { addDeliverJob, deliverJobKey, hasRunnableJob } from './jobs.ts';
 import { selectEvents, toTask, toTaskEvent } from './task-rows.ts';
@@ -143,7 +144,7 @@ export async function readDueDeliveries(
 
 async function readEvents(db: Database, ids: readonly string[]): Promise<TaskEvent[]> {
   if (ids.length === 0) return [];
-  const rows = await selectEvents(db).where('task_event.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await selectEvents(db).where('task_event.id', '=', anyOf(ids)).execute();
   return rows.map((row) => toTaskEvent(toTask(row), row));
 }
 

@@ -3,6 +3,7 @@ import type { TaskErrorCode } from '../../domain/error-codes.ts';
 import { type Page, type PageArguments, pageOf, rangeOf } from '../../domain/pagination.ts';
 import type { Prompt } from '../../domain/transcript/prompt.ts';
 import type { AgentRequest, RequestState } from '../../domain/transcript/request.ts';
+import { anyOf } from '../any-of.ts';
 import { toTimestamp } from '../task-rows.ts';
 import type { View } from './view.ts';
 
@@ -10,7 +11,7 @@ import type { View } from './view.ts';
 
 /** The prompts of these ids that the viewer sees, in no order. */
 export async function findPrompts(view: View, ids: readonly string[]): Promise<Prompt[]> {
-  const rows = await view.prompts().where('prompt.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.prompts().where('prompt.id', '=', anyOf(ids)).execute();
   return rows.map(toPrompt);
 }
 
@@ -18,7 +19,7 @@ export async function findPrompts(view: View, ids: readonly string[]): Promise<P
 export async function openPromptsOfSessions(view: View, sessionIds: readonly string[]): Promise<Prompt[][]> {
   const rows = await view
     .prompts()
-    .where('prompt.session_id', '=', sql<string>`any(${sessionIds})`)
+    .where('prompt.session_id', '=', anyOf(sessionIds))
     .where('prompt.state', 'in', ['queued', 'sending', 'accepted'])
     .orderBy('prompt.number')
     .execute();
@@ -32,7 +33,7 @@ export async function undeliveredPromptsOfSessions(
 ): Promise<Prompt[][]> {
   const rows = await view
     .prompts()
-    .where('prompt.session_id', '=', sql<string>`any(${sessionIds})`)
+    .where('prompt.session_id', '=', anyOf(sessionIds))
     .where(
       sql<boolean>`prompt.state = 'unknown' or prompt.state = 'failed' and prompt.error ->> 'code' = ${'SESSION_FAILED' satisfies TaskErrorCode}`,
     )
@@ -43,7 +44,7 @@ export async function undeliveredPromptsOfSessions(
 
 /** The requests of these ids that the viewer sees, in no order. */
 export async function findRequests(view: View, ids: readonly string[]): Promise<AgentRequest[]> {
-  const rows = await view.requests().where('agent_request.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.requests().where('agent_request.id', '=', anyOf(ids)).execute();
   return rows.map(toRequest);
 }
 
@@ -54,7 +55,7 @@ export async function openRequestsOfSessions(
 ): Promise<AgentRequest[][]> {
   const rows = await view
     .requests()
-    .where('agent_request.session_id', '=', sql<string>`any(${sessionIds})`)
+    .where('agent_request.session_id', '=', anyOf(sessionIds))
     .where('agent_request.state', '=', 'open')
     .orderBy('agent_request.id')
     .execute();

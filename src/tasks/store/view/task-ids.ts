@@ -125,9 +125,11 @@ function orderOf({ fromEnd }: Range) {
 
 /** `found`: no others than these. */
 function tasksOf({ view, project, range }: ListedTasks, found?: RawBuilder<FoundTask>) {
+  // In selects of their own, as the words of a search: a plan for this very place in the list may seem cheaper than one for all.
+  const at = (id: string | null) => sql<string>`(select ${id}::text)`;
   return view
     .bareTasks(found)
     .$if(project !== undefined, (query) => query.where('task.project_id', '=', project as Expression<string>))
-    .$if(range.after !== null, (query) => query.where('task.id', '<', range.after))
-    .$if(range.before !== null, (query) => query.where('task.id', '>', range.before));
+    .$if(range.after !== null, (query) => query.where('task.id', '<', at(range.after)))
+    .$if(range.before !== null, (query) => query.where('task.id', '>', at(range.before)));
 }

@@ -5,6 +5,7 @@ import { type Page, type PageArguments, pageOf, type Range, rangeOf } from '../.
 import type { TaskStatus } from '../../domain/status.ts';
 import type { Project, Task, TaskEvent } from '../../domain/task.ts';
 import { sessionOf, type TaskSession } from '../../domain/task-session.ts';
+import { anyOf } from '../any-of.ts';
 import { eventColumns, toTask, toTaskEvent, toTimestamp } from '../task-rows.ts';
 import { pageOfIds, pageOfSearch } from './task-ids.ts';
 import type { View } from './view.ts';
@@ -19,7 +20,7 @@ export interface TaskFilter {
 
 /** The tasks of these ids that the workspace has, in no order. */
 export async function findTasks(view: View, ids: readonly string[]): Promise<Task[]> {
-  const rows = await view.tasks().where('task.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.tasks().where('task.id', '=', anyOf(ids)).execute();
   return rows.map(toTask);
 }
 
@@ -158,7 +159,7 @@ export async function pageProjects(view: View, page: PageArguments): Promise<Pag
 
 /** The projects of these ids that the workspace has, in no order. */
 export async function findProjects(view: View, ids: readonly string[]): Promise<Project[]> {
-  const rows = await view.projects().where('project.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.projects().where('project.id', '=', anyOf(ids)).execute();
   return rows.map(toProject);
 }
 
@@ -190,7 +191,7 @@ export async function findSessions(view: View, ids: readonly string[]): Promise<
     .tasks()
     .innerJoin('session', 'session.task_id', 'task.id')
     .select('session.id as session_id')
-    .where('session.id', '=', sql<string>`any(${ids})`)
+    .where('session.id', '=', anyOf(ids))
     .execute();
   return rows.flatMap((row) => sessionOf(toTask(row), row.session_id) ?? []);
 }
@@ -203,6 +204,6 @@ export async function findSession(view: View, id: string): Promise<TaskSession |
 
 /** The events of these ids that the workspace has, in no order. */
 export async function findEvents(view: View, ids: readonly string[]): Promise<TaskEvent[]> {
-  const rows = await view.events().where('task_event.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.events().where('task_event.id', '=', anyOf(ids)).execute();
   return rows.map((row) => toTaskEvent(toTask(row), row));
 }

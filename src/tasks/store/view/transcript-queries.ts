@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { type Page, type PageArguments, pageOf, rangeOf } from '../../domain/pagination.ts';
 import type { TranscriptItem } from '../../domain/transcript/item.ts';
+import { anyOf } from '../any-of.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from '../transcript-rows.ts';
 import type { View } from './view.ts';
 
@@ -53,7 +54,7 @@ export async function pageItemsOfSessions(
 
 /** The items of these ids that the viewer sees, in no order. */
 export async function findItems(view: View, ids: readonly string[]): Promise<TranscriptItem[]> {
-  const rows = await view.items().where('found.id', '=', sql<string>`any(${ids})`).execute();
+  const rows = await view.items().where('found.id', '=', anyOf(ids)).execute();
   return rows.map((row) => toItem(row as ItemRow));
 }
 

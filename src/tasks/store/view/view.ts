@@ -92,7 +92,7 @@ export class View {
     const only = onlyTaskOf(this.viewer);
     return this.#db.kysely
       .selectFrom(
-        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+        sql<{ id: string; place: number }>`unnest((select ${ids}::text[])) with ordinality`.as<'parent'>(
           sql`parent (id, place)`,
         ),
       )
@@ -107,7 +107,7 @@ export class View {
     const only = onlyTaskOf(this.viewer);
     return this.#db.kysely
       .selectFrom(
-        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+        sql<{ id: string; place: number }>`unnest((select ${ids}::text[])) with ordinality`.as<'parent'>(
           sql`parent (id, place)`,
         ),
       )
@@ -167,9 +167,10 @@ export class View {
   placesOf(projectIds: readonly string[]) {
     return this.#db.kysely
       .selectFrom(
-        sql<{ id: string; place: number }>`unnest(${projectIds}::text[]) with ordinality`.as<'parent'>(
-          sql`parent (id, place)`,
-        ),
+        sql<{
+          id: string;
+          place: number;
+        }>`unnest((select ${projectIds}::text[])) with ordinality`.as<'parent'>(sql`parent (id, place)`),
       )
       .select(sql<number>`parent.place::int`.as('place'));
   }
@@ -221,7 +222,7 @@ export class View {
   webhooksAt(ids: readonly string[]) {
     return this.#db.kysely
       .selectFrom(
-        sql<{ id: string; place: number }>`unnest(${ids}::text[]) with ordinality`.as<'parent'>(
+        sql<{ id: string; place: number }>`unnest((select ${ids}::text[])) with ordinality`.as<'parent'>(
           sql`parent (id, place)`,
         ),
       )
