@@ -90,28 +90,49 @@ describe('the pages of a thousand tasks, from either end, have every task that t
     ],
     [{ search: 'nowhere' }, 'false'],
   ])('with the filter %j', async (filter, condition) => {
-    const expected = (
-      await many.sql<{ id: string }>(`select id from task where ${condition} order by id desc`)
-    ).map(({ id }) => id);
-    const view = new View(many.db, many.viewer);
-    const { projectId, ...others } = filter;
-    const read = async (page: PageArguments) =>
-      projectId == null
-        ? pageTasks(view, filter, page)
-        : (await pageTasksOfProjects(view, [projectId], others, page))[0];
-    const forward: string[] = [];
-    for (let after: string | null | undefined; after !== null; ) {
-      const page = await read({ first: 30, after });
-      forward.push(...(page?.nodes ?? []).map(({ id }) => id));
-      after = page?.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
-    }
-    expect(forward).toEqual(expected);
-    const backward: string[] = [];
-    for (let before: string | null | undefined; before !== null; ) {
-      const page = await pageTasks(view, filter, { last: 100, before });
-      backward.unshift(...page.nodes.map(({ id }) => id));
-      before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
-    }
-    expect(backward).toEqual(expected);
+    await expectPages(many, filter, condition);
   });
 });
+
+it('the pages of a search have every task with a word that thousands have, though none of the newest and none of the oldest', async () => {
+  await using stored = await StoredTasks.create();
+  const model = await stored.create();
+  await fill(stored.url, { tasks: 4_500, eventsPerTask: 1 }, model.id);
+  const [newest, oldest] = ['task_01000000000000000000004000', 'task_01000000000000000000000500'];
+  await stored.sql(
+    `update task set prompt = prompt || ' between' where id < '${newest}' and id > '${oldest}' and id ~ '[0-6]$'`,
+  );
+  for (const [filter, status] of [
+    [{}, 'true'],
+    [{ status: ['archived', 'canceled'] }, `status in ('archived', 'canceled')`],
+  ] as const) {
+    await expectPages(stored, { search: 'between', ...filter }, `prompt like '%between' and ${status}`);
+  }
+});
+
+/** All pages, from either end, together have the tasks of that condition, once and in order. */
+async function expectPages(stored: StoredTasks, filter: TaskFilter, condition: string): Promise<void> {
+  const expected = (
+    await stored.sql<{ id: string }>(`select id from task where ${condition} order by id desc`)
+  ).map(({ id }) => id);
+  const view = new View(stored.db, stored.viewer);
+  const { projectId, ...others } = filter;
+  const read = async (page: PageArguments) =>
+    projectId == null
+      ? pageTasks(view, filter, page)
+      : (await pageTasksOfProjects(view, [projectId], others, page))[0];
+  const forward: string[] = [];
+  for (let after: string | null | undefined; after !== null; ) {
+    const page = await read({ first: 30, after });
+    forward.push(...(page?.nodes ?? []).map(({ id }) => id));
+    after = page?.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+  }
+  expect(forward).toEqual(expected);
+  const backward: string[] = [];
+  for (let before: string | null | undefined; before !== null; ) {
+    const page = await pageTasks(view, filter, { last: 100, before });
+    backward.unshift(...page.nodes.map(({ id }) => id));
+    before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
+  }
+  expect(backward).toEqual(expected);
+}
