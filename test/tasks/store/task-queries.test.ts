@@ -100,13 +100,17 @@ it('the pages of a search have every task with a word that thousands have, thoug
   await fill(stored.url, { tasks: 4_500, eventsPerTask: 1 }, model.id);
   const [newest, oldest] = ['task_01000000000000000000004000', 'task_01000000000000000000000500'];
   await stored.sql(
-    `update task set prompt = prompt || ' between' where id < '${newest}' and id > '${oldest}' and id ~ '[0-6]$'`,
+    `update task set state = jsonb_set(state, '{title}', '"Between"') where id < '${newest}' and id > '${oldest}' and id ~ '[0-6]$'`,
   );
   for (const [filter, status] of [
     [{}, 'true'],
     [{ status: ['archived', 'canceled'] }, `status in ('archived', 'canceled')`],
   ] as const) {
-    await expectPages(stored, { search: 'between', ...filter }, `prompt like '%between' and ${status}`);
+    await expectPages(
+      stored,
+      { search: 'between', ...filter },
+      `state ->> 'title' = 'Between' and ${status}`,
+    );
   }
 });
 
