@@ -1,7 +1,7 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
 import { mostRowsOfPage, type Range } from '../../domain/pagination.ts';
 import type { TaskStatus } from '../../domain/status.ts';
-import type { FoundTask, View } from './view.ts';
+import type { View } from './view.ts';
 
 // Which tasks a page has. Each statement costs the same however many tasks there are, and whatever PostgreSQL knows of them:
 // it has one plan, whose choice between indexes does not depend on how often a status or a word occurs.
@@ -41,18 +41,23 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
   // search as a whole is in one: else it is parsed again for each task that is looked through.
   const hasWords = sql<boolean>`task_search.words @@ (select plainto_tsquery('simple', ${words}))`;
   const hasStatus = sql<boolean>`task.status = any ((select ${status}::text[])::text[])`;
-  const ofList = (found?: RawBuilder<FoundTask>) =>
-    tasksOf(list, found)
-      .$if(status !== undefined, (query) => query.where(hasStatus))
-      .select('task.id');
-  const ofIndex = ofList().innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
+  const ofList = tasksOf(list)
+    .$if(status !== undefined, (query) => query.where(hasStatus))
+    .select('task.id');
+  const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
   const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
   const inFirst = sql`(
     select task_id as id from task_search where task_id = any (array(select id from first)) and ${hasWords}
     order by task_id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   // One task after the other, which ends with the page, and not an array of all, which takes longer to make and to sort than that. The
-  // offset keeps PostgreSQL from looking for the words in another order.
+  // offset keeps PostgreSQL from looking in another order.
+  const inRare = sql`(
+    select listed.id from (select id from rare order by id ${orderOf(range)}) listed cross join lateral (
+      ${ofList.where('task.id', '=', sql.ref<string>('listed.id')).offset(sql.lit(0))}
+    ) found
+    order by listed.id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
+  )`;
   const inFarther = sql`(
     select listed.id from ${firstTasks(list, farther)} listed cross join lateral (
       select from task_search where task_id = listed.id and ${hasWords} offset 0
@@ -61,7 +66,7 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
   )`;
   const found = sql`(
     (select id from near
-    union ${ofList(sql`rare`)}
+    union ${atMost(count, inRare, range)}
     union select id from far
     union ${ofIndex.where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
     order by id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
@@ -72,9 +77,8 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     ), near as materialized (
       ${atMost(count, inFirst, range)}
     ), rare as materialized (
-      select task.id, task.workspace_id, task.project_id, task.status
-      from task_search join task on task.id = task_search.task_id
-      where ${hasWords} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
+      select task_id as id from task_search
+      where ${hasWords} and ${isIn(range, 'task_id')} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
       limit ${sql.lit(rare + 1)}
     ), far as materialized (
       ${atMost(count, inFarther, range)}
@@ -126,13 +130,21 @@ function orderOf({ fromEnd }: Range) {
   return fromEnd ? sql`asc` : sql`desc`;
 }
 
-/** `found`: no others than these. */
-function tasksOf({ view, project, range }: ListedTasks, found?: RawBuilder<FoundTask>) {
-  // In selects of their own, as the words of a search: a plan for this very place in the list may seem cheaper than one for all.
-  const at = (id: string | null) => sql<string>`(select ${id}::text)`;
+function tasksOf({ view, project, range }: ListedTasks) {
   return view
-    .bareTasks(found)
+    .bareTasks()
     .$if(project !== undefined, (query) => query.where('task.project_id', '=', project as Expression<string>))
-    .$if(range.after !== null, (query) => query.where('task.id', '<', at(range.after)))
-    .$if(range.before !== null, (query) => query.where('task.id', '>', at(range.before)));
+    .where(isIn(range, 'task.id'));
+}
+
+/**
+ * Whether the id is in the range. The cursors stand in selects of their own, as the words of a search: a plan for this very place in
+ * the list may seem cheaper than one for all.
+ */
+function isIn({ after, before }: Range, id: string): RawBuilder<boolean> {
+  const parts = [
+    ...(after === null ? [] : [sql`${sql.ref(id)} < (select ${after}::text)`]),
+    ...(before === null ? [] : [sql`${sql.ref(id)} > (select ${before}::text)`]),
+  ];
+  return parts.length > 0 ? sql`${sql.join(parts, sql` and `)}` : sql`true`;
 }

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Database } from '../../../tables/database.ts';
 import type { TaskStatus } from '../../domain/status.ts';
 import { actorOf, hasScope, onlyTaskOf, type Viewer } from '../../domain/viewer.ts';
@@ -19,14 +19,6 @@ const tokenColumns = [
   'api_token.revoked_at',
   'api_token.last_used_at',
 ] as const;
-
-/** What a statement keeps of tasks that it has found. */
-export interface FoundTask {
-  readonly id: string;
-  readonly workspace_id: string;
-  readonly project_id: string;
-  readonly status: string;
-}
 
 /**
  * The database as one viewer sees it: each select below begins with what is the viewer's, and nothing else of the database
@@ -58,11 +50,11 @@ export class View {
       .$if(only !== null, (query) => query.where('task.id', '=', only));
   }
 
-  /** Tasks without their projects, for reads that only look for them. `found`: no others than these. */
-  bareTasks(found: RawBuilder<FoundTask> = sql`task`) {
+  /** Tasks without their projects, for reads that only look for them. */
+  bareTasks() {
     const only = onlyTaskOf(this.viewer);
     return this.#db.kysely
-      .selectFrom(found.as<'task'>(sql`task`))
+      .selectFrom('task')
       .where('task.workspace_id', '=', this.workspaceId)
       .$if(only !== null, (query) => query.where('task.id', '=', only));
   }
