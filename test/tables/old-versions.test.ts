@@ -149,6 +149,8 @@ it('what the version before stores while the words of all tasks are copied is fo
     );
     return rows.length > 0;
   });
+  // Others read on meanwhile: a second at most, they wait too.
+  await pool.query('select from task');
   await client.query('commit');
   await migrated;
 

@@ -34,7 +34,20 @@ export class Migration017WordsApart extends Migration {
       'create index task_search_words on task_search using gin (words) with (gin_pending_list_limit = 256)',
     );
 
-    this.addSql('lock table task in access exclusive mode');
+    // All that uses the table waits behind a lock that waits, and a backup that reads it may take an hour: for a second at a time.
+    this.addSql(`
+      do $$ begin
+        loop
+          begin
+            set local lock_timeout = '1s';
+            lock table task in access exclusive mode;
+            exit;
+          exception when lock_not_available then
+            perform pg_sleep(2);
+          end;
+        end loop;
+      end $$`);
+    this.addSql(`set local lock_timeout = '0'`);
     this.addSql(`
       insert into task_search (task_id, words) select id, strip(words) from task
       where id in (select task_id from task_event where xid >= current_setting('groundcrew.first_xid')::xid8)
