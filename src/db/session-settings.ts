@@ -24,8 +24,10 @@ const settings = {
   enable_seqscan: 'off',
   random_page_cost: '1',
   seq_page_cost: '1',
-  // For statements that take seconds. Before PostgreSQL 18 it also begins where a table has to be read as a whole.
+  // For statements that take seconds. Compiling, before PostgreSQL 18, also begins where a table has to be read as a whole. Processes
+  // that help are started, in 10 ms, also for a part of a statement that turns out not to be needed.
   jit: 'off',
+  max_parallel_workers_per_gather: '0',
 } as const;
 
 const values = Object.entries(settings).map(([name, value]) => `('${name}', '${value}')`);

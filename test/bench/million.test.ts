@@ -9,6 +9,7 @@ const amount = { tasks: 20_000, eventsPerTask: 2 };
 /** All that grow with the number of tasks that were ever made. */
 const bigTables = [
   'task',
+  'task_search',
   'task_event',
   'session',
   'prompt',

@@ -25,6 +25,7 @@ describe('DatabaseClient', () => {
       ['random_page_cost', '4', '1'],
       ['seq_page_cost', '2', '1'],
       ['jit', 'on', 'off'],
+      ['max_parallel_workers_per_gather', '2', '0'],
     ] as const;
     await using role = await createRoleWithDatabase();
     for (const [name, ofRole] of settings)
