@@ -1,6 +1,7 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
 import { mostRowsOfPage, type Range } from '../../domain/pagination.ts';
 import type { TaskStatus } from '../../domain/status.ts';
+import { anyOf } from '../any-of.ts';
 import type { View } from './view.ts';
 
 // Which tasks a page has. Each statement costs the same however many tasks there are, and whatever PostgreSQL knows of them:
@@ -40,9 +41,8 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
   // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search. The
   // search as a whole is in one: else it is parsed again for each task that is looked through.
   const hasWords = sql<boolean>`task_search.words @@ (select plainto_tsquery('simple', ${words}))`;
-  const hasStatus = sql<boolean>`task.status = any ((select ${status}::text[])::text[])`;
   const ofList = tasksOf(list)
-    .$if(status !== undefined, (query) => query.where(hasStatus))
+    .$if(status !== undefined, (query) => query.where(sql<boolean>`task.status = ${anyOf(status ?? [])}`))
     .select('task.id');
   const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
   const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
