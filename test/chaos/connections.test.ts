@@ -108,6 +108,33 @@ it(
   'I14 has connections for queries after all its transactions were cut at once',
   async () => {
     await keepOneWorker();
+    const gate = Promise.withResolvers<void>();
+    const held = app.provider.on('createSandbox', waitsFor(gate.promise), { times: 15 });
+    const tasks: string[] = [];
+    for (let each = 0; each < 15; each += 1) tasks.push(await app.createTask());
+    await waitFor(() => held.calls.length === tasks.length);
+    const client = await app.pool.connect();
+    try {
+      // A change whose task is locked waits in a statement of its own.
+      await client.query('begin');
+      await client.query('select from task where id = any($1) for update', [tasks]);
+      gate.resolve();
+      for (let round = 0; round < 2; round += 1) {
+        const pids = await waiting(app, 'groundcrew', 8);
+        await app.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
+      }
+    } finally {
+      await client.query('rollback').finally(() => client.release());
+    }
+    await expectConsistency(app, { statuses: ['running'], settledMs: 20_000 });
+  },
+  testTimeout,
+);
+
+it(
+  'I14 chooses names after the statement in which they wait was cut',
+  async () => {
+    await keepOneWorker();
     const repoUrl = 'https://git.test/acme/crowded.git';
     const first = await app.createTask(repoUrl);
     await app.waitForStatus(first, 'running');
@@ -116,13 +143,12 @@ it(
     ]);
     const client = await app.pool.connect();
     try {
-      // Names are settled in transactions that wait for each other, project by project.
       await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [
         `settle-name ${task?.project_id}`,
       ]);
-      for (let each = 0; each < 15; each += 1) await app.createTask(repoUrl);
+      for (let each = 0; each < 5; each += 1) await app.createTask(repoUrl);
       for (let round = 0; round < 2; round += 1) {
-        const pids = await waiting(app, 'groundcrew', 8);
+        const pids = await waiting(app, 'groundcrew', 1);
         await app.sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
       }
     } finally {
