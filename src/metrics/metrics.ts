@@ -96,7 +96,7 @@ export class Metrics {
   });
   readonly #batches = new Histogram({
     name: 'groundcrew_batch_size',
-    help: 'How many creates, leases or changes of tasks, or transcripts went in one statement, by what they are.',
+    help: 'How many creates or changes of tasks, or transcripts went in one statement, by what they are.',
     labelNames: ['of'] as const,
     buckets: [1, 2, 5, 10, 25, 50, 100],
     registers: this.#registers,

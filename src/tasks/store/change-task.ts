@@ -26,7 +26,7 @@ export interface ChangeOptions {
 /**
  * Applies an event to a task, and those that follow it, under the database's time. `current` is the task as the caller read it;
  * where it has changed since, it is read again and the machine asked again. Null: the task does not exist. With a lease:
- * throws LeaseLostError once that is gone.
+ * throws LeaseLostError once that is gone, or when it could not be taken.
  */
 export async function changeTask(
   db: Database,
@@ -35,8 +35,8 @@ export async function changeTask(
   current?: Task,
   { next = () => null, write = (each) => writeTask(db, each) }: ChangeOptions = {},
 ): Promise<ChangeResult | null> {
-  const { lease } = change;
-  let task = current ?? (await readTask(db, taskId, lease));
+  const { lease, takesLeaseFor } = change;
+  let task = current ?? (await readTask(db, taskId, lease, takesLeaseFor));
   while (task) {
     // A history never goes back in time, also where a clock was set back or differs by a moment.
     const now = db.clock.now();
@@ -55,7 +55,7 @@ export async function changeTask(
         leaseReleased: plan.releasesLease,
       };
     }
-    const latest = await readTask(db, taskId, lease);
+    const latest = await readTask(db, taskId, lease, takesLeaseFor);
     // The write is conditional on revision and key. If the revision still matches, the key was the reason it failed.
     if (change.idempotencyKey && latest?.revision === task.revision) return { outcome: 'duplicateKey', task };
     task = latest;
@@ -88,10 +88,22 @@ function planRevisions(
   return plan ? { revisions, plan } : null;
 }
 
-/** The task as it is now; null when it does not exist. With a lease: throws LeaseLostError once that is gone. */
-export async function readTask(db: Database, taskId: string, lease?: Lease): Promise<Task | null> {
-  const row = await selectTasks(db).select('task.epoch').where('task.id', '=', taskId).executeTakeFirst();
+/**
+ * The task as it is now; null when it does not exist. With a lease: throws LeaseLostError once that is gone, or, with `holder`, if
+ * another worker has taken it.
+ */
+export async function readTask(
+  db: Database,
+  taskId: string,
+  lease?: Lease,
+  holder?: string,
+): Promise<Task | null> {
+  const row = await selectTasks(db)
+    .select(['task.epoch', 'task.leased_by'])
+    .where('task.id', '=', taskId)
+    .executeTakeFirst();
   if (!row) return null;
-  if (lease && row.epoch !== lease.epoch) throw new LeaseLostError(`The lease of ${taskId} is gone.`);
+  const isHeld = row.epoch === lease?.epoch && (holder === undefined || row.leased_by === holder);
+  if (lease && !isHeld) throw new LeaseLostError(`The lease of ${taskId} is gone.`);
   return toTask(row);
 }

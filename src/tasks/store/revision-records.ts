@@ -7,7 +7,7 @@ import type { TaskWrite } from './task-write.ts';
 /** PostgreSQL's planner expects one record of this format: it takes a value to be one of 200 where it knows nothing. */
 export const recordFormat = 1;
 export const recordColumns = sql`format int, place int, is_last boolean, task_id text, project_id text, from_revision int, epoch int,
-        revision int, event_id text, kind text, status text, step text, error jsonb, state jsonb, at timestamptz, actor text,
+        takes_lease_for text, revision int, event_id text, kind text, status text, step text, error jsonb, state jsonb, at timestamptz, actor text,
         wake_in_ms int, releases_lease boolean, revokes_lease boolean, has_endpoint boolean, endpoint jsonb,
         has_metadata boolean, sandbox_metadata jsonb, branch_candidates jsonb, requests_sandbox boolean, sandbox_key text,
         sandbox_location text, releases_sandbox boolean, has_job boolean, job_in_ms int, prompts text,
@@ -26,6 +26,7 @@ export function toRecords(writes: readonly TaskWrite[]) {
       project_id: from.project.id,
       from_revision: from.revision,
       epoch: change.lease?.epoch ?? null,
+      takes_lease_for: change.takesLeaseFor ?? null,
       revision: from.revision + index + 1,
       event_id: newId('event'),
       kind,

@@ -3,6 +3,7 @@ import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
 import { farAheadMs } from '../domain/next-work.ts';
 import type { Task } from '../domain/task.ts';
+import { anyOf } from './any-of.ts';
 import {
   addProvisionJob,
   addProvisionJobForAnyWorker,
@@ -10,7 +11,7 @@ import {
   inMs,
   provisionJobKey,
 } from './jobs.ts';
-import { type TaskRow, toTask } from './task-rows.ts';
+import { selectTasks, type TaskRow, toTask } from './task-rows.ts';
 
 /** A task as its worker has it. */
 export interface LeasedTask {
@@ -28,16 +29,33 @@ export class WorkerDeclaredDeadError extends Error {
 }
 
 interface LeasedRow extends TaskRow {
-  readonly place: number;
   readonly epoch: number;
   readonly endpoint: unknown;
   readonly sandbox_metadata: Record<string, unknown> | null;
   readonly sandbox_location: string | null;
 }
 
-export interface LeaseRequest {
-  readonly taskId: string;
-  readonly workerId: string;
+/** What a lease gives to its worker, beside the columns that every read of a task selects. */
+const workerColumns = [
+  'task.endpoint',
+  'task.sandbox_metadata',
+  'sandbox.location as sandbox_location',
+] as const;
+
+/**
+ * Tasks that need work and that no worker holds, each as it would be leased: a change that takes this lease (`takesLeaseFor`) is made
+ * only while that is so. Null for each other one.
+ */
+export async function readFreeTasks(db: Database, ids: readonly string[]): Promise<(LeasedTask | null)[]> {
+  const rows = await selectTasks(db)
+    .leftJoin('sandbox', 'sandbox.task_id', 'task.id')
+    .select([...workerColumns, sql<number>`task.epoch + 1`.as('epoch')])
+    .where('task.id', '=', anyOf(ids))
+    .where('task.leased_by', 'is', null)
+    .where('task.wake_at', 'is not', null)
+    .execute();
+  const free = new Map(rows.map((row) => [row.id, toLeased(row)]));
+  return ids.map((id) => free.get(id) ?? null);
 }
 
 /**
@@ -46,63 +64,26 @@ export interface LeaseRequest {
  * Throws WorkerDeclaredDeadError.
  */
 export async function leaseTask(db: Database, taskId: string, workerId: string): Promise<LeasedTask | null> {
-  const { isAlive, leased } = await leaseTasks(db, [{ taskId, workerId }], { waits: true });
-  if (!isAlive) throw new WorkerDeclaredDeadError(`Worker ${workerId} was declared dead.`);
-  return leased[0] ?? null;
-}
-
-/** Leases different tasks. Null also for each whose row another transaction has locked, and when the worker was declared dead. */
-export async function leaseUnlockedTasks(
-  db: Database,
-  requests: readonly LeaseRequest[],
-): Promise<(LeasedTask | null)[]> {
-  const { leased } = await leaseTasks(db, requests, { waits: false });
-  return [...leased];
-}
-
-async function leaseTasks(
-  db: Database,
-  requests: readonly LeaseRequest[],
-  { waits }: { waits: boolean },
-): Promise<{ isAlive: boolean; leased: readonly (LeasedTask | null)[] }> {
-  const given = JSON.stringify(
-    requests.map(({ taskId, workerId }, place) => ({
-      format: 1,
-      place,
-      task_id: taskId,
-      worker_id: workerId,
-    })),
-  );
-  const unlocked = sql`, unlocked as materialized (
-      select task.id from given join task on task.id = given.task_id for no key update of task skip locked
-    )`;
   // Liveness is checked in the same statement. In a second query, a worker that registered again in between would read
   // "held by another" and finish its job although no worker works on the task.
-  const { rows } = await sql<{ any_alive: boolean } & { [C in keyof LeasedRow]: LeasedRow[C] | null }>`
-    with given as materialized (
-      select * from jsonb_to_recordset(${given}::jsonb) as record (format int, place int, task_id text, worker_id text)
-      -- As in the statement that writes tasks: expected to be one row.
-      where record.format = 1
-    ), alive as materialized (
-      select id from worker where id in (select worker_id from given) for key share
-    )${waits ? sql`` : unlocked}, leased as (
-      update task set epoch = epoch + 1, leased_by = given.worker_id
-      from given join alive on alive.id = given.worker_id ${waits ? sql`` : sql`join unlocked on unlocked.id = given.task_id`}
-      where task.id = given.task_id and (task.leased_by is null or task.leased_by = given.worker_id)
-        and task.wake_at is not null
-      returning given.place, task.id, workspace_id, project_id, repo_url, prompt, provider, agent, base_ref, created_at, revision,
+  const { rows } = await sql<{ is_alive: boolean } & { [C in keyof LeasedRow]: LeasedRow[C] | null }>`
+    with alive as materialized (
+      select id from worker where id = ${workerId} for key share
+    ), leased as (
+      update task set epoch = epoch + 1, leased_by = alive.id
+      from alive
+      where task.id = ${taskId} and (leased_by is null or leased_by = alive.id) and wake_at is not null
+      returning task.id, workspace_id, project_id, repo_url, prompt, provider, agent, base_ref, created_at, revision,
         updated_at, state, epoch, endpoint, sandbox_metadata
     )
-    select exists (select from alive) as any_alive, leased.*, project.repo_url as project_repo_url,
+    select exists (select from alive) as is_alive, leased.*, project.repo_url as project_repo_url,
       project.name as project_name, project.created_at as project_created_at,
       (select location from sandbox where sandbox.task_id = leased.id) as sandbox_location
     from (select) one left join (leased join project on project.id = leased.project_id) on true
   `.execute(db.kysely);
-  const leased = new Map(rows.map((row) => [row.place, row.id === null ? null : toLeased(row as LeasedRow)]));
-  return {
-    isAlive: rows[0]?.any_alive ?? false,
-    leased: requests.map((_, place) => leased.get(place) ?? null),
-  };
+  const [row] = rows;
+  if (!row?.is_alive) throw new WorkerDeclaredDeadError(`Worker ${workerId} was declared dead.`);
+  return row.id === null ? null : toLeased(row as LeasedRow);
 }
 
 function toLeased(row: LeasedRow): LeasedTask {

@@ -17,6 +17,8 @@ export interface Change {
   readonly actor?: string;
   /** Set by the worker that holds the task; left out when the change comes from outside. */
   readonly lease?: Lease;
+  /** The worker that takes the lease with this change, which it has read as free. */
+  readonly takesLeaseFor?: string;
   readonly workerData?: WorkerData;
   /**
    * Names for the branch, best first: the first one that no other task of the project excludes takes the place of the event's.

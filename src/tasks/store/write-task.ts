@@ -12,29 +12,22 @@ import * as parts from './write-parts.ts';
  */
 export async function writeTask(db: Database, write: TaskWrite): Promise<Written | null> {
   const single = singleWriteParts(write);
-  const [written] = await writeTasks(db, [write], { waitsForTasks: true, waitsForNames: true, single });
+  const [written] = await writeTasks(db, [write], { waitsForTasks: true, single });
   return written ?? null;
 }
 
 /**
  * Writes changes of different tasks by workers, each under its own lease and revision. Null for each that `writeTask` would not
- * have written, and for each whose task, or whose project's branch names, another transaction has locked: no write waits for
- * another one's lock.
+ * have written, and for each whose task another transaction has locked: no write waits for the lock of another one's task. Where
+ * names of branches are to be chosen, and another transaction is choosing some in the project, it waits for its end.
  */
 export function writeUnlockedTasks(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
-  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: false, single: null });
-}
-
-/** The same, but where another transaction is choosing a branch name in a project, it waits for its end. */
-export function writeNames(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
-  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: true, single: null });
+  return writeTasks(db, writes, { waitsForTasks: false, single: null });
 }
 
 interface WriteOptions {
   /** Else a task that another transaction has locked is left out. */
   readonly waitsForTasks: boolean;
-  /** Else a task for which a name is to be chosen is left out while another transaction chooses one in its project. */
-  readonly waitsForNames: boolean;
   /** What only a statement with one change writes. */
   readonly single: SingleWriteParts | null;
 }
@@ -50,11 +43,12 @@ interface WriteOptions {
 async function writeTasks(
   db: Database,
   writes: readonly TaskWrite[],
-  { waitsForTasks, waitsForNames, single }: WriteOptions,
+  { waitsForTasks, single }: WriteOptions,
 ): Promise<(Written | null)[]> {
   const records = toRecords(writes);
   const some = (is: (record: RevisionRecord) => boolean) => records.some(is);
   const namesBranches = some(({ branch_candidates }) => branch_candidates !== null);
+  const takesLeases = some(({ takes_lease_for }) => takes_lease_for !== null);
   const insertedKey = single?.insertedKey;
 
   const unlocked = sql`unlocked as materialized (
@@ -66,7 +60,12 @@ async function writeTasks(
         select jsonb_agg(jsonb_build_object('place', given.place, 'task_id', given.task_id,
           'project_id', given.project_id, 'names', given.branch_candidates))
         from given where given.is_last and given.branch_candidates is not null
-      ), ${waitsForNames})
+      ), true)
+    ), `;
+  // A worker that is being declared dead is locked, and its tasks are next: who waits for it must hold none of them.
+  const alive = sql`alive as materialized (
+      select id from worker where id in (select takes_lease_for from given)
+      for key share ${waitsForTasks ? nothing : sql`skip locked`}
     ), `;
   const stateWithBranch = (name: string) =>
     sql`case when ${sql.ref(name)} is null then given.state
@@ -77,20 +76,21 @@ async function writeTasks(
       -- The condition makes PostgreSQL expect one record, and look rows up by their keys, however small the tables are when it plans.
       select * from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as record (${recordColumns})
       where record.format = ${recordFormat}
-    ), ${waitsForTasks ? nothing : unlocked}${namesBranches ? branches : nothing}${insertedKey ? sql`${insertedKey}, ` : nothing}changed as (
+    ), ${waitsForTasks ? nothing : unlocked}${namesBranches ? branches : nothing}${takesLeases ? alive : nothing}${insertedKey ? sql`${insertedKey}, ` : nothing}changed as (
       update task set revision = given.revision, status = given.status, updated_at = given.at,
         state = ${namesBranches ? stateWithBranch('branch.name') : sql`given.state`},
         wake_at = now() + given.wake_in_ms * interval '1 millisecond',
-        epoch = task.epoch + given.revokes_lease::int,
-        leased_by = case when given.revokes_lease or given.releases_lease then null else task.leased_by end,
+        epoch = ${takesLeases ? sql`case when given.takes_lease_for is null then task.epoch else given.epoch end` : sql`task.epoch`} + given.revokes_lease::int,
+        leased_by = case when given.revokes_lease or given.releases_lease then null
+          else ${takesLeases ? sql`coalesce(given.takes_lease_for, task.leased_by)` : sql`task.leased_by`} end,
         endpoint = case when given.has_endpoint then given.endpoint else task.endpoint end,
         sandbox_metadata = case when given.has_metadata then given.sandbox_metadata else task.sandbox_metadata end
       from given
         ${waitsForTasks ? nothing : sql`join unlocked on unlocked.id = given.task_id`}
         ${namesBranches ? sql`left join branch on branch.place = given.place` : nothing}
+        ${takesLeases ? sql`left join alive on alive.id = given.takes_lease_for` : nothing}
       where given.is_last and task.id = given.task_id and task.revision = given.from_revision
-        and (given.epoch is null or task.epoch = given.epoch)
-        ${namesBranches ? sql`and (given.branch_candidates is null or branch.name is not null)` : nothing}
+        and ${takesLeases ? sql`case when given.takes_lease_for is null then ${isFenced} else ${isFree} end` : isFenced}
         ${insertedKey ? sql`and exists (select from inserted_key)` : nothing}
       returning given.place, ${namesBranches ? sql`branch.name` : sql`null`} as branch_name, task.id, task.revision,
         task.epoch, task.workspace_id, task.project_id, task.provider, task.updated_at
@@ -118,3 +118,8 @@ async function writeTasks(
 }
 
 const nothing = sql``;
+
+/** Nothing is written for a worker that has lost its lease. */
+const isFenced = sql`(given.epoch is null or task.epoch = given.epoch)`;
+/** A lease is taken only of a task that is still as it was read: it needs work, and no worker holds it or has held it since. */
+const isFree = sql`(alive.id is not null and task.epoch = given.epoch - 1 and task.leased_by is null and task.wake_at is not null)`;

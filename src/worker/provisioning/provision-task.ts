@@ -1,6 +1,6 @@
 import { retryWhileUnavailable } from '../../db/retry.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
-import { isLeaseValid, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
+import { isLeaseValid, leaseTask, WorkerDeclaredDeadError } from '../../tasks/store/task-leases.ts';
 import { inSpan } from '../../tracing/tracing.ts';
 import type { ActiveTask } from '../active-tasks.ts';
 import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
@@ -10,25 +10,21 @@ import { type ProvisionDependencies, Provisioning } from './provisioning.ts';
  * changes nothing when it comes late, twice or without a reason.
  */
 export async function provisionTask(taskId: string, dependencies: ProvisionDependencies): Promise<void> {
-  const { writes, interrupt } = dependencies;
+  const { interrupt } = dependencies;
   interrupt.throwIfAborted();
   const active = await waitForActiveTask(taskId, dependencies);
   if (!active) return;
   try {
-    const leased = await retryWhileUnavailable(
-      () => writes.lease(taskId, dependencies.workerId()),
-      interrupt,
-      [WorkerDeclaredDeadError],
-    );
-    if (!leased) return;
-    active.leased(leased.lease);
-    const provisioning = new Provisioning(dependencies, leased, active.lost);
+    const provisioning = await takeLease(active, dependencies);
+    if (!provisioning) return;
+    const { lease, task } = provisioning.leased;
+    active.leased(lease);
     await inSpan(
       {
         name: 'provisionTask',
         kind: 'consumer',
         attributes: { 'groundcrew.task.id': taskId },
-        parent: leased.task.state.traceparent,
+        parent: task.state.traceparent,
       },
       () => provisioning.run(),
     );
@@ -38,6 +34,27 @@ export async function provisionTask(taskId: string, dependencies: ProvisionDepen
   } finally {
     active.finish();
   }
+}
+
+/**
+ * Leases the task, where possible in the write that starts its next attempt: of a new task's six changes that saves one. Null when it
+ * needs no work, or another worker holds it.
+ */
+async function takeLease(
+  active: ActiveTask,
+  dependencies: ProvisionDependencies,
+): Promise<Provisioning | null> {
+  const { db, writes, interrupt } = dependencies;
+  const { taskId, lost } = active;
+  const free = await retryWhileUnavailable(() => writes.readFree(taskId), interrupt);
+  const provisioning = free && new Provisioning(dependencies, free, lost);
+  if (await provisioning?.takeWithStart(dependencies.workerId())) return provisioning;
+  const leased = await retryWhileUnavailable(
+    () => leaseTask(db, taskId, dependencies.workerId()),
+    interrupt,
+    [WorkerDeclaredDeadError],
+  );
+  return leased && new Provisioning(dependencies, leased, lost);
 }
 
 /**

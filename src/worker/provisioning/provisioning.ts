@@ -62,7 +62,7 @@ const defaultTimeoutMs = {
   create_session: 120_000,
 } as const satisfies Record<StepName, number>;
 
-/** The work of one worker on one task, from the lease to its release. */
+/** The work of one worker on one task, from the lease to its release. `leased` may be as it was read before the lease is taken. */
 export class Provisioning {
   readonly #dependencies: ProvisionDependencies;
   readonly #lost: AbortSignal;
@@ -84,6 +84,27 @@ export class Provisioning {
       next: (state, now) => this.#next(state, now),
     });
     this.#lastAttempt = runningAttempt(leased.task.state);
+  }
+
+  get leased(): LeasedTask {
+    return this.#copy.leased;
+  }
+
+  /**
+   * Takes the lease of a task that was read as free, in the write that starts its next attempt. False when there is none to start, or
+   * the task is not free any more.
+   */
+  async takeWithStart(workerId: string): Promise<boolean> {
+    const { db, interrupt } = this.#dependencies;
+    const start = this.#next(this.#copy.task.state, db.clock.now());
+    if (start?.type !== 'stepStarted' && start?.type !== 'sessionStarted') return false;
+    try {
+      await this.#copy.take(start, workerId, interrupt);
+      return true;
+    } catch (error) {
+      if (error instanceof LeaseLostError) return false;
+      throw error;
+    }
   }
 
   /** Throws LeaseLostError when the lease is lost meanwhile. */

@@ -5,9 +5,9 @@ import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import type { NewMachineEvent } from '../../tasks/domain/machine-event.ts';
 import type { Task, TaskState, Timestamp } from '../../tasks/domain/task.ts';
 import { settledName } from '../../tasks/settle-name.ts';
-import { type ChangeResult, changeTask, readTask } from '../../tasks/store/change-task.ts';
+import { changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
-import type { TaskWrite } from '../../tasks/store/task-write.ts';
+import type { Change, TaskWrite } from '../../tasks/store/task-write.ts';
 import type { TaskWrites } from '../../tasks/store/task-writes.ts';
 import type { StepResult } from './steps/step.ts';
 
@@ -44,22 +44,26 @@ export class WorkingCopy {
     return this.#leased.task;
   }
 
+  /**
+   * Takes the lease together with the event, which the machine must allow: the task was read as free. Throws LeaseLostError when it
+   * could not be taken, and the reason of `signal` once that aborts.
+   */
+  async take(event: NewMachineEvent, workerId: string, signal: AbortSignal): Promise<void> {
+    await this.#change({ event, takesLeaseFor: workerId }, signal);
+  }
+
   commit(event: NewMachineEvent): Promise<boolean> {
     return this.commitResult({ event });
   }
 
   async commitResult(result: StepResult): Promise<boolean> {
-    const { db, writes, location, next } = this.#options;
-    const { task, lease } = this.#leased;
+    const { task } = this.#leased;
     const workerData = 'remoteBranches' in result ? undefined : result.workerData;
     const change = {
       ...('remoteBranches' in result ? settledName(task, result.remoteBranches) : { event: result.event }),
-      lease,
-      sandboxLocation: location,
       ...(workerData ? { workerData } : {}),
     };
-    const write = (each: TaskWrite) => writes.write(each);
-    const stillLeased = await this.#write(() => changeTask(db, task.id, change, task, { next, write }));
+    const stillLeased = await this.#change(change, this.#options.lost);
     this.#leased = { ...this.#leased, ...workerData } as LeasedTask;
     return stillLeased;
   }
@@ -88,8 +92,15 @@ export class WorkingCopy {
    * Retries until the write commits or the lease is lost: side effects that happened must be recorded. If an earlier try
    * committed unheard, the machine refuses the repeat, and we continue from the stored state.
    */
-  async #write(write: () => Promise<ChangeResult | null>): Promise<boolean> {
-    const changed = await retryWhileUnavailable(write, this.#options.lost);
+  async #change(change: Omit<Change, 'lease' | 'sandboxLocation'>, signal: AbortSignal): Promise<boolean> {
+    const { db, writes, location, next } = this.#options;
+    const { task, lease } = this.#leased;
+    const whole = { ...change, lease, sandboxLocation: location };
+    const write = (each: TaskWrite) => writes.write(each);
+    const changed = await retryWhileUnavailable(
+      () => changeTask(db, task.id, whole, task, { next, write }),
+      signal,
+    );
     if (!changed) throw new LeaseLostError(`Task ${this.task.id} does not exist any more.`);
     this.#leased = { ...this.#leased, task: changed.task };
     if (changed.outcome !== 'changed') return true;

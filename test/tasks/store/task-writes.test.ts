@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts';
 import { changeTask } from '../../../src/tasks/store/change-task.ts';
-import type { LeasedTask } from '../../../src/tasks/store/task-leases.ts';
+import { type LeasedTask, leaseTask } from '../../../src/tasks/store/task-leases.ts';
 import type { TaskWrite } from '../../../src/tasks/store/task-write.ts';
 import { TaskWrites } from '../../../src/tasks/store/task-writes.ts';
 import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';
@@ -25,7 +25,7 @@ const times = <T>(count: number, make: (index: number) => T) =>
 
 async function leaseNew(count: number): Promise<LeasedTask[]> {
   const made = await Promise.all(times(count, (index) => tasks.create({ prompt: `Prompt ${index}` })));
-  const leased = await Promise.all(made.map(({ id }) => writes.lease(id, workerId)));
+  const leased = await Promise.all(made.map(({ id }) => leaseTask(tasks.db, id, workerId)));
   return leased as LeasedTask[];
 }
 
@@ -106,32 +106,24 @@ describe('changes of different tasks that arrive while a statement is under way'
   });
 
   it('wait together for the names of branches that another worker chooses in their project, and no other change waits', async () => {
-    const [other, ...leased] = await leaseNew(11);
-    for (const each of [other as LeasedTask, ...leased]) await change(each, started('ensure_name'));
+    const [other, ...leased] = (await leaseNew(11)) as [LeasedTask, ...LeasedTask[]];
+    const begun = await Promise.all(leased.map((each) => change(each, started('ensure_name'))));
     const client = await connect();
     await client.query('begin');
     await client.query(
       `select pg_advisory_xact_lock(hashtextextended('settle-name ' || project_id, 0)) from task limit 1`,
     );
-    let tried = 0;
-    const ofWorker = new TaskWrites(tasks.db, (count) => {
-      tried += count;
-    });
-    const write = (each: TaskWrite) => ofWorker.write(each);
+    // The first one waits, and the others for it.
     const naming = leased.map(({ task, lease }, index) =>
       changeTask(
         tasks.db,
         task.id,
         { event: succeeded.ensure_name, lease, branchCandidates: ['shared', `other-${index}`, task.id] },
-        undefined,
-        { write },
+        begun[index]?.task,
+        { write: (each) => writes.write(each) },
       ),
     );
-    // Each once without waiting, and one that waits.
-    await waitFor(() => tried === 11);
-    const { task, lease } = other as LeasedTask;
-    const added: NewMachineEvent = { type: 'sessionAdded', sessionId: 'session_of_other', agent: 'demo' };
-    await changeTask(tasks.db, task.id, { event: added, lease }, undefined, { write });
+    expect(await change(other, started('ensure_name'))).toMatchObject({ outcome: 'changed' });
     expect(await tasks.revisionOf(leased[0]?.task.id as string)).toBe(2);
     await client.query('commit');
     const named = await Promise.all(naming);
@@ -201,27 +193,81 @@ describe('changes that follow one another', () => {
   });
 });
 
-describe('leases', () => {
-  it('that are asked for together are given by one statement, each under its own epoch', async () => {
-    const made = await Promise.all(times(10, () => tasks.create()));
-    const [held, ...free] = made;
+describe('changes that take the lease', () => {
+  async function readNew(count: number): Promise<LeasedTask[]> {
+    const made = await Promise.all(times(count, () => tasks.create()));
+    const read = await Promise.all(made.map(({ id }) => writes.readFree(id)));
+    return read as LeasedTask[];
+  }
+
+  const take = (
+    { task, lease }: LeasedTask,
+    write = (each: TaskWrite) => writes.write(each),
+    by = workerId,
+  ) =>
+    changeTask(tasks.db, task.id, { event: started('ensure_name'), lease, takesLeaseFor: by }, task, {
+      write,
+    });
+
+  const rowOf = async ({ task: { id } }: LeasedTask) =>
+    (await tasks.sql('select revision, epoch, leased_by from task where id = ?', [id]))[0];
+  const taken = { revision: 2, epoch: 1, leased_by: workerId };
+
+  it('go together, each under its own epoch, and fail alone where another worker was faster', async () => {
+    const free = await readNew(10);
     await tasks.addWorker('worker b');
-    await tasks.lease(held?.id as string, 'worker b');
-    const leased = await Promise.all(made.map(({ id }) => writes.lease(id, workerId)));
-    expect(leased[0]).toBeNull();
-    expect(leased.slice(1).map((each) => each?.lease)).toEqual(
-      free.map(({ id }) => ({ taskId: id, epoch: 1 })),
-    );
-    const [{ count } = { count: 0 }] = await tasks.sql<{ count: number }>(
-      `select count(distinct xmin::text)::int as count from task where leased_by = ?
-       and id in (${free.map(() => '?').join()})`,
-      [workerId, ...free.map(({ id }) => id)],
-    );
-    expect(count).toBeLessThanOrEqual(2);
+    const [held, ...others] = free as [LeasedTask, ...LeasedTask[]];
+    await tasks.lease(held.task.id, 'worker b');
+    const changed = await Promise.allSettled(free.map((each) => take(each)));
+    expect(changed[0]).toMatchObject({ reason: { name: 'LeaseLostError' } });
+    for (const each of others) expect(await rowOf(each)).toEqual(taken);
+    expect(await rowOf(held)).toEqual({ revision: 1, epoch: 1, leased_by: 'worker b' });
+    expect(Math.max(...(await transactionsOf(others, 2)))).toBeGreaterThanOrEqual(8);
   });
 
-  it('are refused to a worker that was declared dead', async () => {
-    const { id } = await tasks.create();
-    await expect(writes.lease(id, 'never registered')).rejects.toThrow('was declared dead');
+  it('I4 write under that lease what follows', async () => {
+    const [free] = (await readNew(1)) as [LeasedTask];
+    const changed = await take(free);
+    const named = await change({ ...free, task: changed?.task ?? free.task }, succeeded.ensure_name);
+    expect(named).toMatchObject({ outcome: 'changed', task: { revision: 3 } });
+  });
+
+  it('are made once when their reply is lost', async () => {
+    const [free] = (await readNew(1)) as [LeasedTask];
+    const lost = take(free, async (each) => {
+      await writes.write(each);
+      throw new Error('The reply is lost.');
+    });
+    await expect(lost).rejects.toThrow('The reply is lost.');
+    expect(await take(free)).toMatchObject({ outcome: 'refused', task: { revision: 2 } });
+    expect(await rowOf(free)).toEqual(taken);
+    await expect(take(free, undefined, 'worker b')).rejects.toThrow('is gone');
+  });
+
+  it('I9 are refused to a worker that was declared dead, and of a task that changed or needs no work', async () => {
+    const [free, changed, idle] = (await readNew(3)) as [LeasedTask, LeasedTask, LeasedTask];
+    await expect(take(free, undefined, 'never registered')).rejects.toThrow('is gone');
+    await tasks.change(changed.task.id, { type: 'sessionAdded', sessionId: 'session_y', agent: 'demo' });
+    await expect(take(changed)).rejects.toThrow('is gone');
+    await tasks.sql('update task set wake_at = null where id = ?', [idle.task.id]);
+    await expect(take(idle)).rejects.toThrow('is gone');
+    for (const each of [free, changed, idle])
+      expect(await rowOf(each)).toMatchObject({ epoch: 0, leased_by: null });
+    expect(await writes.readFree(idle.task.id)).toBeNull();
+    expect(await writes.readFree('task_none')).toBeNull();
+  });
+
+  it('wait alone while their worker is declared dead, beside the changes of others', async () => {
+    const [free] = (await readNew(1)) as [LeasedTask];
+    const [leased] = (await leaseNew(1)) as [LeasedTask];
+    const client = await connect();
+    await client.query('begin');
+    await client.query('select from worker where id = $1 for update', [workerId]);
+    const waiting = take(free);
+    expect(await change(leased, started('ensure_name'))).toMatchObject({ outcome: 'changed' });
+    // As the transaction that declares it dead does: nothing that waits for the worker holds a task of its.
+    await client.query('update task set updated_at = updated_at where leased_by = $1', [workerId]);
+    await client.query('rollback');
+    expect(await waiting).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
   });
 });
