@@ -12,7 +12,7 @@ import { spreadOf } from '../statistics.ts';
 const tasks = lengthOf({ full: 1_000, short: 10 });
 const rounds = lengthOf({ full: 3, short: 1 });
 /** Before anything is measured: until then statements are planned and code is compiled, by a worker that usually runs for days. */
-const warmUp = lengthOf({ full: 300, short: 1 });
+const warmUp = lengthOf({ full: 1_000, short: 1 });
 /** The default of `GROUNDCREW_CONCURRENCY`. */
 const concurrency = '10';
 /** Characters: one that explains what it asks for. */
