@@ -8,6 +8,8 @@ export class ActiveTask {
   readonly #leaseDecided = Promise.withResolvers<Lease | null>();
   readonly #ended = Promise.withResolvers<void>();
   #lease: Lease | null = null;
+  /** The highest that the task is known to have. */
+  #epoch = 0;
   /** Whether the task may be crashing workers. */
   isCrashSuspect = false;
 
@@ -39,10 +41,13 @@ export class ActiveTask {
   leased(lease: Lease): void {
     this.#lease = lease;
     this.#leaseDecided.resolve(lease);
+    // What takes a lease away may be heard of before the lease itself is.
+    this.loseTo(this.#epoch);
   }
 
   /** Stops the work if it runs under a lower epoch than this one, which the task has by now. */
   loseTo(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
     if (!this.#lease || epoch <= this.#lease.epoch) return;
     this.#lost.abort(new LeaseLostError(`The lease of ${this.taskId} is gone.`));
   }

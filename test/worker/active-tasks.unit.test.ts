@@ -39,6 +39,15 @@ describe('ActiveTask', () => {
     task.leased(lease(10));
     expect(task.lost.aborted).toBe(false);
   });
+
+  it('aborts at once when it is leased under an epoch that is over', () => {
+    const tasks = new ActiveTasks();
+    const task = tasks.start('task_1');
+    tasks.lost('task_1', 10);
+    tasks.lost('task_1', 9);
+    task.leased(lease(9));
+    expect(task.lost.aborted).toBe(true);
+  });
 });
 
 describe('ActiveTasks', () => {

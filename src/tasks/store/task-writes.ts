@@ -2,7 +2,7 @@ import { BatchQueue } from '../../db/batch-queue.ts';
 import type { Database } from '../../tables/database.ts';
 import { type LeasedTask, readFreeTasks } from './task-leases.ts';
 import type { TaskWrite, Written } from './task-write.ts';
-import { writeTask, writeUnlockedTasks } from './write-task.ts';
+import { writeNames, writeTask, writeUnlockedTasks } from './write-task.ts';
 
 /** What one statement takes is bounded, so that none waits long for one that runs. */
 const maxInStatement = 100;
@@ -10,23 +10,27 @@ const maxInStatement = 100;
 /**
  * The changes of one worker process, and its reads of tasks that it is to lease: those that arrive while a statement is under way
  * share the next one. What a statement of changes has left out, because it lost or because its row is locked, is tried by a statement
- * of its own, which alone waits for locks of tasks. Names of branches are chosen by one worker at a time in a project: changes that need
- * one go together into statements of their own, so that all others go on beside one that waits.
+ * of its own, which alone waits for locks of tasks.
+ *
+ * Names of branches are chosen by one transaction at a time in a project. Changes that need one go in statements of their own, beside
+ * all others, and those of a project in which another worker is choosing wait together: nothing of another project waits with them.
  */
 export class TaskWrites {
   readonly #db: Database;
+  readonly #onRun: ((count: number) => void) | undefined;
   readonly #reads: BatchQueue<string, LeasedTask | null>;
-  readonly #writes: BatchQueue<TaskWrite, Written | null>;
-  readonly #names: BatchQueue<TaskWrite, Written | null>;
+  readonly #writes: Changes;
+  readonly #names: Changes;
+  /** By projects whose names other transactions were found to be choosing; as long as a change waits for it. */
+  readonly #waitingNames = new Map<string, { readonly changes: Changes; count: number }>();
 
   /** `onRun` is called with the number of changes of each statement. */
   constructor(db: Database, onRun?: (count: number) => void) {
     this.#db = db;
-    const max = maxInStatement;
-    this.#reads = new BatchQueue({ max, run: (ids) => readFreeTasks(db, ids) });
-    const run = (writes: readonly TaskWrite[]) => writeUnlockedTasks(db, writes);
-    this.#writes = new BatchQueue({ max, run, onRun });
-    this.#names = new BatchQueue({ max, run, onRun });
+    this.#onRun = onRun;
+    this.#reads = new BatchQueue({ max: maxInStatement, run: (ids) => readFreeTasks(db, ids) });
+    this.#writes = this.#changes(writeUnlockedTasks);
+    this.#names = this.#changes(writeUnlockedTasks);
   }
 
   /** As `readFreeTasks`. */
@@ -36,7 +40,35 @@ export class TaskWrites {
 
   /** As `writeTask`, for a change by the worker that holds the task, or takes it. */
   async write(write: TaskWrite): Promise<Written | null> {
-    const queue = write.change.branchCandidates ? this.#names : this.#writes;
-    return (await queue.add(write)) ?? (await writeTask(this.#db, write));
+    const written = write.change.branchCandidates ? this.#writeName(write) : this.#writes.add(write);
+    return (await written) ?? (await writeTask(this.#db, write));
+  }
+
+  async #writeName(write: TaskWrite): Promise<Written | null> {
+    const project = write.from.project.id;
+    const written = this.#waitingNames.has(project) ? null : await this.#names.add(write);
+    return written ?? (await this.#waitForName(project, write));
+  }
+
+  async #waitForName(project: string, write: TaskWrite): Promise<Written | null> {
+    const waiting = this.#waitingNames.get(project) ?? { changes: this.#changes(writeNames), count: 0 };
+    this.#waitingNames.set(project, waiting);
+    waiting.count += 1;
+    try {
+      return await waiting.changes.add(write);
+    } finally {
+      waiting.count -= 1;
+      if (waiting.count === 0) this.#waitingNames.delete(project);
+    }
+  }
+
+  #changes(run: typeof writeUnlockedTasks): Changes {
+    return new BatchQueue({
+      max: maxInStatement,
+      run: (writes) => run(this.#db, writes),
+      onRun: this.#onRun,
+    });
   }
 }
+
+type Changes = BatchQueue<TaskWrite, Written | null>;

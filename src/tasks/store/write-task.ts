@@ -12,22 +12,29 @@ import * as parts from './write-parts.ts';
  */
 export async function writeTask(db: Database, write: TaskWrite): Promise<Written | null> {
   const single = singleWriteParts(write);
-  const [written] = await writeTasks(db, [write], { waitsForTasks: true, single });
+  const [written] = await writeTasks(db, [write], { waitsForTasks: true, waitsForNames: true, single });
   return written ?? null;
 }
 
 /**
  * Writes changes of different tasks by workers, each under its own lease and revision. Null for each that `writeTask` would not
- * have written, and for each whose task another transaction has locked: no write waits for the lock of another one's task. Where
- * names of branches are to be chosen, and another transaction is choosing some in the project, it waits for its end.
+ * have written, and for each whose task, or whose project's branch names, another transaction has locked: no write waits for
+ * another one's lock.
  */
 export function writeUnlockedTasks(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
-  return writeTasks(db, writes, { waitsForTasks: false, single: null });
+  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: false, single: null });
+}
+
+/** The same for tasks of one project, but where another transaction is choosing a branch name in it, it waits for its end. */
+export function writeNames(db: Database, writes: readonly TaskWrite[]): Promise<(Written | null)[]> {
+  return writeTasks(db, writes, { waitsForTasks: false, waitsForNames: true, single: null });
 }
 
 interface WriteOptions {
   /** Else a task that another transaction has locked is left out. */
   readonly waitsForTasks: boolean;
+  /** Else a task for which a name is to be chosen is left out while another transaction chooses one in its project. */
+  readonly waitsForNames: boolean;
   /** What only a statement with one change writes. */
   readonly single: SingleWriteParts | null;
 }
@@ -43,7 +50,7 @@ interface WriteOptions {
 async function writeTasks(
   db: Database,
   writes: readonly TaskWrite[],
-  { waitsForTasks, single }: WriteOptions,
+  { waitsForTasks, waitsForNames, single }: WriteOptions,
 ): Promise<(Written | null)[]> {
   const records = toRecords(writes);
   const some = (is: (record: RevisionRecord) => boolean) => records.some(is);
@@ -60,7 +67,7 @@ async function writeTasks(
         select jsonb_agg(jsonb_build_object('place', given.place, 'task_id', given.task_id,
           'project_id', given.project_id, 'names', given.branch_candidates))
         from given where given.is_last and given.branch_candidates is not null
-      ), true)
+      ), ${waitsForNames})
     ), `;
   // A worker that is being declared dead is locked, and its tasks are next: who waits for it must hold none of them.
   const alive = sql`alive as materialized (
@@ -91,6 +98,7 @@ async function writeTasks(
         ${takesLeases ? sql`left join alive on alive.id = given.takes_lease_for` : nothing}
       where given.is_last and task.id = given.task_id and task.revision = given.from_revision
         and ${takesLeases ? sql`case when given.takes_lease_for is null then ${isFenced} else ${isFree} end` : isFenced}
+        ${namesBranches ? sql`and (given.branch_candidates is null or branch.name is not null)` : nothing}
         ${insertedKey ? sql`and exists (select from inserted_key)` : nothing}
       returning given.place, ${namesBranches ? sql`branch.name` : sql`null`} as branch_name, task.id, task.revision,
         task.epoch, task.workspace_id, task.project_id, task.provider, task.updated_at

@@ -95,11 +95,10 @@ export class Provisioning {
    * the task is not free any more.
    */
   async takeWithStart(workerId: string): Promise<boolean> {
-    const { db, interrupt } = this.#dependencies;
-    const start = this.#next(this.#copy.task.state, db.clock.now());
+    const start = this.#next(this.#copy.task.state, this.#dependencies.db.clock.now());
     if (start?.type !== 'stepStarted' && start?.type !== 'sessionStarted') return false;
     try {
-      await this.#copy.take(start, workerId, interrupt);
+      await this.#copy.take(start, workerId);
       return true;
     } catch (error) {
       if (error instanceof LeaseLostError) return false;

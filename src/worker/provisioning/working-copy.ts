@@ -46,10 +46,12 @@ export class WorkingCopy {
 
   /**
    * Takes the lease together with the event, which the machine must allow: the task was read as free. Throws LeaseLostError when it
-   * could not be taken, and the reason of `signal` once that aborts.
+   * could not be taken.
    */
-  async take(event: NewMachineEvent, workerId: string, signal: AbortSignal): Promise<void> {
-    await this.#change({ event, takesLeaseFor: workerId }, signal);
+  async take(event: NewMachineEvent, workerId: string): Promise<void> {
+    const { id, revision } = this.task;
+    await this.#change({ event, takesLeaseFor: workerId });
+    if (this.task.revision === revision) throw new LeaseLostError(`Task ${id} was not taken.`);
   }
 
   commit(event: NewMachineEvent): Promise<boolean> {
@@ -63,7 +65,7 @@ export class WorkingCopy {
       ...('remoteBranches' in result ? settledName(task, result.remoteBranches) : { event: result.event }),
       ...(workerData ? { workerData } : {}),
     };
-    const stillLeased = await this.#change(change, this.#options.lost);
+    const stillLeased = await this.#change(change);
     this.#leased = { ...this.#leased, ...workerData } as LeasedTask;
     return stillLeased;
   }
@@ -92,14 +94,14 @@ export class WorkingCopy {
    * Retries until the write commits or the lease is lost: side effects that happened must be recorded. If an earlier try
    * committed unheard, the machine refuses the repeat, and we continue from the stored state.
    */
-  async #change(change: Omit<Change, 'lease' | 'sandboxLocation'>, signal: AbortSignal): Promise<boolean> {
-    const { db, writes, location, next } = this.#options;
+  async #change(change: Omit<Change, 'lease' | 'sandboxLocation'>): Promise<boolean> {
+    const { db, writes, location, lost, next } = this.#options;
     const { task, lease } = this.#leased;
     const whole = { ...change, lease, sandboxLocation: location };
     const write = (each: TaskWrite) => writes.write(each);
     const changed = await retryWhileUnavailable(
       () => changeTask(db, task.id, whole, task, { next, write }),
-      signal,
+      lost,
     );
     if (!changed) throw new LeaseLostError(`Task ${this.task.id} does not exist any more.`);
     this.#leased = { ...this.#leased, task: changed.task };

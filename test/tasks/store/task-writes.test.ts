@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts';
+import type { Task } from '../../../src/tasks/domain/task.ts';
 import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import { type LeasedTask, leaseTask } from '../../../src/tasks/store/task-leases.ts';
 import type { TaskWrite } from '../../../src/tasks/store/task-write.ts';
@@ -105,24 +106,30 @@ describe('changes of different tasks that arrive while a statement is under way'
     expect(await waiting).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
   });
 
-  it('wait together for the names of branches that another worker chooses in their project, and no other change waits', async () => {
+  it('wait together for the names of branches that another worker chooses in their project, and nothing else waits', async () => {
     const [other, ...leased] = (await leaseNew(11)) as [LeasedTask, ...LeasedTask[]];
-    const begun = await Promise.all(leased.map((each) => change(each, started('ensure_name'))));
+    const elsewhere = await tasks.create({ repoUrl: 'https://example.com/acme/elsewhere' });
+    const ofElsewhere = (await leaseTask(tasks.db, elsewhere.id, workerId)) as LeasedTask;
+    const [begunElsewhere, ...begun] = await Promise.all(
+      [ofElsewhere, ...leased].map((each) => change(each, started('ensure_name'))),
+    );
     const client = await connect();
     await client.query('begin');
     await client.query(
-      `select pg_advisory_xact_lock(hashtextextended('settle-name ' || project_id, 0)) from task limit 1`,
+      `select pg_advisory_xact_lock(hashtextextended('settle-name ' || project_id, 0)) from task where id = $1`,
+      [other.task.id],
     );
-    // The first one waits, and the others for it.
-    const naming = leased.map(({ task, lease }, index) =>
-      changeTask(
-        tasks.db,
-        task.id,
-        { event: succeeded.ensure_name, lease, branchCandidates: ['shared', `other-${index}`, task.id] },
-        begun[index]?.task,
-        { write: (each) => writes.write(each) },
-      ),
+    const name = ({ task, lease }: LeasedTask, read: Task | undefined, ...branchCandidates: string[]) =>
+      changeTask(tasks.db, task.id, { event: succeeded.ensure_name, lease, branchCandidates }, read, {
+        write: (each) => writes.write(each),
+      });
+    const naming = leased.map((each, index) =>
+      name(each, begun[index]?.task, 'shared', `other-${index}`, each.task.id),
     );
+    // Until the first statement has found the lock taken, and the next one waits for it.
+    const waiting = `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`;
+    await waitFor(async () => (await tasks.sql(waiting)).length > 0);
+    expect(await name(ofElsewhere, begunElsewhere?.task, 'shared')).toMatchObject({ outcome: 'changed' });
     expect(await change(other, started('ensure_name'))).toMatchObject({ outcome: 'changed' });
     expect(await tasks.revisionOf(leased[0]?.task.id as string)).toBe(2);
     await client.query('commit');
