@@ -52,15 +52,17 @@ async function openBenchDatabase(
   const db = parts.adopt(await openDatabase(url, { poolSize: 8 }), (each) => each.close());
   const offer = { providers: ['instant'], defaultAgent: 'demo', allowLocalRepos: true } as const;
   const creator = new TaskCreator(db, offer);
+  /** Each task has a title of its own: the branches of those with the same one are numbered, which takes a look for each. */
+  let created = 0;
   return {
     url,
     dataDir,
     async createTasks(count, repoUrl = 'https://example.com/a/b', promptLength = 0) {
       const view = new View(db, await ownersViewer(db));
-      const inputs = Array.from({ length: count }, (_, index) => ({
-        repoUrl,
-        prompt: promptOf(index, promptLength),
-      }));
+      const inputs = Array.from({ length: count }, () => {
+        created += 1;
+        return { repoUrl, prompt: promptOf(created, promptLength) };
+      });
       const tasks = await Promise.all(inputs.map((input) => creator.create(view, input)));
       return tasks.map((task) => task.id);
     },
