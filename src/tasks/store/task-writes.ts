@@ -12,15 +12,14 @@ const maxInStatement = 100;
  * share the next one. What a statement of changes has left out, because it lost or because its row is locked, is tried by a statement
  * of its own, which alone waits for locks of tasks.
  *
- * Names of branches are chosen by one transaction at a time in a project. Changes that need one go in statements of their own, beside
- * all others, and those of a project in which another worker is choosing wait together: nothing of another project waits with them.
+ * Names of branches are chosen by one transaction at a time in a project. Changes that need one in a project in which another worker
+ * is choosing wait together in statements of their own: nothing else waits with them.
  */
 export class TaskWrites {
   readonly #db: Database;
   readonly #onRun: ((count: number) => void) | undefined;
   readonly #reads: BatchQueue<string, LeasedTask | null>;
   readonly #writes: Changes;
-  readonly #names: Changes;
   /** By projects whose names other transactions were found to be choosing; as long as a change waits for it. */
   readonly #waitingNames = new Map<string, { readonly changes: Changes; count: number }>();
 
@@ -30,7 +29,6 @@ export class TaskWrites {
     this.#onRun = onRun;
     this.#reads = new BatchQueue({ max: maxInStatement, run: (ids) => readFreeTasks(db, ids) });
     this.#writes = this.#changes(writeUnlockedTasks);
-    this.#names = this.#changes(writeUnlockedTasks);
   }
 
   /** As `readFreeTasks`. */
@@ -46,7 +44,7 @@ export class TaskWrites {
 
   async #writeName(write: TaskWrite): Promise<Written | null> {
     const project = write.from.project.id;
-    const written = this.#waitingNames.has(project) ? null : await this.#names.add(write);
+    const written = this.#waitingNames.has(project) ? null : await this.#writes.add(write);
     return written ?? (await this.#waitForName(project, write));
   }
 

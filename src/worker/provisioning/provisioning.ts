@@ -91,19 +91,32 @@ export class Provisioning {
   }
 
   /**
-   * Takes the lease of a task that was read as free, in the write that starts its next attempt. False when there is none to start, or
-   * the task is not free any more.
+   * Takes the lease of a task that was read as free, in the write that starts its next attempt. Where the branches of its repository
+   * are known, that write also settles its name and starts the step after it. False when there is no attempt to start, or the task
+   * is not free any more.
    */
   async takeWithStart(workerId: string): Promise<boolean> {
     const start = this.#next(this.#copy.task.state, this.#dependencies.db.clock.now());
     if (start?.type !== 'stepStarted' && start?.type !== 'sessionStarted') return false;
+    const branches = this.#knownBranches(start);
     try {
-      await this.#copy.take(start, workerId);
+      await this.#copy.take(start, workerId, branches);
+      if (branches) this.#dependencies.metrics.attemptEnded('ensure_name', this.#knownProvider(), 0);
       return true;
     } catch (error) {
       if (error instanceof LeaseLostError) return false;
       throw error;
     }
+  }
+
+  /** The branches that the attempt would list, where another task's listing has just found them. */
+  #knownBranches(start: NewMachineEvent): ReadonlySet<string> | undefined {
+    const { providers, listings } = this.#dependencies;
+    const { repoUrl, provider, createdAt, state } = this.#copy.task;
+    if (start.type !== 'stepStarted' || start.step !== 'ensure_name') return undefined;
+    // A later attempt asks for what has changed since it began; without a provider the attempt fails.
+    if (state.steps[0].attempt > 0 || !providers.get(provider)) return undefined;
+    return listings.listed(repoUrl, Date.parse(createdAt) + clockErrorMs)?.branches;
   }
 
   /** Throws LeaseLostError when the lease is lost meanwhile. */
@@ -272,7 +285,7 @@ export class Provisioning {
     const follow: StepWork['follow'] = (sessionId, connection, followSignal) =>
       startFollowing(db, this.#copy.leased, location, sessionId, connection, followSignal);
     const [{ attempt }] = task.state.steps;
-    // A later attempt asks for what has changed since the one before it.
+    // A later attempt asks for what has changed since it began.
     const since = Date.parse(attempt > 1 ? task.updatedAt : task.createdAt) + clockErrorMs;
     const listRepository: StepWork['listRepository'] = (listSignal) =>
       listings.list(task.repoUrl, since, listSignal);

@@ -13,6 +13,8 @@ export interface SharedListingsOptions<Result> {
 
 interface Listing<Result> {
   readonly result: Promise<Result>;
+  /** Once it has ended. */
+  ended: { readonly result: Result } | undefined;
   startedAt: number;
   /** Aborts when nobody waits for it any more. */
   readonly unwanted: AbortController;
@@ -41,9 +43,7 @@ export class SharedListings<Result> {
    */
   async list(repoUrl: string, since: number, signal: AbortSignal): Promise<Result> {
     signal.throwIfAborted();
-    const started = this.#started.get(repoUrl);
-    const isRecent = started && started.startedAt > since && !started.unwanted.signal.aborted;
-    const listing = isRecent ? started : (this.#next.get(repoUrl) ?? this.#plan(repoUrl));
+    const listing = this.#recent(repoUrl, since) ?? this.#next.get(repoUrl) ?? this.#plan(repoUrl);
     const left = Promise.withResolvers<never>();
     const leave = () => left.reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
@@ -57,9 +57,25 @@ export class SharedListings<Result> {
     }
   }
 
+  /** What `list` would resolve with at once. Undefined where it would have to wait. */
+  listed(repoUrl: string, since: number): Result | undefined {
+    return this.#recent(repoUrl, since)?.ended?.result;
+  }
+
+  #recent(repoUrl: string, since: number): Listing<Result> | undefined {
+    const started = this.#started.get(repoUrl);
+    return started && started.startedAt > since && !started.unwanted.signal.aborted ? started : undefined;
+  }
+
   #plan(repoUrl: string): Listing<Result> {
     const { promise, resolve } = Promise.withResolvers<Result>();
-    const listing = { result: promise, startedAt: Number.NaN, unwanted: new AbortController(), waiting: 0 };
+    const listing = {
+      result: promise,
+      ended: undefined,
+      startedAt: Number.NaN,
+      unwanted: new AbortController(),
+      waiting: 0,
+    };
     // Nobody may be left to hear of a failure.
     promise.catch(() => {});
     this.#next.set(repoUrl, listing);
@@ -76,6 +92,7 @@ export class SharedListings<Result> {
     this.#started.set(repoUrl, listing);
     try {
       const result = await this.#options.list(repoUrl, signal);
+      listing.ended = { result };
       setTimeout(() => this.#forget(repoUrl, listing), keptMs).unref();
       return result;
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Database } from '../../tables/database.ts';
 import { LeaseLostError } from '../../tasks/domain/lease.ts';
 import type { NewMachineEvent } from '../../tasks/domain/machine-event.ts';
 import type { Task, TaskState, Timestamp } from '../../tasks/domain/task.ts';
+import { runningStep } from '../../tasks/domain/task-state.ts';
 import { settledName } from '../../tasks/settle-name.ts';
 import { changeTask, readTask } from '../../tasks/store/change-task.ts';
 import { type LeasedTask, releaseTask } from '../../tasks/store/task-leases.ts';
@@ -45,12 +46,15 @@ export class WorkingCopy {
   }
 
   /**
-   * Takes the lease together with the event, which the machine must allow: the task was read as free. Throws LeaseLostError when it
-   * could not be taken.
+   * Takes the lease together with the event, which the machine must allow: the task was read as free. With `remoteBranches` the event
+   * starts the step that settles the name, and its result is written, too. Throws LeaseLostError when the lease could not be taken.
    */
-  async take(event: NewMachineEvent, workerId: string): Promise<void> {
+  async take(event: NewMachineEvent, workerId: string, remoteBranches?: ReadonlySet<string>): Promise<void> {
     const { id, revision } = this.task;
-    await this.#change({ event, takesLeaseFor: workerId });
+    const { event: nameSettled, ...candidates } = remoteBranches
+      ? settledName(this.task, remoteBranches)
+      : { event: undefined };
+    await this.#change({ event, takesLeaseFor: workerId, ...candidates }, nameSettled);
     if (this.task.revision === revision) throw new LeaseLostError(`Task ${id} was not taken.`);
   }
 
@@ -92,11 +96,17 @@ export class WorkingCopy {
 
   /**
    * Retries until the write commits or the lease is lost: side effects that happened must be recorded. If an earlier try
-   * committed unheard, the machine refuses the repeat, and we continue from the stored state.
+   * committed unheard, the machine refuses the repeat, and we continue from the stored state. `nameSettled` follows when the
+   * change has started the step that it ends.
    */
-  async #change(change: Omit<Change, 'lease' | 'sandboxLocation'>): Promise<boolean> {
-    const { db, writes, location, lost, next } = this.#options;
+  async #change(
+    change: Omit<Change, 'lease' | 'sandboxLocation'>,
+    nameSettled?: NewMachineEvent,
+  ): Promise<boolean> {
+    const { db, writes, location, lost } = this.#options;
     const { task, lease } = this.#leased;
+    const next: WorkingCopyOptions['next'] = (state, now) =>
+      nameSettled && runningStep(state, 'ensure_name') ? nameSettled : this.#options.next(state, now);
     const whole = { ...change, lease, sandboxLocation: location };
     const write = (each: TaskWrite) => writes.write(each);
     const changed = await retryWhileUnavailable(

@@ -27,6 +27,7 @@ function listings() {
     asked,
     list: (repoUrl: string, signal = never) => shared.list(repoUrl, time, signal),
     listSince: (repoUrl: string, since: number) => shared.list(repoUrl, since, never),
+    listed: (repoUrl: string, since: number) => shared.listed(repoUrl, since),
   };
 }
 
@@ -86,12 +87,16 @@ it('aborts a listing only once no task waits for it', async () => {
 });
 
 it('gives a task that was created before a listing started that listing, also when it has just ended', async () => {
-  const { asked, list, listSince } = listings();
+  const { asked, list, listSince, listed } = listings();
   const first = list('a');
   await turn();
   const joined = listSince('a', 0);
+  expect(listed('a', 0)).toBe(undefined);
   asked[0]?.resolve('branches');
   expect(await Promise.all([first, joined, listSince('a', 0)])).toEqual(['branches', 'branches', 'branches']);
+  expect(listed('a', 0)).toBe('branches');
+  expect(listed('a', 1)).toBe(undefined);
+  expect(listed('b', 0)).toBe(undefined);
   expect(asked).toHaveLength(1);
 });
 

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Task } from '../../../src/tasks/domain/task.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { startWorkerHarness, type WorkerHarness } from '../worker-harness.ts';
@@ -47,4 +48,31 @@ it('a single task is provisioned with six statements, five of which write, in ad
   const ofTask = loans.filter((loan) => loan.some((each) => each.includes(id))).flat();
   expect(ofTask.map((each) => each.slice(0, 200))).toHaveLength(6);
   expect(ofTask.filter((each) => each.includes('update task set'))).toHaveLength(5);
+});
+
+it('of two tasks that one listing of their repository serves, the later one is named with its lease, one statement less', async () => {
+  const changesOf = async (id: string) => {
+    const xids = 'select distinct xid from task_event where task_id = ? and revision > 1';
+    return (await outside.sql(xids, [id])).length;
+  };
+  // Again where the machine was so slow that the second one came too late, and had a listing of its own.
+  await waitFor(async () => {
+    const repoUrl = harness.repository.path;
+    const tasks = [await outside.create({ repoUrl }), await outside.create({ repoUrl })];
+    const [, { createdAt }] = tasks as [Task, Task];
+    // A listing is for tasks that are older than it by more than clocks differ.
+    await waitFor(() => Date.now() > Date.parse(createdAt) + 100);
+    await harness.startWorker({ GROUNDCREW_CONCURRENCY: '1' });
+    const histories: Task[][] = [];
+    for (const { id } of tasks) {
+      await harness.until(id, 'running');
+      histories.push(await harness.history(id));
+    }
+    await harness.stopWorker();
+    const [first, second] = histories.map((history) => history.map(({ state }) => state.status));
+    expect(second).toEqual(first);
+    expect(new Set(histories.map((history) => history.at(-1)?.state.branchName)).size).toBe(2);
+    const changes = await Promise.all(tasks.map(({ id }) => changesOf(id)));
+    return changes.toSorted().join() === '4,5';
+  });
 });
