@@ -10,7 +10,7 @@ const maxInStatement = 100;
 /**
  * The changes of one worker process, and its reads of tasks that it is to lease: those that arrive while a statement is under way
  * share the next one. What a statement of changes has left out, because it lost or because its row is locked, is tried by a statement
- * of its own, which alone waits for locks of tasks.
+ * of its own, which alone waits for locks of tasks; a change that takes a task is not.
  *
  * Names of branches are chosen by one transaction at a time in a project. Changes that need one in a project in which another worker
  * is choosing wait together in statements of their own: nothing else waits with them.
@@ -36,19 +36,26 @@ export class TaskWrites {
     return this.#reads.add(taskId);
   }
 
-  /** As `writeTask`, for a change by the worker that holds the task, or takes it. */
+  /** As `writeTask`, for a change by the worker that holds the task. */
   async write(write: TaskWrite): Promise<Written | null> {
-    const written = write.change.branchCandidates ? this.#writeName(write) : this.#writes.add(write);
-    return (await written) ?? (await writeTask(this.#db, write));
+    return (
+      (await this.writeUnlocked(write)) ??
+      (write.change.branchCandidates ? await this.#waitForName(write) : null) ??
+      (await writeTask(this.#db, write))
+    );
   }
 
-  async #writeName(write: TaskWrite): Promise<Written | null> {
+  /**
+   * As `writeUnlockedTasks`, for a change that takes the task: while it waited for a lock, it would keep others from the row of its
+   * worker, or from the names of the project.
+   */
+  async writeUnlocked(write: TaskWrite): Promise<Written | null> {
+    const hasToWait = write.change.branchCandidates && this.#waitingNames.has(write.from.project.id);
+    return hasToWait ? null : this.#writes.add(write);
+  }
+
+  async #waitForName(write: TaskWrite): Promise<Written | null> {
     const project = write.from.project.id;
-    const written = this.#waitingNames.has(project) ? null : await this.#writes.add(write);
-    return written ?? (await this.#waitForName(project, write));
-  }
-
-  async #waitForName(project: string, write: TaskWrite): Promise<Written | null> {
     const waiting = this.#waitingNames.get(project) ?? { changes: this.#changes(writeNames), count: 0 };
     this.#waitingNames.set(project, waiting);
     waiting.count += 1;

@@ -160,15 +160,19 @@ export function reclaimFromAllWorkers(db: Database): Promise<string[]> {
 }
 
 /** Deletes a stopped worker's row if it holds no task, and unlocks its jobs. */
-export async function deregisterWorker(db: Database, workerId: string): Promise<void> {
-  await sql`
-    with gone as (
-      delete from worker where id = ${workerId} and not exists (select from task where leased_by = ${workerId})
-        and not exists (select from conversation where followed_by = ${workerId})
-      returning pool_ids
-    )
-    select graphile_worker.force_unlock_workers(pool_ids) from gone
-  `.execute(db.kysely);
+export function deregisterWorker(db: Database, workerId: string): Promise<void> {
+  return db.transaction(async (tx) => {
+    // A write that takes a task for the worker has locked its row. Only a statement that begins after that write's end sees the task.
+    await sql`select from worker where id = ${workerId} for update`.execute(tx.kysely);
+    await sql`
+      with gone as (
+        delete from worker where id = ${workerId} and not exists (select from task where leased_by = ${workerId})
+          and not exists (select from conversation where followed_by = ${workerId})
+        returning pool_ids
+      )
+      select graphile_worker.force_unlock_workers(pool_ids) from gone
+    `.execute(tx.kysely);
+  });
 }
 
 async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): Promise<string[]> {

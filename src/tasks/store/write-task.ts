@@ -69,13 +69,13 @@ async function writeTasks(
         from given where given.is_last and given.branch_candidates is not null
       ), ${waitsForNames})
     ), `;
-  // A worker that is being declared dead is locked, and its tasks are next: who waits for it must hold none of them.
+  // A worker that is being declared dead is locked, and its tasks are next: nothing that holds one of them may wait for it.
   const alive = sql`alive as materialized (
-      select id from worker where id in (select takes_lease_for from given)
-      for key share ${waitsForTasks ? nothing : sql`skip locked`}
+      select id from worker where id in (select takes_lease_for from given) for key share skip locked
     ), `;
+  // Not in the states before the one that settles the name.
   const stateWithBranch = (name: string) =>
-    sql`case when ${sql.ref(name)} is null then given.state
+    sql`case when ${sql.ref(name)} is null or given.state ->> 'branchName' is null then given.state
       else jsonb_set(given.state, '{branchName}', to_jsonb(${sql.ref(name)})) end`;
 
   const { rows } = await sql<{ place: number; branch_name: string | null }>`

@@ -99,9 +99,14 @@ export class Provisioning {
     const start = this.#next(this.#copy.task.state, this.#dependencies.db.clock.now());
     if (start?.type !== 'stepStarted' && start?.type !== 'sessionStarted') return false;
     const branches = this.#knownBranches(start);
+    if (branches && (await this.#take(start, workerId, branches))) return true;
+    // Also while another worker is choosing names in the project.
+    return this.#take(start, workerId);
+  }
+
+  async #take(start: NewMachineEvent, workerId: string, branches?: ReadonlySet<string>): Promise<boolean> {
     try {
       await this.#copy.take(start, workerId, branches);
-      if (branches) this.#dependencies.metrics.attemptEnded('ensure_name', this.#knownProvider(), 0);
       return true;
     } catch (error) {
       if (error instanceof LeaseLostError) return false;

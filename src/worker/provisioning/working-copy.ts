@@ -108,7 +108,8 @@ export class WorkingCopy {
     const next: WorkingCopyOptions['next'] = (state, now) =>
       nameSettled && runningStep(state, 'ensure_name') ? nameSettled : this.#options.next(state, now);
     const whole = { ...change, lease, sandboxLocation: location };
-    const write = (each: TaskWrite) => writes.write(each);
+    const write = (each: TaskWrite) =>
+      change.takesLeaseFor === undefined ? writes.write(each) : writes.writeUnlocked(each);
     const changed = await retryWhileUnavailable(
       () => changeTask(db, task.id, whole, task, { next, write }),
       lost,

@@ -4,7 +4,7 @@ import type { NewMachineEvent } from '../../../src/tasks/domain/machine-event.ts
 import type { Task } from '../../../src/tasks/domain/task.ts';
 import { changeTask } from '../../../src/tasks/store/change-task.ts';
 import { type LeasedTask, leaseTask } from '../../../src/tasks/store/task-leases.ts';
-import type { TaskWrite } from '../../../src/tasks/store/task-write.ts';
+import type { Change, TaskWrite } from '../../../src/tasks/store/task-write.ts';
 import { TaskWrites } from '../../../src/tasks/store/task-writes.ts';
 import { parseWakeUps, taskChannel } from '../../../src/tasks/store/wake-up.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
@@ -209,12 +209,17 @@ describe('changes that take the lease', () => {
 
   const take = (
     { task, lease }: LeasedTask,
-    write = (each: TaskWrite) => writes.write(each),
+    write = (each: TaskWrite) => writes.writeUnlocked(each),
     by = workerId,
+    more: Partial<Change> = {},
   ) =>
-    changeTask(tasks.db, task.id, { event: started('ensure_name'), lease, takesLeaseFor: by }, task, {
-      write,
-    });
+    changeTask(
+      tasks.db,
+      task.id,
+      { event: started('ensure_name'), lease, takesLeaseFor: by, ...more },
+      task,
+      { write },
+    );
 
   const rowOf = async ({ task: { id } }: LeasedTask) =>
     (await tasks.sql('select revision, epoch, leased_by from task where id = ?', [id]))[0];
@@ -242,7 +247,7 @@ describe('changes that take the lease', () => {
   it('are made once when their reply is lost', async () => {
     const [free] = (await readNew(1)) as [LeasedTask];
     const lost = take(free, async (each) => {
-      await writes.write(each);
+      await writes.writeUnlocked(each);
       throw new Error('The reply is lost.');
     });
     await expect(lost).rejects.toThrow('The reply is lost.');
@@ -264,17 +269,22 @@ describe('changes that take the lease', () => {
     expect(await writes.readFree('task_none')).toBeNull();
   });
 
-  it('wait alone while their worker is declared dead, beside the changes of others', async () => {
-    const [free] = (await readNew(1)) as [LeasedTask];
-    const [leased] = (await leaseNew(1)) as [LeasedTask];
+  it('are given up at once while their worker is declared dead, or another one chooses names in the project', async () => {
+    const [free, named] = (await readNew(2)) as [LeasedTask, LeasedTask];
     const client = await connect();
     await client.query('begin');
     await client.query('select from worker where id = $1 for update', [workerId]);
-    const waiting = take(free);
-    expect(await change(leased, started('ensure_name'))).toMatchObject({ outcome: 'changed' });
-    // As the transaction that declares it dead does: nothing that waits for the worker holds a task of its.
-    await client.query('update task set updated_at = updated_at where leased_by = $1', [workerId]);
+    await expect(take(free)).rejects.toThrow('is gone');
     await client.query('rollback');
-    expect(await waiting).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
+    await client.query('begin');
+    await client.query(
+      `select pg_advisory_xact_lock(hashtextextended('settle-name ' || project_id, 0)) from task where id = $1`,
+      [named.task.id],
+    );
+    const candidates = { branchCandidates: ['one', 'two'] };
+    await expect(take(named, undefined, workerId, candidates)).rejects.toThrow('is gone');
+    expect(await take(free)).toMatchObject({ outcome: 'changed', task: { revision: 2 } });
+    await client.query('rollback');
+    expect(await rowOf(named)).toMatchObject({ revision: 1, epoch: 0, leased_by: null });
   });
 });

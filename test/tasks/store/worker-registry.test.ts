@@ -14,6 +14,7 @@ import {
   workerLockClass,
 } from '../../../src/tasks/store/worker-registry.ts';
 import { StoredTasks } from '../../support/stored-tasks.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { eventsToRunning, started } from '../domain/machine-states.ts';
 
 let tasks: StoredTasks;
@@ -215,6 +216,20 @@ describe('deregisterWorker', () => {
   it('keeps a worker that holds a task, so that others can reclaim it', async () => {
     await addDeadWorker('stopped');
     await deregisterWorker(tasks.db, 'stopped');
+    expect(await workers()).toEqual(['stopped']);
+  });
+
+  it('keeps a worker for which a task is being taken at this moment', async () => {
+    await tasks.addWorker('stopped');
+    const { id } = await tasks.create();
+    await holder.query('begin');
+    await holder.query(`select from worker where id = 'stopped' for key share`);
+    await holder.query(`update task set leased_by = 'stopped' where id = $1`, [id]);
+    const deregistered = deregisterWorker(tasks.db, 'stopped');
+    const waiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await waitFor(async () => (await tasks.sql(waiting)).length > 0);
+    await holder.query('commit');
+    await deregistered;
     expect(await workers()).toEqual(['stopped']);
   });
 });

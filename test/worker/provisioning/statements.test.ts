@@ -71,6 +71,12 @@ it('of two tasks that one listing of their repository serves, the later one is n
     await harness.stopWorker();
     const [first, second] = histories.map((history) => history.map(({ state }) => state.status));
     expect(second).toEqual(first);
+    for (const { state } of histories.flat()) {
+      expect(state.branchName === null).toBe(
+        ['init_enqueue_provision', 'init_ensure_name'].includes(state.status) &&
+          state.steps[0].state !== 'succeeded',
+      );
+    }
     expect(new Set(histories.map((history) => history.at(-1)?.state.branchName)).size).toBe(2);
     const changes = await Promise.all(tasks.map(({ id }) => changesOf(id)));
     return changes.toSorted().join() === '4,5';

@@ -22,6 +22,8 @@ export interface ListedTasks {
  * that every nineteenth task has fills a page of the usual size.
  */
 const nearby = 400;
+/** Of these, each seventh is looked at before all: where none has the word, it is rare, and the index is asked at once. */
+const sampled = 7;
 /** More tasks than this with a word are not sorted while there is another way. */
 const rare = 2_000;
 /** How many tasks a search for a word that is not rare looks through before it takes all from the index that have it. */
@@ -46,8 +48,10 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     .select('task.id');
   const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
   const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
+  const isFull = sql<boolean>`(select count(*) from first) = ${sql.lit(nearby)}`;
   const inFirst = sql`(
-    select task_id as id from task_search where task_id = any (array(select id from first)) and ${hasWords}
+    select task_id as id from task_search
+    where task_id = any (array(select id from first where not ${isFull} or exists (select from sample))) and ${hasWords}
     order by task_id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   // One task after the other, which ends with the page, and not an array of all, which takes longer to make and to sort than that. The
@@ -74,11 +78,17 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
   return sql`(
     with first as materialized (
       ${firstTasks(list, nearby)}
+    ), sample as materialized (
+      select from task_search
+      where ${isFull} and ${hasWords} and task_id = any (array(
+        select id from (select id, row_number() over () as place from first) each where place % ${sql.lit(sampled)} = 0
+      ))
+      limit 1
     ), near as materialized (
       ${atMost(count, inFirst, range)}
     ), rare as materialized (
       select task_id as id from task_search
-      where ${hasWords} and ${isIn(range, 'task_id')} and (select count(*) from first) = ${sql.lit(nearby)} and (select count(*) from near) < ${count}
+      where ${hasWords} and ${isIn(range, 'task_id')} and ${isFull} and (select count(*) from near) < ${count}
       limit ${sql.lit(rare + 1)}
     ), far as materialized (
       ${atMost(count, inFarther, range)}
