@@ -37,7 +37,10 @@ export function pageOfIds(list: ListedTasks, count: number): RawBuilder<{ id: st
   return atMost(count, firstTasks(list, mostRowsOfPage), list.range);
 }
 
-/** The first tasks of the list that have all of these words. Each step is taken only where those before it were not enough. */
+/**
+ * The first tasks of the list that have all of these words. Each step is taken only where those before it were not enough, and only
+ * the tasks of the last one count: it finds all that those before it have found, so that none has to be left out as the second of two.
+ */
 export function pageOfSearch(words: string, list: ListedTasks, count: number): RawBuilder<{ id: string }> {
   const { status, range } = list;
   // With the values in selects of their own PostgreSQL does not plan for these very ones, which takes longer than the search. The
@@ -47,18 +50,21 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     .$if(status !== undefined, (query) => query.where(sql<boolean>`task.status = ${anyOf(status ?? [])}`))
     .select('task.id');
   const ofIndex = ofList.innerJoin('task_search', 'task_search.task_id', 'task.id').where(hasWords);
-  const isCommon = sql<boolean>`(select count(*) from rare) > ${sql.lit(rare)}`;
-  const isFull = sql<boolean>`(select count(*) from first) = ${sql.lit(nearby)}`;
+  const isFull = sql<boolean>`(select is_full from extent)`;
+  const isNear = sql<boolean>`(select is_near from nearness)`;
+  const isCommon = sql<boolean>`(select is_common from rarity)`;
+  const isFar = sql<boolean>`(select is_far from farness)`;
   const inFirst = sql`(
     select task_id as id from task_search
     where task_id = any (array(select id from first where not ${isFull} or exists (select from sample))) and ${hasWords}
     order by task_id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   // One task after the other, which ends with the page, and not an array of all, which takes longer to make and to sort than that. The
-  // offset keeps PostgreSQL from looking in another order.
+  // offset keeps PostgreSQL from looking in another order, and the revision has it read the row, which is on the page of the list, and
+  // not a second index.
   const inRare = sql`(
-    select listed.id from (select id from rare order by id ${orderOf(range)}) listed cross join lateral (
-      ${ofList.where('task.id', '=', sql.ref<string>('listed.id')).offset(sql.lit(0))}
+    select listed.id from (select id from rare where not ${isCommon} order by id ${orderOf(range)}) listed cross join lateral (
+      ${ofList.where('task.id', '=', sql.ref<string>('listed.id')).where('task.revision', '>', sql.lit(0)).offset(sql.lit(0))}
     ) found
     order by listed.id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
@@ -69,15 +75,17 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
     order by listed.id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   const found = sql`(
-    (select id from near
-    union ${atMost(count, inRare, range)}
-    union select id from far
-    union ${ofIndex.where(sql<boolean>`${isCommon} and (select count(*) from far) < ${count}`)})
+    (select id from near where ${isNear}
+    union all ${atMost(count, inRare, range)}
+    union all select id from far where ${isFar}
+    union all ${ofIndex.where(sql<boolean>`${isCommon} and not ${isFar}`)})
     order by id ${orderOf(range)} limit ${sql.lit(mostRowsOfPage)}
   )`;
   return sql`(
     with first as materialized (
       ${firstTasks(list, nearby)}
+    ), extent as materialized (
+      select count(*) = ${sql.lit(nearby)} as is_full from first
     ), sample as materialized (
       select from task_search
       where ${isFull} and ${hasWords} and task_id = any (array(
@@ -86,12 +94,18 @@ export function pageOfSearch(words: string, list: ListedTasks, count: number): R
       limit 1
     ), near as materialized (
       ${atMost(count, inFirst, range)}
+    ), nearness as materialized (
+      select not ${isFull} or count(*) = ${count} as is_near from near
     ), rare as materialized (
       select task_id as id from task_search
-      where ${hasWords} and ${isIn(range, 'task_id')} and ${isFull} and (select count(*) from near) < ${count}
+      where ${hasWords} and ${isIn(range, 'task_id')} and not ${isNear}
       limit ${sql.lit(rare + 1)}
+    ), rarity as materialized (
+      select count(*) > ${sql.lit(rare)} as is_common from rare
     ), far as materialized (
       ${atMost(count, inFarther, range)}
+    ), farness as materialized (
+      select count(*) = ${count} as is_far from far
     )
     ${atMost(count, found, range)}
   )`;
