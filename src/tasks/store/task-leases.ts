@@ -50,11 +50,11 @@ export async function readFreeTasks(db: Database, ids: readonly string[]): Promi
   const rows = await selectTasks(db)
     .leftJoin('sandbox', 'sandbox.task_id', 'task.id')
     .select([...workerColumns, sql<number>`task.epoch + 1`.as('epoch')])
+    // Not a condition: the index of all tasks that wait would be read for it.
+    .select(sql<boolean>`task.leased_by is null and task.wake_at is not null`.as('is_free'))
     .where('task.id', '=', anyOf(ids))
-    .where('task.leased_by', 'is', null)
-    .where('task.wake_at', 'is not', null)
     .execute();
-  const free = new Map(rows.map((row) => [row.id, toLeased(row)]));
+  const free = new Map(rows.filter((row) => row.is_free).map((row) => [row.id, toLeased(row)]));
   return ids.map((id) => free.get(id) ?? null);
 }
 

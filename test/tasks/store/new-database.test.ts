@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../../src/tables/database.ts';
 import { TaskCreator } from '../../../src/tasks/create-task.ts';
-import { requeueOverdueTasks } from '../../../src/tasks/store/task-leases.ts';
+import { readFreeTasks, requeueOverdueTasks } from '../../../src/tasks/store/task-leases.ts';
 import { View } from '../../../src/tasks/store/view/view.ts';
 import { range } from '../../support/range.ts';
 import { repoUrl, StoredTasks } from '../../support/stored-tasks.ts';
@@ -53,4 +53,26 @@ it('the look for overdue tasks reads no other jobs than theirs', async () => {
   const before = await jobsRead();
   expect(await requeueOverdueTasks(db)).toEqual([]);
   expect((await jobsRead()) - before).toBeLessThanOrEqual(tasks);
+});
+
+it('the read of a task to lease reads no other tasks that wait', async () => {
+  await using stored = await StoredTasks.create();
+  await using parts = new AsyncDisposableStack();
+  const db = parts.adopt(await openDatabase(stored.url, { poolSize: 1 }), (each) => each.close());
+  const creator = new TaskCreator(db, stored.taskDefaults);
+  const view = new View(db, stored.viewer);
+  const tasks = await Promise.all(
+    range(1, 300).map(() => creator.create(view, { repoUrl, prompt: 'Fix the tests' })),
+  );
+  const entriesRead = async () => {
+    await db.em().execute('select pg_stat_force_next_flush()');
+    const [row]: { entries: string }[] = await db
+      .em()
+      .execute(`select sum(idx_tup_read) as entries from pg_stat_user_indexes where relname = 'task'`);
+    return Number(row?.entries);
+  };
+  const before = await entriesRead();
+  for (const { id } of tasks.slice(0, 20))
+    expect(await readFreeTasks(db, [id])).toMatchObject([{ task: { id } }]);
+  expect((await entriesRead()) - before).toBeLessThanOrEqual(20);
 });
