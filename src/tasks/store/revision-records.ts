@@ -15,44 +15,51 @@ export const recordColumns = sql`format int, place int, is_last boolean, task_id
 
 export type RevisionRecord = ReturnType<typeof toRecords>[number];
 
-/** One for each revision. Only the last one of a change says what becomes of the row. */
+/**
+ * One for each revision. Only the last one of a change says what becomes of the row. What is null or false is undefined, and so not in
+ * the JSON: PostgreSQL would parse it for nothing.
+ */
 export function toRecords(writes: readonly TaskWrite[]) {
-  return writes.flatMap(({ from, revisions, at, change, plan }, place) =>
-    revisions.map(({ state, kind, step, error }, index) => ({
-      format: recordFormat,
-      place,
-      is_last: index === revisions.length - 1,
+  return writes.flatMap(({ from, revisions, at, change, plan }, place) => {
+    const { lease, workerData } = change;
+    const ofRow = {
+      is_last: true,
       task_id: from.id,
       project_id: from.project.id,
       from_revision: from.revision,
-      epoch: change.lease?.epoch ?? null,
-      takes_lease_for: change.takesLeaseFor ?? null,
+      epoch: lease?.epoch,
+      takes_lease_for: change.takesLeaseFor,
+      wake_in_ms: plan.wakeInMs ?? undefined,
+      releases_lease: plan.releasesLease || undefined,
+      revokes_lease: plan.revokesLease || undefined,
+      has_endpoint: workerData?.endpoint !== undefined || undefined,
+      endpoint: workerData?.endpoint,
+      has_metadata: workerData?.sandboxMetadata !== undefined || undefined,
+      sandbox_metadata: workerData?.sandboxMetadata,
+      branch_candidates: change.branchCandidates,
+      requests_sandbox: plan.sandbox === 'request' || undefined,
+      sandbox_key: plan.sandbox === 'request' ? sandboxKey(from.id) : undefined,
+      sandbox_location: change.sandboxLocation ?? undefined,
+      releases_sandbox: plan.sandbox === 'release' || undefined,
+      has_job: plan.job !== null || undefined,
+      /** Undefined: before all jobs that wait. */
+      job_in_ms: plan.job === null || plan.job.runInMs === 'first' ? undefined : plan.job.runInMs,
+      prompts: plan.prompts?.outcome,
+      prompt_sessions: plan.prompts?.sessionIds,
+    };
+    return revisions.map(({ state, kind, step, error }, index) => ({
+      format: recordFormat,
+      place,
       revision: from.revision + index + 1,
       event_id: newId('event'),
       kind,
       status: state.status,
-      step,
-      error,
+      step: step ?? undefined,
+      error: error ?? undefined,
       state,
       at,
       actor: change.actor ?? systemActor,
-      wake_in_ms: plan.wakeInMs,
-      releases_lease: plan.releasesLease,
-      revokes_lease: plan.revokesLease,
-      has_endpoint: change.workerData?.endpoint !== undefined,
-      endpoint: change.workerData?.endpoint,
-      has_metadata: change.workerData?.sandboxMetadata !== undefined,
-      sandbox_metadata: change.workerData?.sandboxMetadata,
-      branch_candidates: change.branchCandidates ?? null,
-      requests_sandbox: plan.sandbox === 'request',
-      sandbox_key: sandboxKey(from.id),
-      sandbox_location: change.sandboxLocation ?? null,
-      releases_sandbox: plan.sandbox === 'release',
-      has_job: plan.job !== null,
-      /** Null: before all jobs that wait. */
-      job_in_ms: plan.job === null || plan.job.runInMs === 'first' ? null : plan.job.runInMs,
-      prompts: plan.prompts?.outcome ?? null,
-      prompt_sessions: plan.prompts?.sessionIds ?? null,
-    })),
-  );
+      ...(index === revisions.length - 1 && ofRow),
+    }));
+  });
 }

@@ -135,7 +135,7 @@ async function insertTasks(
       from inserted join allowed on allowed.id = inserted.id
     )
     select project_of_task.task_id, project_of_task.project_id as id, project_of_task.name, project_of_task.created_at,
-      ${sendWakeUps('inserted')}, ${addProvisionJobs('inserted')}
+      ${sendWakeUps('inserted', inserts.length)}, ${addProvisionJobs('inserted')}
     from inserted join project_of_task on project_of_task.task_id = inserted.id
   `.execute(db.kysely);
 

@@ -7,17 +7,20 @@ export const taskChannel = 'groundcrew_task';
 const mostInNotification = 50;
 
 /**
- * SQL that sends the wake-ups of rows of table `task`, under the name of theirs, with their transaction. Its value is the number of
- * notifications. Each takes a lock that all commits with notifications wait for, so that rows share one.
+ * SQL that sends the wake-ups of rows of table `task`, `most` at most, under the name of theirs, with their transaction. Its value is the
+ * number of notifications. Each takes a lock that all commits with notifications wait for, so that rows share one.
  */
-export function sendWakeUps(tasks: string): RawBuilder<unknown> {
-  return sql`(
-    select count(pg_notify(${sql.lit(taskChannel)}, lines)) from (
-      select string_agg(concat_ws(' ', id, revision, epoch, workspace_id, project_id), E'\\n') as lines
-      from (select *, (row_number() over () - 1) / ${sql.lit(mostInNotification)} as part from ${sql.table(tasks)}) numbered
-      group by part
-    ) parts
-  )`;
+export function sendWakeUps(tasks: string, most: number): RawBuilder<unknown> {
+  const rows = sql.table(tasks);
+  const lines = sql`string_agg(concat_ws(' ', id, revision, epoch, workspace_id, project_id), E'\\n') as lines`;
+  const parts =
+    most <= mostInNotification
+      ? sql`select ${lines} from ${rows} having count(*) > 0`
+      : sql`
+        select ${lines}
+        from (select *, (row_number() over () - 1) / ${sql.lit(mostInNotification)} as part from ${rows}) numbered
+        group by part`;
+  return sql`(select count(pg_notify(${sql.lit(taskChannel)}, lines)) from (${parts}) parts)`;
 }
 
 export interface WakeUp {

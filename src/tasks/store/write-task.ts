@@ -54,8 +54,8 @@ async function writeTasks(
 ): Promise<(Written | null)[]> {
   const records = toRecords(writes);
   const some = (is: (record: RevisionRecord) => boolean) => records.some(is);
-  const namesBranches = some(({ branch_candidates }) => branch_candidates !== null);
-  const takesLeases = some(({ takes_lease_for }) => takes_lease_for !== null);
+  const namesBranches = some(({ branch_candidates }) => branch_candidates !== undefined);
+  const takesLeases = some(({ takes_lease_for }) => takes_lease_for !== undefined);
   const insertedKey = single?.insertedKey;
 
   const unlocked = sql`unlocked as materialized (
@@ -87,7 +87,7 @@ async function writeTasks(
       update task set revision = given.revision, status = given.status, updated_at = given.at,
         state = ${namesBranches ? stateWithBranch('branch.name') : sql`given.state`},
         wake_at = now() + given.wake_in_ms * interval '1 millisecond',
-        epoch = ${takesLeases ? sql`case when given.takes_lease_for is null then task.epoch else given.epoch end` : sql`task.epoch`} + given.revokes_lease::int,
+        epoch = ${takesLeases ? sql`case when given.takes_lease_for is null then task.epoch else given.epoch end` : sql`task.epoch`} + coalesce(given.revokes_lease, false)::int,
         leased_by = case when given.revokes_lease or given.releases_lease then null
           else ${takesLeases ? sql`coalesce(given.takes_lease_for, task.leased_by)` : sql`task.leased_by`} end,
         endpoint = case when given.has_endpoint then given.endpoint else task.endpoint end,
@@ -108,7 +108,7 @@ async function writeTasks(
         ${namesBranches ? stateWithBranch('changed.branch_name') : sql`given.state`}, given.at, given.actor
       from changed join given on given.place = changed.place order by given.place, given.revision
     )
-    ${some(({ requests_sandbox }) => requests_sandbox) ? parts.requestedSandboxes : nothing}
+    ${some(({ requests_sandbox }) => requests_sandbox === true) ? parts.requestedSandboxes : nothing}
     ${some(({ prompts }) => prompts === 'fail') ? parts.failedPrompts : nothing}
     ${some(({ prompts }) => prompts === 'retry') ? parts.queuedPrompts : nothing}
     ${some(({ prompts }) => prompts === 'handedOver') ? parts.handedOverPrompts : nothing}
@@ -116,9 +116,9 @@ async function writeTasks(
       (single?.others ?? []).map((part) => sql`, ${part}`),
       nothing,
     )}
-    select changed.place, changed.branch_name, ${sendWakeUps('changed')}
-      ${some(({ has_job }) => has_job) ? sql`, ${parts.addedJobs}` : nothing}
-      ${some(({ releases_sandbox }) => releases_sandbox) ? sql`, ${parts.addedReleases}` : nothing}
+    select changed.place, changed.branch_name, ${sendWakeUps('changed', writes.length)}
+      ${some(({ has_job }) => has_job === true) ? sql`, ${parts.addedJobs}` : nothing}
+      ${some(({ releases_sandbox }) => releases_sandbox === true) ? sql`, ${parts.addedReleases}` : nothing}
     from changed`.execute(db.kysely);
 
   const written = new Map(rows.map((row) => [row.place, { branchName: row.branch_name }]));
