@@ -62,6 +62,11 @@ export function isTemporaryRefusal(error: unknown): boolean {
   );
 }
 
+/** Whether transactions waited for each other, and PostgreSQL has taken back this one. */
+export function isDeadlock(error: unknown): boolean {
+  return causesOf(error).some((cause) => codeOf(cause) === '40P01');
+}
+
 /** The file of a unix socket is there while the server runs. */
 function isSocketMissing(error: Error): boolean {
   return codeOf(error) === 'ENOENT' && (error as NodeJS.ErrnoException).syscall === 'connect';

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { Client, type QueryConfig } from 'pg';
 import { connectTimeoutMs } from './connection.ts';
+import { isDeadlock } from './connection-error.ts';
+import { retryOnDeadlock } from './retry.ts';
 import { applySessionSettings } from './session-settings.ts';
 
 /**
@@ -10,6 +12,9 @@ import { applySessionSettings } from './session-settings.ts';
  * Networks drop connections without telling either end. So does an error after which the server ends the connection: the pool would
  * hand it on before that is seen. The loss of a connection rejects its queries, and those to come;
  * it does not end the process, as an error event without a listener would.
+ *
+ * A statement that PostgreSQL has taken back to resolve a deadlock is sent again, unless it is a part of a transaction, which is taken
+ * back with it.
  */
 export class DatabaseClient extends Client {
   constructor(...args: ConstructorParameters<typeof Client>) {
@@ -27,9 +32,15 @@ export class DatabaseClient extends Client {
   }
 
   override query = ((...args: unknown[]) => {
-    const result = (super.query as (...args: unknown[]) => unknown).apply(this, args);
-    if (result instanceof Promise) result.catch((error: Error) => this.#endAfter(error));
-    return result;
+    const isAlone = this.getTransactionStatus() === 'I';
+    const send = () => (super.query as (...args: unknown[]) => unknown).apply(this, args);
+    const result = send();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: Error) => {
+      this.#endAfter(error);
+      if (isAlone && isDeadlock(error)) return retryOnDeadlock(send as () => Promise<unknown>);
+      throw error;
+    });
   }) as Client['query'];
 
   /** Ends the connection at once, without a word to the server. */

@@ -1,5 +1,5 @@
 import pRetry from 'p-retry';
-import { isConnectionError } from './connection-error.ts';
+import { isConnectionError, isDeadlock } from './connection-error.ts';
 
 /**
  * Retries `work` while the database is unavailable, and on errors in `retryOn`. A commit may have happened before the
@@ -28,5 +28,17 @@ export function retryWhile<T>(
     randomize: true,
     shouldRetry: ({ error }) => isTransient(error),
     signal,
+  });
+}
+
+/** Each has waited for a second (PostgreSQL's `deadlock_timeout`) before it is found to be in a deadlock. */
+const triesInDeadlocks = 5;
+
+/** Does `work`, which PostgreSQL takes back as a whole, again when it was taken back to resolve a deadlock. */
+export function retryOnDeadlock<T>(work: () => Promise<T>): Promise<T> {
+  return pRetry(work, {
+    retries: triesInDeadlocks - 1,
+    minTimeout: 0,
+    shouldRetry: ({ error }) => isDeadlock(error),
   });
 }

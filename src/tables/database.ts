@@ -4,6 +4,7 @@ import { answerTimeoutMs } from '../db/connection.ts';
 import { ReadOnlyDatabaseError } from '../db/connection-error.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from '../db/connection-pool.ts';
 import { DatabaseClock } from '../db/database-clock.ts';
+import { retryOnDeadlock } from '../db/retry.ts';
 import { KyselyPool } from './kysely-pool.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
@@ -39,13 +40,18 @@ export class Database {
   }
 
   /**
-   * Runs `work` in one transaction. Not `em.transactional`: MikroORM 7.2.1 never returns a connection to the pool that was
+   * Runs `work`, which does nothing but read and write, in one transaction, and again where that was taken back to resolve a deadlock.
+   * Not `em.transactional`: MikroORM 7.2.1 never returns a connection to the pool that was
    * lost during BEGIN or COMMIT.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
-    return this.kysely
-      .transaction()
-      .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
+    return retryOnDeadlock(() =>
+      this.kysely
+        .transaction()
+        .execute((transaction) =>
+          work(new Database(this.orm, this.pool, { transaction, clock: this.clock })),
+        ),
+    );
   }
 
   /** Runs reads that all see the database as it is at the first of them. */

@@ -176,15 +176,15 @@ export function deregisterWorker(db: Database, workerId: string): Promise<void> 
 }
 
 async function removeWorker(tx: Database, id: string, keepsAttempts: boolean): Promise<string[]> {
-  // Tasks before jobs, the order in which every write locks them: the other one is a deadlock with a write that adds a job.
+  // Tasks, jobs, conversations: the order in which every write locks them. Another one is a deadlock with a write that adds a job.
   const tasks = await revokeLeases(tx, id);
   if (keepsAttempts) for (const taskId of tasks) await interruptAttempt(tx, taskId);
-  await releaseConversationsOf(tx, id);
   // Graphile Worker itself would keep the jobs locked for four hours.
   await sql`
     with gone as (delete from worker where id = ${id} returning pool_ids)
     select graphile_worker.force_unlock_workers(pool_ids) from gone
   `.execute(tx.kysely);
+  await releaseConversationsOf(tx, id);
   await sql`select pg_notify(${sql.lit(followChannel)}, '')`.execute(tx.kysely);
   await requeueTasks(tx, tasks);
   await freeWebhooksOf(tx, id);
