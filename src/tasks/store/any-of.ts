@@ -7,3 +7,11 @@ import { type RawBuilder, sql } from 'kysely';
 export function anyOf(values: readonly string[]): RawBuilder<string> {
   return sql<string>`any ((select ${values}::text[])::text[])`;
 }
+
+/**
+ * SQL of the value of a column, for a row that is looked up by its key. In a select of its own, too: where an index has all rows with the
+ * value, and PostgreSQL takes them for few, as after a look at a time without any, it would read all of that index.
+ */
+export function valueApart(value: string): RawBuilder<string> {
+  return sql<string>`(select ${sql.lit(value)})`;
+}

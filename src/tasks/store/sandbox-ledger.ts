@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { farAheadMs } from '../domain/next-work.ts';
+import { valueApart } from './any-of.ts';
 import { changeTask } from './change-task.ts';
 import { addProvisionJob, addReleaseJob, hasRunnableJob, inMs, releaseJobKey } from './jobs.ts';
 
@@ -43,7 +44,7 @@ export async function recordSandboxReleased(db: Database, { key, taskId }: Sandb
 /** Gives a release that came to the wrong worker to those that reach the sandbox. */
 export async function forwardRelease(db: Database, { key }: SandboxToRelease): Promise<void> {
   await sql`
-    select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = ${key} and state = 'releasing'
+    select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = ${key} and state = ${valueApart('releasing')}
   `.execute(db.kysely);
 }
 
@@ -63,7 +64,7 @@ export async function takeOverSandboxes(db: Database, provider: string, location
       .execute();
     const keys = moved.map(({ key }) => key);
     await sql`
-      select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = any(${keys}) and state = 'releasing'
+      select ${addReleaseJob(sql.ref('sandbox.key'))} from sandbox where key = any(${keys}) and state = ${valueApart('releasing')}
     `.execute(tx.kysely);
     await sql`
       select ${addProvisionJob(sql.ref('task.id'), 0)} from task join sandbox on sandbox.task_id = task.id
@@ -78,7 +79,7 @@ export async function scheduleReleaseRetry(db: Database, { key }: SandboxToRelea
   await sql`
     with failed as (
       update sandbox set failures = failures + 1, updated_at = now()
-      where key = ${key} and state = 'releasing'
+      where key = ${key} and state = ${valueApart('releasing')}
       returning key, failures
     )
     select ${addReleaseJob(sql.ref('failed.key'), delay)} from failed

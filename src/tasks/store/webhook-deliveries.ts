@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TaskEvent } from '../domain/task.ts';
 import { systemActor } from '../domain/viewer.ts';
-import { anyOf } from './any-of.ts';
+import { anyOf, valueApart } from './any-of.ts';
 import { insertAudit } from './audit-log.ts';
 import { addDeliverJob, deliverJobKey, hasRunnableJob } from './jobs.ts';
 import { selectEvents, toTask, toTaskEvent } from './task-rows.ts';
@@ -157,7 +157,7 @@ export async function recordAccepted(db: Database, id: string, status: number | 
     with delivered as (
       update webhook_delivery set state = 'delivered', attempts = attempts + 1, last_attempt_at = now(),
         delivered_at = now(), response_status = ${status}, error = null
-      where id = ${id} and state = 'pending'
+      where id = ${id} and state = ${valueApart('pending')}
       returning webhook_id
     ), failing as (
       select webhook.id, failing_since from delivered join webhook on webhook.id = delivered.webhook_id
@@ -203,7 +203,7 @@ export async function recordFailure(
         error = ${error}, first_failed_at = ${firstFailedAt},
         state = case when task_id is null then 'failed' else state end,
         next_attempt_at = now() + ${pauseSince(firstFailedAt)}
-      where id = ${id} and state = 'pending' and attempts = ${attempts}
+      where id = ${id} and state = ${valueApart('pending')} and attempts = ${attempts}
       returning webhook_id, task_id, first_failed_at
     ), hook as (
       select webhook.id, webhook.is_enabled and coalesce(${isOver}, false) as is_over

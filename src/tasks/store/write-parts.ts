@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { TaskErrorCode } from '../domain/error-codes.ts';
+import { valueApart } from './any-of.ts';
 import { addProvisionJobAt, addReleaseJob } from './jobs.ts';
 
 // Parts of the statement that writes tasks, for those of its changes that need them. `given` has a record for each revision,
@@ -33,9 +34,11 @@ const notHandedOver = sql`${sql.lit(
   }),
 )}::jsonb`;
 
+const queued = valueApart('queued');
+
 export const failedPrompts = sql`, failed_prompt as (
       update prompt set state = 'failed', error = ${notHandedOver} from ${ofLast}
-      where given.prompts = 'fail' and prompt.session_id = any(given.prompt_sessions) and prompt.state = 'queued'
+      where given.prompts = 'fail' and prompt.session_id = any(given.prompt_sessions) and prompt.state = ${queued}
     )`;
 export const queuedPrompts = sql`, queued_prompt as (
       update prompt set state = 'queued', error = null from ${ofLast}
@@ -52,5 +55,5 @@ export const handedOverPrompts = sql`, handed_over_prompt as (
         cross join lateral (
           select id from prompt each where each.session_id = session.id and each.state = 'queued' offset 0
         ) queued
-      where given.prompts = 'handedOver' and prompt.id = queued.id and prompt.state = 'queued'
+      where given.prompts = 'handedOver' and prompt.id = queued.id and prompt.state = ${queued}
     )`;
