@@ -33,13 +33,16 @@ export class DatabaseClient extends Client {
 
   override query = ((...args: unknown[]) => {
     const isAlone = this.getTransactionStatus() === 'I';
-    const send = () => (super.query as (...args: unknown[]) => unknown).apply(this, args);
+    const send = () => {
+      const result = (super.query as (...args: unknown[]) => unknown).apply(this, args);
+      if (result instanceof Promise) result.catch((error: Error) => this.#endAfter(error));
+      return result;
+    };
     const result = send();
-    if (!(result instanceof Promise)) return result;
+    if (!isAlone || !(result instanceof Promise)) return result;
     return result.catch((error: Error) => {
-      this.#endAfter(error);
-      if (isAlone && isDeadlock(error)) return retryOnDeadlock(send as () => Promise<unknown>);
-      throw error;
+      if (!isDeadlock(error)) throw error;
+      return retryOnDeadlock(async () => send());
     });
   }) as Client['query'];
 

@@ -41,8 +41,7 @@ export class Database {
 
   /**
    * Runs `work`, which does nothing but read and write, in one transaction, and again where that was taken back to resolve a deadlock.
-   * Not `em.transactional`: MikroORM 7.2.1 never returns a connection to the pool that was
-   * lost during BEGIN or COMMIT.
+   * Not `em.transactional`: MikroORM 7.2.1 never returns a connection to the pool that was lost during BEGIN or COMMIT.
    */
   transaction<T>(work: (transaction: Database) => Promise<T>): Promise<T> {
     return retryOnDeadlock(() =>
