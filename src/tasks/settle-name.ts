@@ -15,7 +15,11 @@ export function settledName(
   const given = task.state.branchName;
   if (given !== null) return { event: { type: 'nameSettled', title, branchName: given } };
   const candidates = branchNamesFromTitle(title, task.id);
-  const last = candidates.pop() as string;
-  const branchCandidates = [...candidates.filter((name) => !isBranchTaken(name, remoteBranches)), last];
-  return { event: { type: 'nameSettled', title, branchName: last }, branchCandidates };
+  const [base, last] = [candidates[0] as string, candidates.pop() as string];
+  // A repository may have thousands of branches, and the fifty names all begin with the first one.
+  const near = [...remoteBranches].filter(
+    (branch) => branch.startsWith(base) || base.startsWith(`${branch}/`),
+  );
+  const free = candidates.filter((name) => !isBranchTaken(name, near));
+  return { event: { type: 'nameSettled', title, branchName: last }, branchCandidates: [...free, last] };
 }
