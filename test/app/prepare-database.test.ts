@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { type Logger, pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { prepareDatabase } from '../../src/app/prepare-database.ts';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { createRoleWithDatabase } from '../support/role.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -10,10 +11,12 @@ const neverAborted = new AbortController().signal;
 describe('prepareDatabase', () => {
   it('waits for a read-only database, warns once, and migrates when it can be written', async () => {
     await using role = await createRoleWithDatabase();
+    await using proxy = await startPostgresProxy(role.url);
     await role.admin(`alter role ${role.role} set default_transaction_read_only = on`);
     const { logger, warnings } = recordingLogger();
-    const prepared = prepare(role.url, { logger });
-    await waitFor(async () => (await attempts(role.url, role.admin)) >= 3);
+    const prepared = prepare(proxy.url, { logger });
+    const looks = () => proxy.queries.filter((query) => query.includes('transaction_read_only'));
+    await waitFor(() => looks().length >= 3);
     await role.admin(`alter role ${role.role} reset default_transaction_read_only`);
     await prepared;
     expect(warnings).toEqual([{ msg: 'waiting for the database', reason: 'the database is read-only.' }]);
@@ -107,12 +110,4 @@ function recordingLogger() {
     },
   );
   return { logger, warnings };
-}
-
-/** Sessions that the role has begun since it exists. */
-async function attempts(url: string, admin: <Row>(statement: string) => Promise<Row[]>): Promise<number> {
-  const [row] = await admin<{ sessions: number }>(
-    `select sessions::int from pg_stat_database where datname = '${new URL(url).pathname.slice(1)}'`,
-  );
-  return row?.sessions ?? 0;
 }
