@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { inject } from 'vitest';
 import { launchersFolder } from '../../src/agents/launchers.ts';
 import { createLocalProvider } from '../../src/sandbox/local/local-provider.ts';
 import { readLocation } from '../../src/sandbox/local/location.ts';
@@ -17,7 +17,6 @@ import type {
   SandboxProvider,
   StepContext,
 } from '../../src/sandbox/provider.ts';
-import { bundleProgram } from '../support/bundled-program.ts';
 
 /** The provider local on a data folder of its own. Disposing destroys all sandboxes, and fails when a process is left. */
 export interface LocalSandboxes extends AsyncDisposable {
@@ -106,15 +105,12 @@ export interface CallOptions {
   readonly wrapper?: readonly string[];
 }
 
-let bundled: Promise<string> | undefined;
-
 /** Runs provider-call.ts with the arguments DATA_DIR REPOSITORY KEY AGENT, and resolves with its output once it has ended. */
 export async function callInProcess(
   args: readonly string[],
   { killWhen, env = {}, wrapper = [] }: CallOptions = {},
 ): Promise<string> {
-  bundled ??= bundleProgram(fileURLToPath(new URL('./provider-call.ts', import.meta.url)));
-  const script = await bundled;
+  const script = inject('programs').providerCall;
   const [program = '', ...rest] = [...wrapper, process.execPath, script, ...args];
   const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -18,6 +18,8 @@ declare module 'vitest' {
     adminUrl: string;
     /** The data folder of the stopped cluster that others are copies of; see `model-cluster.ts`. */
     modelCluster: string;
+    /** Programs that tests start, by their sources. */
+    programs: { readonly providerCall: string; readonly holdEmbedded: string };
   }
 }
 
@@ -42,7 +44,12 @@ export default async function setup({ vitest }: TestProject): Promise<(() => Pro
   const embedded = await startEmbedded({ dataDir, logger, settings: carelessSettings });
   await createTemplate(embedded.url);
   run.provide('adminUrl', embedded.url);
-  process.env[programName] = await bundleProgram();
+  // Here, and not in the processes of the tests: the bundler's memory would be copied with each program that they start.
+  process.env[programName] = await bundleProgram('src/main.ts');
+  run.provide('programs', {
+    providerCall: await bundleProgram('test/sandbox/provider-call.ts'),
+    holdEmbedded: await bundleProgram('test/db/embedded/hold-embedded.ts'),
+  });
   // Set after the cluster was started, so that only what the tests start carries the mark.
   const mark = randomUUID();
   process.env[markName] = mark;

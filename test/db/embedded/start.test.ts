@@ -13,11 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { prepareClusterDir } from '../../../src/db/embedded/cluster-dir.ts';
 import { type EmbeddedPostgres, startEmbedded } from '../../../src/db/embedded/start.ts';
 import { createLogger } from '../../../src/log.ts';
-import { bundleProgram } from '../../support/bundled-program.ts';
 import { copyModelCluster } from '../../support/model-cluster.ts';
 import { isRunning, type StartedProcess, startProcess } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -26,13 +25,8 @@ const logger = createLogger('silent');
 const linux = process.platform === 'linux';
 const root = process.getuid?.() === 0;
 
-let holderProgram: string;
 let dataDir: string;
 let started: EmbeddedPostgres[] = [];
-
-beforeAll(async () => {
-  holderProgram = await bundleProgram(join(import.meta.dirname, 'hold-embedded.ts'));
-});
 
 beforeEach(async () => {
   started = [];
@@ -243,7 +237,7 @@ async function start(folder = dataDir): Promise<EmbeddedPostgres> {
 }
 
 function hold(folder: string): StartedProcess {
-  return startProcess(['node', holderProgram, folder]);
+  return startProcess(['node', inject('programs').holdEmbedded, folder]);
 }
 
 async function readyUrl(holder: StartedProcess): Promise<string> {
