@@ -46,8 +46,8 @@ const attempts = 10;
 const pauseMs = 200;
 
 /**
- * How many bytes of its tables PostgreSQL holds; it takes the memory only as it reads them. Its own default of 128 MB is what 7,000 tasks
- * take, and a machine that also runs agents has more.
+ * How much of its tables PostgreSQL holds, in megabytes. It takes the memory only as it reads them, but for up to 20 MB that describe
+ * it. Its own default of 128 MB is what 7,000 tasks take, and a machine that also runs agents has more.
  */
 function sharedBuffers(): string {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
