@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import { farAheadMs } from '../domain/next-work.ts';
-import { valueApart } from './any-of.ts';
 import { changeTask } from './change-task.ts';
 import { addProvisionJob, addReleaseJob, hasRunnableJob, inMs, releaseJobKey } from './jobs.ts';
+import { valueApart } from './values-apart.ts';
 
 // Every sandbox that was ever intended is a row: `requested` from before it is made, `releasing` once it is to be
 // destroyed, `released` when its provider says that it is gone.

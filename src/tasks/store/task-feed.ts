@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { Task } from '../domain/task.ts';
-import { anyOf } from './any-of.ts';
 import { type EventRow, selectTasks, toTask, toTaskEvent } from './task-rows.ts';
+import { anyOf } from './values-apart.ts';
 
 // What a process reads to serve subscribers: by revision, from the event table, for many tasks at once.
 

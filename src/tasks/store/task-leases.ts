@@ -3,7 +3,6 @@ import type { Database } from '../../tables/database.ts';
 import type { Lease } from '../domain/lease.ts';
 import { farAheadMs } from '../domain/next-work.ts';
 import type { Task } from '../domain/task.ts';
-import { anyOf } from './any-of.ts';
 import {
   addProvisionJob,
   addProvisionJobForAnyWorker,
@@ -12,6 +11,7 @@ import {
   provisionJobKey,
 } from './jobs.ts';
 import { selectTasks, type TaskRow, toTask } from './task-rows.ts';
+import { anyOf } from './values-apart.ts';
 
 /** A task as its worker has it. */
 export interface LeasedTask {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TextAppend, TranscriptItem, TranscriptUpdate } from '../domain/transcript/item.ts';
-import { anyOf } from './any-of.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from './transcript-rows.ts';
+import { anyOf } from './values-apart.ts';
 
 // What a process reads to serve subscribers of transcripts.
 

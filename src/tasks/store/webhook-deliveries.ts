@@ -2,10 +2,10 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Database } from '../../tables/database.ts';
 import type { TaskEvent } from '../domain/task.ts';
 import { systemActor } from '../domain/viewer.ts';
-import { anyOf, valueApart } from './any-of.ts';
 import { insertAudit } from './audit-log.ts';
 import { addDeliverJob, deliverJobKey, hasRunnableJob } from './jobs.ts';
 import { selectEvents, toTask, toTaskEvent } from './task-rows.ts';
+import { anyOf, valueApart } from './values-apart.ts';
 
 // What the workers that send deliveries read and write. One worker at a time has the lease of a webhook, so its deliveries for
 // a task are sent in their order. Every instant is the database's.

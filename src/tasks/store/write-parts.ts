@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { TaskErrorCode } from '../domain/error-codes.ts';
-import { valueApart } from './any-of.ts';
 import { addProvisionJobAt, addReleaseJob } from './jobs.ts';
+import { valueApart } from './values-apart.ts';
 
 // Parts of the statement that writes tasks, for those of its changes that need them. `given` has a record for each revision,
 // `changed` the rows that were updated.

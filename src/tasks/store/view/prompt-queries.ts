@@ -3,8 +3,8 @@ import type { TaskErrorCode } from '../../domain/error-codes.ts';
 import { type Page, type PageArguments, pageOf, rangeOf } from '../../domain/pagination.ts';
 import type { Prompt } from '../../domain/transcript/prompt.ts';
 import type { AgentRequest, RequestState } from '../../domain/transcript/request.ts';
-import { anyOf } from '../any-of.ts';
 import { toTimestamp } from '../task-rows.ts';
+import { anyOf } from '../values-apart.ts';
 import type { View } from './view.ts';
 
 // What may be seen of prompts and requests. Each read begins with the view.

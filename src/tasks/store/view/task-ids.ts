@@ -1,7 +1,7 @@
 import { type Expression, type RawBuilder, sql } from 'kysely';
 import { mostRowsOfPage, type Range } from '../../domain/pagination.ts';
 import type { TaskStatus } from '../../domain/status.ts';
-import { anyOf } from '../any-of.ts';
+import { anyOf } from '../values-apart.ts';
 import type { View } from './view.ts';
 
 // Which tasks a page has. Each statement costs the same however many tasks there are, and whatever PostgreSQL knows of them:

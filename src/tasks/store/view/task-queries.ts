@@ -5,8 +5,8 @@ import { type Page, type PageArguments, pageOf, type Range, rangeOf } from '../.
 import type { TaskStatus } from '../../domain/status.ts';
 import type { Project, Task, TaskEvent } from '../../domain/task.ts';
 import { sessionOf, type TaskSession } from '../../domain/task-session.ts';
-import { anyOf } from '../any-of.ts';
 import { eventColumns, toTask, toTaskEvent, toTimestamp } from '../task-rows.ts';
+import { anyOf } from '../values-apart.ts';
 import { pageOfIds, pageOfSearch } from './task-ids.ts';
 import type { View } from './view.ts';
 

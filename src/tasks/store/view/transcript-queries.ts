@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { type Page, type PageArguments, pageOf, rangeOf } from '../../domain/pagination.ts';
 import type { TranscriptItem } from '../../domain/transcript/item.ts';
-import { anyOf } from '../any-of.ts';
 import { addedText, type ItemRow, itemColumns, toItem } from '../transcript-rows.ts';
+import { anyOf } from '../values-apart.ts';
 import type { View } from './view.ts';
 
 // What may be seen of transcripts. Each read begins with the view.
