@@ -132,18 +132,19 @@ it(
       watches.map(async ({ taskId, watched }) => ({ taskId, ...(await watched) })),
     );
     expect(all.flatMap(({ wrong }) => wrong)).toEqual([]);
-    let sockets = 0;
+    expect(all).toHaveLength(tasks * clientsPerTask);
     for (const { taskId, log, connections } of all) {
       expect(log.map(({ revision }) => revision)).toEqual(range(1, log.at(-1)?.revision ?? 1));
       const history = await stored.statusHistory(taskId);
       expect(log.map(({ status }) => status.toLowerCase())).toEqual(history.slice(0, log.length));
-      if (ends.has(taskId)) expect(log.at(-1)?.revision).toBe(ends.get(taskId));
-      else expect(log.at(-1)?.status).toBe('RUNNING');
-      sockets += connections;
+      if (ends.has(taskId)) {
+        expect(log.at(-1)?.revision).toBe(ends.get(taskId));
+        // It has watched from the start, and each API server was ended meanwhile.
+        expect(connections).toBeGreaterThan(1);
+      } else {
+        expect(log.at(-1)?.status).toBe('RUNNING');
+      }
     }
-    // The faults have met every client.
-    expect(all).toHaveLength(tasks * clientsPerTask);
-    expect(sockets).toBeGreaterThan(3 * all.length);
     expect(proxy.swallowed).toBeGreaterThan(0);
   }),
 );
