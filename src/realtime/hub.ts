@@ -1,7 +1,7 @@
 import { retryWhileUnavailable } from '../db/retry.ts';
 import type { Logger } from '../log.ts';
 import { runEvery } from '../run-every.ts';
-import type { Database } from '../tables/database.ts';
+import type { Database, Reader } from '../tables/database.ts';
 import type { Task } from '../tasks/domain/task.ts';
 import type { TranscriptUpdate } from '../tasks/domain/transcript/item.ts';
 import type { Viewer } from '../tasks/domain/viewer.ts';
@@ -55,7 +55,7 @@ export class Hub {
   /** Call it once, before anything is watched. Waits for the database. */
   async start(): Promise<void> {
     this.#unsubscribe = this.#listener.subscribe({
-      wakeUp: (change) => this.#announce(change),
+      wakeUp: (change, reader) => this.#announce(change, reader),
       transcriptChanged: ({ sessionId, sequence }) => this.#transcripts.announce(sessionId, sequence),
       reconnected: () => this.#pollOnce(),
     });
@@ -112,8 +112,9 @@ export class Hub {
     return this.#db.clock.nowMs() - Date.parse(String(value.updatedAt));
   }
 
-  #announce(change: ListedChange): void {
-    this.#tasks.announce(change.taskId, change.revision);
+  /** `reader`: for a read that begins at once. */
+  #announce(change: ListedChange, reader?: Reader): void {
+    this.#tasks.announce(change.taskId, change.revision, reader);
     this.#lists.announce(change);
     this.#readAnnounced();
   }

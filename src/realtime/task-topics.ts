@@ -1,5 +1,5 @@
 import { retryWhileUnavailable } from '../db/retry.ts';
-import type { Database } from '../tables/database.ts';
+import type { Database, Reader } from '../tables/database.ts';
 import { InvalidInputError, NotFoundError } from '../tasks/domain/errors.ts';
 import { isId } from '../tasks/domain/id.ts';
 import type { Task } from '../tasks/domain/task.ts';
@@ -22,6 +22,8 @@ export class TaskTopics {
   readonly #db: Database;
   readonly #signal: AbortSignal;
   readonly #topics = new Map<string, TaskTopic>();
+  /** Of the newest announcement. */
+  #reader: Reader | undefined;
   /** The topics whose `gap` is defined. */
   readonly #withGap = new Set<TaskTopic>();
   /** The topics whose backlog may have more than the newest revision. */
@@ -61,7 +63,9 @@ export class TaskTopics {
     return this.#withGap.size > 0;
   }
 
-  announce(taskId: string, revision: number): void {
+  /** `reader`: for a read of one task, if it begins at once. */
+  announce(taskId: string, revision: number, reader?: Reader): void {
+    this.#reader = reader;
     const topic = this.#topics.get(taskId);
     topic?.announce(revision);
     this.#noteGap(topic);
@@ -72,7 +76,14 @@ export class TaskTopics {
     const topics = [...this.#withGap].slice(0, maxTasksPerRead);
     if (topics.length === 0) return;
     const ranges = topics.map((topic) => topic.gap as RevisionRange);
-    const pages = await retryWhileUnavailable(() => readRevisions(this.#db, ranges), this.#signal);
+    const readPages = () => {
+      const reader = ranges.length === 1 ? this.#reader : undefined;
+      this.#reader = undefined;
+      return readRevisions(reader ?? this.#db, ranges);
+    };
+    const pages = await retryWhileUnavailable(readPages, this.#signal);
+    // Those of announcements that came meanwhile: what they were for did not begin at once.
+    this.#reader = undefined;
     for (const [index, topic] of topics.entries()) {
       // The last subscriber left meanwhile.
       if (!this.#withGap.has(topic)) continue;

@@ -9,8 +9,13 @@ import { KyselyPool } from './kysely-pool.ts';
 import { ormOptions } from './orm.ts';
 import type { Tables } from './tables.ts';
 
+/** Runs reads whose text never changes: for what is read at each revision. */
+export interface Reader {
+  read<Row>(text: string, values: readonly unknown[]): Promise<Row[]>;
+}
+
 /** Access to the database, on a pool or in one transaction: `kysely` is MikroORM's typed query builder. */
-export class Database {
+export class Database implements Reader {
   readonly orm: MikroORM;
   /** For Graphile Worker, which runs its own statements. */
   readonly pool: ConnectionPool;
@@ -62,10 +67,7 @@ export class Database {
       .execute((transaction) => work(new Database(this.orm, this.pool, { transaction, clock: this.clock })));
   }
 
-  /**
-   * The rows of a statement whose text never changes, without a query builder in between: for what is read at each revision. In a
-   * transaction it would not be a part of it.
-   */
+  /** Without a query builder in between. In a transaction it would not be a part of it. */
   async read<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
     const client = await this.#reads.connect();
     try {

@@ -12,6 +12,14 @@ for (const type of [DATE, TIMESTAMP, TIMESTAMPTZ, INTERVAL]) {
 /** Of all pools of the process. */
 const usualNames = new StatementNames();
 
+/** A statement for the driver, which prepares it at its first use on each connection, and gives instants as text. */
+export function prepared(text: string, values: readonly unknown[] = [], names = usualNames): QueryConfig {
+  const statement: QueryConfig = { text, values: [...values], types: instantsAsText };
+  // MikroORM writes its values into the text: such a statement has none, and should not be prepared.
+  const name = values.length > 0 ? names.of(text) : undefined;
+  return name === undefined ? statement : { ...statement, name };
+}
+
 /**
  * The pool of the process as MikroORM and Kysely use it: statements are prepared, and instants are text. Graphile Worker
  * uses the pool itself, since it names its statements and expects instants to be Dates.
@@ -45,14 +53,7 @@ class KyselyClient implements PostgresPoolClient {
   }
 
   query(text: unknown, values?: readonly unknown[]): never {
-    const statement: QueryConfig = {
-      text: text as string,
-      values: [...(values ?? [])],
-      types: instantsAsText,
-    };
-    // MikroORM writes its values into the text: such a statement has none, and should not be prepared.
-    const name = values && values.length > 0 ? this.#names.of(statement.text) : undefined;
-    return this.#client.query(name === undefined ? statement : { ...statement, name }) as never;
+    return this.#client.query(prepared(text as string, values, this.#names)) as never;
   }
 
   release(): void {

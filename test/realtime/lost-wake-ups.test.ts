@@ -4,7 +4,7 @@ import { newId } from '../../src/tasks/domain/id.ts';
 import { ownTime } from '../support/own-time.ts';
 import { range } from '../support/range.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
+import { isRevisionRead, readUntil, revisionsOf, watchDatabase } from './watched-database.ts';
 
 describe('I6 a hub that receives no wake-ups', () => {
   it('delivers every revision in order within two seconds', async () => {
@@ -96,6 +96,20 @@ describe('a hub whose LISTEN connection is lost', () => {
     expect(revisionsOf(await reading)).toEqual(range(1, 31));
     const revisions = revisionsOf(await listed);
     expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+  });
+
+  it('reads there at a wake-up, and elsewhere when it is lost before the answer', async () => {
+    const { hub, stored, viewer, proxy } = await watchDatabase();
+    const { id } = await stored.create();
+    const subscription = await hub.watchTask(viewer, id, 1);
+    const listens = () => proxy.queries.filter((text) => text.startsWith('listen ')).length;
+    const before = listens();
+    let reads = 0;
+    proxy.cutsAt = (text) => isRevisionRead(text) && ++reads === 1;
+    await stored.revise(id);
+    expect(revisionsOf(await readUntil(subscription, 2))).toEqual([2]);
+    expect(reads).toBe(2);
+    await waitFor(() => listens() > before);
   });
 
   it('delivers within two seconds while the connection is silent, and replaces it within 15', async () => {

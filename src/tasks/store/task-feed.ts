@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { Database } from '../../tables/database.ts';
+import type { Database, Reader } from '../../tables/database.ts';
 import type { Task } from '../domain/task.ts';
-import { type EventRow, selectTasks, toTask, toTaskEvent } from './task-rows.ts';
+import { type RevisionRow, selectTasks, toTask, toTaskAt } from './task-rows.ts';
 import { anyOf } from './values-apart.ts';
 
 // What a process reads to serve subscribers: by revision, from the event table, for many tasks at once.
@@ -15,11 +15,10 @@ export interface RevisionRange {
   readonly after: number;
 }
 
-const eventColumns = `id as event_id, task_id as event_task_id, revision as event_revision, kind as event_kind,
-  status as event_status, step as event_step, error as event_error, state as event_state, at as event_at, actor as event_actor`;
+const revisionColumns = 'revision as event_revision, state as event_state, at as event_at';
 
 const revisionsOfOne = `
-  select 0 as place, ${eventColumns} from task_event where task_id = $1 and revision > $2
+  select 0 as place, ${revisionColumns} from task_event where task_id = $1 and revision > $2
   order by revision limit ${feedPageSize}`;
 
 // Not arrays and `unnest`: PostgreSQL estimates those by their length, and plans the statement at each execution.
@@ -27,7 +26,7 @@ const revisionsOfMany = `
   select wanted.place, event.*
   from jsonb_to_recordset($1::jsonb) as wanted (place int, id text, after int)
   cross join lateral (
-    select ${eventColumns} from task_event where task_id = wanted.id and revision > wanted.after
+    select ${revisionColumns} from task_event where task_id = wanted.id and revision > wanted.after
     order by revision limit ${feedPageSize}
   ) event
   order by wanted.place, event.event_revision`;
@@ -36,19 +35,19 @@ const revisionsOfMany = `
  * For each range the task as it was at each of its revisions, oldest first, up to `feedPageSize` of them; in the order of
  * the ranges, all in one query.
  */
-export async function readRevisions(db: Database, ranges: readonly RevisionRange[]): Promise<Task[][]> {
-  const rows = await readEvents(db, ranges);
+export async function readRevisions(db: Reader, ranges: readonly RevisionRange[]): Promise<Task[][]> {
+  const rows = await readRows(db, ranges);
   const pages: Task[][] = ranges.map(() => []);
   for (const row of rows) {
-    pages[row.place]?.push(toTaskEvent((ranges[row.place] as RevisionRange).task, row).task);
+    pages[row.place]?.push(toTaskAt((ranges[row.place] as RevisionRange).task, row));
   }
   return pages;
 }
 
-function readEvents(
-  db: Database,
+function readRows(
+  db: Reader,
   ranges: readonly RevisionRange[],
-): Promise<(EventRow & { place: number })[]> {
+): Promise<(RevisionRow & { place: number })[]> {
   const [first] = ranges;
   // Most reads are of one task, and cheaper without the list.
   if (first && ranges.length === 1) return db.read(revisionsOfOne, [first.task.id, first.after]);

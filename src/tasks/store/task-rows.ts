@@ -66,6 +66,9 @@ export type EventRow = {
   readonly [C in Exclude<keyof EventTable, 'xid'> as `event_${C}`]: EventTable[C];
 };
 
+/** What an event says of its task. */
+export type RevisionRow = Pick<EventRow, 'event_revision' | 'event_state' | 'event_at'>;
+
 /** Tasks, each with its project: what every read of tasks begins with. */
 export function selectTasks(db: Database) {
   return db.kysely
@@ -108,7 +111,7 @@ export function toTask(row: TaskRow): Task {
 
 /** The event of a task whose fixed part is known. */
 export function toTaskEvent(task: Task, row: EventRow): TaskEvent {
-  const at = toTimestamp(row.event_at);
+  const taskThen = toTaskAt(task, row);
   return {
     id: row.event_id,
     revision: row.event_revision,
@@ -116,9 +119,19 @@ export function toTaskEvent(task: Task, row: EventRow): TaskEvent {
     status: row.event_status,
     step: row.event_step,
     error: row.event_error,
-    at,
+    at: taskThen.updatedAt,
     actor: row.event_actor ?? actorBefore(row.event_kind),
-    task: { ...task, revision: row.event_revision, updatedAt: at, state: row.event_state },
+    task: taskThen,
+  };
+}
+
+/** The task as it was at a revision. */
+export function toTaskAt(task: Task, row: RevisionRow): Task {
+  return {
+    ...task,
+    revision: row.event_revision,
+    updatedAt: toTimestamp(row.event_at),
+    state: row.event_state,
   };
 }
 

@@ -4,7 +4,8 @@ import type { Client } from 'pg';
 import type { ConnectionPool } from '../../db/connection-pool.ts';
 import { PersistentConnection } from '../../db/persistent-connection.ts';
 import type { Logger } from '../../log.ts';
-import type { Database } from '../../tables/database.ts';
+import type { Database, Reader } from '../../tables/database.ts';
+import { prepared } from '../../tables/kysely-pool.ts';
 import {
   acknowledgeEnd,
   acknowledgementChannel,
@@ -23,7 +24,11 @@ import { parseWakeUps, taskChannel, type WakeUp } from './wake-up.ts';
 const echoChannel = 'groundcrew_echo';
 
 export interface WakeUpSubscriber {
-  wakeUp(wakeUp: WakeUp): void;
+  /**
+   * `reader` reads on the connection that has brought the wake-up: no pool is in between, and PostgreSQL's process is awake. For
+   * one short read at once, behind which further wake-ups wait.
+   */
+  wakeUp(wakeUp: WakeUp, reader: Reader): void;
   /** A token was revoked, or a login ended. */
   credentialEnded?(id: string): void;
   /** A server, perhaps this one, has acknowledged that a credential ended. `pid` is the database's process that it listens on. */
@@ -62,7 +67,13 @@ export class WakeUpListener {
       intervalMs: 4_000,
       timeoutMs: 5_000,
       setUp: async (client) => {
-        client.on('notification', ({ channel, payload }) => this.#notify(client, channel, payload ?? ''));
+        const reader = readerOn(client);
+        client.on('notification', ({ channel, payload = '' }) => {
+          if (channel !== taskChannel) return this.#notify(client, channel, payload);
+          for (const wakeUp of parseWakeUps(payload)) {
+            for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp, reader);
+          }
+        });
         await client.query(
           [
             taskChannel,
@@ -147,10 +158,13 @@ export class WakeUpListener {
     if (channel === transcriptChannel) {
       const change = parseTranscriptWakeUp(payload);
       if (change) for (const subscriber of this.#subscribers) subscriber.transcriptChanged?.(change);
-      return;
-    }
-    for (const wakeUp of parseWakeUps(payload)) {
-      for (const subscriber of this.#subscribers) subscriber.wakeUp(wakeUp);
     }
   }
+}
+
+function readerOn(client: Client): Reader {
+  return {
+    read: async <Row>(text: string, values: readonly unknown[]) =>
+      (await client.query(prepared(text, values))).rows as Row[],
+  };
 }
