@@ -52,9 +52,9 @@ interface UntilProps {
   readonly over: string;
 }
 
-/** The time until an instant, counting down. */
+/** The time until an instant, counting down: from the end of the clock's second, so that it never says more than there is. */
 export function Until({ at, before, over }: UntilProps) {
-  const ms = Date.parse(at) - useNow(secondMs);
+  const ms = Date.parse(at) - (useNow(secondMs) + secondMs);
   if (ms <= 0) return over;
   return (
     <>
