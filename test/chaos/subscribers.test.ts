@@ -13,10 +13,12 @@ import { type SeededRandom, seeded } from '../support/seeded-random.ts';
 import { StoredTasks } from '../support/stored-tasks.ts';
 import { type Seen, watchOverFlakyNetwork } from './support/flaky-client.ts';
 
-/** Each fault occurs once at least, however long that takes. */
+/** Each fault occurs once at least, and clients are cut off as often as is asked for, however long that takes. */
 const chaosMs = isLong ? 240_000 : 5_000;
 const tasks = isLong ? 60 : 6;
 const clientsPerTask = isLong ? 4 : 2;
+/** Sockets that all clients open, at least. */
+const leastSockets = 3 * tasks * clientsPerTask;
 /** Milliseconds between two revisions of a task that is written directly. */
 const pace = 250;
 
@@ -58,6 +60,7 @@ it(
     const ends = new Map<string, number>();
     const over = { yet: false };
 
+    let sockets = 0;
     const watches: { taskId: string; watched: ReturnType<typeof watchOverFlakyNetwork> }[] = [];
     const watch = (taskId: string) => {
       for (const _client of range(1, clientsPerTask)) {
@@ -67,6 +70,9 @@ it(
           taskId,
           random: random.fork(),
           urls,
+          onConnected: () => {
+            sockets += 1;
+          },
           signal: deadline,
         };
         watches.push({ taskId, watched: watchOverFlakyNetwork({ ...options, isLast }) });
@@ -121,7 +127,9 @@ it(
       },
     ];
     const began = performance.now();
-    for (let turn = 0; performance.now() - began < chaosMs || turn < faults.length; turn += 1) {
+    const isEnough = (turn: number) =>
+      performance.now() - began >= chaosMs && turn >= faults.length && sockets > leastSockets;
+    for (let turn = 0; !isEnough(turn); turn += 1) {
       await faults[turn % faults.length]?.();
       await delay(random.between(0, 500));
     }
@@ -145,6 +153,7 @@ it(
         expect(log.at(-1)?.status).toBe('RUNNING');
       }
     }
+    expect(sockets).toBeGreaterThan(leastSockets);
     expect(proxy.swallowed).toBeGreaterThan(0);
   }),
 );

@@ -23,6 +23,8 @@ export interface FlakyClientOptions {
   urls(): readonly string[];
   /** Whether no revision follows this one. */
   isLast(seen: Seen): boolean;
+  /** Called for each socket that it opens. */
+  onConnected(): void;
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +51,7 @@ export async function watchOverFlakyNetwork(options: FlakyClientOptions): Promis
         : await connect(random.pick(urls), { token: GroundcrewProcesses.token }).catch(() => undefined);
     if (client) {
       watched.connections += 1;
+      options.onConnected();
       const ended = await follow(client, watched, options);
       if (random.chance(0.5)) client.terminate();
       else client.socket.close(1000);
