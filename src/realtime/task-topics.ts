@@ -22,7 +22,7 @@ export class TaskTopics {
   readonly #db: Database;
   readonly #signal: AbortSignal;
   readonly #topics = new Map<string, TaskTopic>();
-  /** Of the newest announcement. */
+  /** On the connection of the newest wake-up. Undefined once a read has begun since, or the poll has announced something. */
   #reader: Reader | undefined;
   /** The topics whose `gap` is defined. */
   readonly #withGap = new Set<TaskTopic>();
@@ -77,6 +77,7 @@ export class TaskTopics {
     if (topics.length === 0) return;
     const ranges = topics.map((topic) => topic.gap as RevisionRange);
     const readPages = () => {
+      // For the first attempt: it may fail because this connection is lost.
       const reader = ranges.length === 1 ? this.#reader : undefined;
       this.#reader = undefined;
       return readRevisions(reader ?? this.#db, ranges);
