@@ -45,13 +45,18 @@ function callTest(url: string, message: CallMessage, { signal, log }: StepContex
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   log(`${message.method} asks the test`);
   const asking = request(`${url}/calls`, { method: 'POST', agent: false }, (answering) => {
-    const onAbort = () => {
-      request(`${url}/aborted/${answering.headers[callIdHeader]}`, { method: 'POST', agent: false })
-        .on('error', () => {})
-        .end();
+    const end = () => {
       if (answering.headers[ignoreSignalHeader] !== undefined) return;
       reject(signal.reason);
       asking.destroy();
+    };
+    const onAbort = () => {
+      request(`${url}/aborted/${answering.headers[callIdHeader]}`, { method: 'POST', agent: false })
+        .on('response', (told) => told.resume())
+        .on('error', () => {})
+        // The test knows: otherwise this process could end before it is told.
+        .on('close', end)
+        .end();
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
